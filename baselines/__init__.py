@@ -1,0 +1,1 @@
+"""pix2pix, pyramid pix2pix and the variance-penalized pyramid, on the public interface alone."""

@@ -1,0 +1,1 @@
+"""Paired data sets as they lie on disk."""

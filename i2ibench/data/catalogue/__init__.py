@@ -1,0 +1,1 @@
+"""The shipped data set cards, one TOML file each."""

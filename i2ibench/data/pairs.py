@@ -1,0 +1,73 @@
+"""Pairs of images: the unit of training, translation, scoring and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+# left, top, right, bottom in pixels, right and bottom exclusive.
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image file, or a ``box`` cut out of it (side-by-side files and strips of panels)."""
+
+    path: Path
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePair:
+    """A source image and its target.
+
+    Attributes:
+        id: unique in its split and safe as a file name; joins images, predictions and scores.
+        source: the image to translate (H&E).
+        target: the real image of the other domain (IHC).
+        group: a label such as the HER2 level, by which scores are also given.
+        cluster: slide or patient; pairs of one cluster are not independent.
+    """
+
+    id: str
+    source: ImageRef
+    target: ImageRef
+    group: str | None = None
+    cluster: str | None = None
+
+    def reversed(self) -> ImagePair:
+        """Return the pair with source and target exchanged (direction B to A)."""
+        return replace(self, source=self.target, target=self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDataset(Sequence[ImagePair]):
+    """The checked pairs of one split, in the order of their ids.
+
+    Attributes:
+        name: the data set's name, as it stands on a board.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        pairs: sorted by id.
+        direction: ``"AtoB"`` or ``"BtoA"``.
+        root: the folder the pairs were found in.
+        group_name: what the groups are, e.g. ``"HER2"``; None where pairs have no group.
+        group_order: the groups in the order in which tables show them.
+    """
+
+    name: str
+    split: str
+    pairs: tuple[ImagePair, ...]
+    direction: str = "AtoB"
+    root: Path | None = None
+    group_name: str | None = None
+    group_order: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return self.pairs[index]
+
+    def __iter__(self) -> Iterator[ImagePair]:
+        return iter(self.pairs)

@@ -1,0 +1,70 @@
+"""What an evaluation returns: values per pair, over all pairs, per group, and their macro mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """One metric over one set of pairs.
+
+    Attributes:
+        value: the score; None where it is unavailable (the reason stands in ``unavailable``)
+            or infinite for every pair.
+        n: the number of pairs it rests on.
+        unit: e.g. ``"dB"``; empty for a pure number.
+        better: the direction of improvement; None for a description without one.
+        signature: the one-line definition; never empty for a computed value.
+        unavailable: why there is no value, and how to get one.
+        ci95: 95 % interval, where a valid one is known.
+        notes: short marks a board prints as footnotes, e.g. ``"biased: n < 2048"``.
+    """
+
+    value: float | None
+    n: int
+    unit: str
+    better: Better | None
+    signature: str
+    unavailable: str | None = None
+    ci95: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScores:
+    """The scores of one group (HER2 level)."""
+
+    n: int
+    metrics: Mapping[str, MetricValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything one evaluation found.
+
+    Attributes:
+        pair_scores: one row a pair in the order of ids: ``id``, ``group``, ``cluster``, then one
+            float64 column a pair metric.
+        metrics: over all pairs, by metric name, in the protocol's order.
+        groups: by group, in the data set's order.
+        macro: the unweighted mean of the groups' values.
+        protocol: the protocol's id.
+        protocol_sha256: hash of the protocol's frozen content.
+        seconds: wall-clock time of the evaluation.
+    """
+
+    pair_scores: pd.DataFrame
+    metrics: Mapping[str, MetricValue]
+    groups: Mapping[str, GroupScores]
+    macro: Mapping[str, MetricValue]
+    protocol: str
+    protocol_sha256: str
+    seconds: float
+    details: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Boards: entries ranked and rendered."""

@@ -1,0 +1,1 @@
+"""Metrics of pairs and of sets, each with a signature."""

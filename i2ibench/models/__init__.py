@@ -1,0 +1,1 @@
+"""Translation methods: the interface and those without training."""

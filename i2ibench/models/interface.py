@@ -1,0 +1,132 @@
+"""What a translation method implements: a network that translates, and the phases that train it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import pydantic
+import torch
+from torch import Tensor, nn
+
+from i2ibench import registry
+from i2ibench.errors import UsageError
+
+
+class ModelConfig(pydantic.BaseModel):
+    """Base of all model configurations: frozen, unknown keys refused."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class TranslationModel(nn.Module):
+    """A method that translates images ``(N, 3, H, W)`` of floats in [-1, 1].
+
+    Subclasses set ``Config`` and take one instance of it as their only constructor argument.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = ModelConfig
+    # Height and width must be multiples of this; translation pads and crops back.
+    size_multiple: ClassVar[int] = 1
+    # Whether the method reads the target (an oracle is shown but never ranked).
+    uses_target: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def translate(self, source: Tensor) -> Tensor:
+        """Return the predictions of ``source``; both ``(N, 3, H, W)`` in [-1, 1]."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """A training batch: ``source`` and ``target`` ``(N, 3, H, W)`` in [-1, 1], and pair ids."""
+
+    source: Tensor
+    target: Tensor
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One optimiser's part of a training step.
+
+    Attributes:
+        optimizer: key of ``TrainableModel.optimizers()``; only its parameters are trained.
+        losses: evaluated when the phase's turn comes; the sum of its values is backpropagated.
+    """
+
+    optimizer: str
+    losses: Callable[[], Mapping[str, Tensor]]
+
+
+class TrainableModel(TranslationModel):
+    """A translation method with optimisers and training phases.
+
+    Precision, devices, schedules and checkpoints belong to the training loop.
+    """
+
+    # The smallest batch the objective is defined for; the loop also drops an incomplete last
+    # batch where ``drop_incomplete_batch`` is set.
+    minimum_batch: ClassVar[int] = 1
+    drop_incomplete_batch: ClassVar[bool] = False
+
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw the initial weights from ``generator``; called once before training."""
+        raise NotImplementedError
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return new optimisers by name; each parameter belongs to exactly one."""
+        raise NotImplementedError
+
+    def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
+        """Yield the phases of one training step in order.
+
+        The code between two yields runs after the former phase's optimiser has stepped.
+        """
+        raise NotImplementedError
+
+
+class InferencePolicy(pydantic.BaseModel):
+    """How predictions are made; part of a protocol and of the predictions' manifest.
+
+    Attributes:
+        normalization: ``running`` statistics (evaluation mode), or those of the ``batch`` as the
+            official test scripts use without ``--eval``.
+        dropout: whether dropout stays active.
+        quantization: ``round`` to the nearest grey level, or ``truncate`` as the official code
+            does (a bias of half a level).
+        seed: of stochastic predictions; None where nothing is stochastic.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    normalization: Literal["running", "batch"] = "running"
+    dropout: bool = False
+    quantization: Literal["round", "truncate"] = "round"
+    seed: int | None = None
+
+
+def build_model(name: str, settings: Mapping[str, Any] | None = None) -> TranslationModel:
+    """Build the registered model ``name``; settings that its ``Config`` refuses are named."""
+    model_class: type[TranslationModel] = registry.models.get(name)
+    return model_class(parse_config(name, model_class.Config, settings or {}))
+
+
+def parse_config(
+    name: str, config_class: type[ModelConfig], settings: Mapping[str, Any]
+) -> ModelConfig:
+    """Validate ``settings``; an unknown key or a bad value is one ``UsageError`` line."""
+    try:
+        return config_class(**settings)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            message = registry.unknown_name(f"setting of {name}", key, [*config_class.model_fields])
+        else:
+            message = f"{name}: {key}: {first['msg']}" if key else f"{name}: {first['msg']}"
+        raise UsageError(message) from None

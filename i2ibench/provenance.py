@@ -1,0 +1,121 @@
+"""Where a number comes from: versions, hardware, source state, time and memory."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+# The packages whose version can change a value or a file.
+_PACKAGES = (
+    "i2ibench",
+    "torch",
+    "torchvision",
+    "lightning-fabric",
+    "torch-fidelity",
+    "lpips",
+    "scikit-image",
+    "opencv-python-headless",
+    "numpy",
+    "scipy",
+    "pandas",
+)
+
+
+def environment() -> dict[str, object]:
+    """Return versions, platform, processor, threads, device and source state as JSON values."""
+    found: dict[str, object] = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu_name(),
+        "cpu_count": os.cpu_count(),
+        "packages": {name: package_version(name) for name in _PACKAGES},
+        "source": source_state(),
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        found["torch_threads"] = torch.get_num_threads()
+        if torch.cuda.is_available():
+            found["gpu"] = torch.cuda.get_device_name()
+            found["cuda"] = torch.version.cuda
+    return found
+
+
+def package_version(name: str) -> str | None:
+    """Return the installed version of a distribution, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def source_state() -> dict[str, object] | None:
+    """Return the git commit of an editable install and whether it has changes, else None."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "dirty": dirty}
+
+
+def now() -> str:
+    """Return the time in UTC as ISO 8601 to the second; ``SOURCE_DATE_EPOCH`` overrides it."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    moment = datetime.fromtimestamp(float(epoch) if epoch else time.time(), timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Wall-clock ``seconds`` of a block, filled when the block ends."""
+
+    seconds: float = 0.0
+
+
+@contextmanager
+def stopwatch() -> Iterator[Stopwatch]:
+    """Measure the wall-clock time of a block."""
+    watch = Stopwatch()
+    start = time.perf_counter()
+    try:
+        yield watch
+    finally:
+        watch.seconds = time.perf_counter() - start
+
+
+def peak_memory_mb() -> float | None:
+    """Return this process's peak resident memory in MiB, or None where the platform is silent."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,186 @@
+"""One registry for models, data sets, metrics and protocols, filled by entry points.
+
+A name maps to a target that is loaded only when it is asked for, so listings import nothing of
+torch. Shipped plugins and those of other packages come through the same entry points.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.resources
+import importlib.util
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from i2ibench.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A registered name: its target ``module`` or ``module:attribute`` and who provides it."""
+
+    name: str
+    target: str
+    provider: str
+
+
+class Registry(Generic[T]):
+    """Names of one kind of plugin, loaded lazily.
+
+    Args:
+        kind: the word used in messages, e.g. ``"model"``.
+        group: the entry-point group, e.g. ``"i2ibench.models"``.
+        load: turns an entry into the plugin; by default its target is imported.
+    """
+
+    def __init__(self, kind: str, group: str, load: Callable[[Entry], T] | None = None) -> None:
+        self.kind = kind
+        self.group = group
+        self._load = load or _import_target
+        self._added: dict[str, Entry] = {}
+        self._loaded: dict[str, T] = {}
+
+    def register(self, name: str, plugin: T) -> T:
+        """Register an object of this process under ``name`` (for notebooks and tests)."""
+        self._refuse_collision(name, "this process")
+        self._added[name] = Entry(name, "", "this process")
+        self._loaded[name] = plugin
+        return plugin
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        return sorted({**self._installed, **self._added})
+
+    def entry(self, name: str) -> Entry:
+        """Return the entry of ``name``, or raise ``UsageError`` with the nearest names."""
+        entry = self._added.get(name) or self._installed.get(name)
+        if entry is None:
+            raise UsageError(unknown_name(self.kind, name, self.names()))
+        return entry
+
+    def get(self, name: str) -> T:
+        """Load the plugin called ``name``; a plugin that fails to import is a ``UsageError``."""
+        if name not in self._loaded:
+            entry = self.entry(name)
+            try:
+                self._loaded[name] = self._load(entry)
+            except (ImportError, AttributeError, SyntaxError) as error:
+                raise UsageError(
+                    f"{self.kind} '{name}' of {entry.provider} cannot be loaded from "
+                    f"{entry.target}: {error}; reinstall or remove that package"
+                ) from error
+        return self._loaded[name]
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Load all plugins; a broken one is named in a warning and skipped."""
+        for name in self.names():
+            try:
+                plugin = self.get(name)
+            except UsageError as error:
+                warnings.warn(str(error), stacklevel=2)
+                continue
+            yield name, plugin
+
+    def summary(self, name: str) -> str:
+        """Return the first line of the plugin's docstring without importing the plugin."""
+        entry = self.entry(name)
+        if name in self._added:
+            return _first_line(getattr(self._loaded[name], "__doc__", None))
+        if ":" not in entry.target:
+            return str(read_card(entry).get("title", ""))
+        return _first_line(_docstring_from_source(entry.target))
+
+    @cached_property
+    def _installed(self) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        for point in entry_points(group=self.group):
+            entry = Entry(point.name, point.value, _provider(point))
+            known = found.setdefault(entry.name, entry)
+            # The same distribution can be seen twice (an editable install beside its source).
+            if known.target != entry.target:
+                raise UsageError(
+                    f"{self.kind} '{entry.name}' is provided by both {known.provider} and "
+                    f"{entry.provider}; uninstall one of them"
+                )
+        return found
+
+    def _refuse_collision(self, name: str, provider: str) -> None:
+        known = self._added.get(name) or self._installed.get(name)
+        if known is not None:
+            raise UsageError(
+                f"{self.kind} '{name}' of {provider} is already provided by {known.provider}; "
+                "choose another name"
+            )
+
+
+def unknown_name(kind: str, name: str, known: list[str]) -> str:
+    """Return the message for an unknown name, with the nearest known names."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
+    return f"unknown {kind} '{name}'; {hint}"
+
+
+def read_card(entry: Entry) -> dict[str, Any]:
+    """Read the TOML file ``<name>.toml`` in the package that an entry points to."""
+    try:
+        file = importlib.resources.files(entry.target).joinpath(f"{entry.name}.toml")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            f"'{entry.name}' of {entry.provider} has no readable {entry.name}.toml in "
+            f"{entry.target}: {error}"
+        ) from error
+
+
+def _provider(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "an unnamed package"
+
+
+def _import_target(entry: Entry) -> Any:
+    module, _, attribute = entry.target.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def _docstring_from_source(target: str) -> str | None:
+    """Read the docstring of ``module:Class`` from its source file, so that torch stays unloaded."""
+    module, _, attribute = target.partition(":")
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+            return ast.get_docstring(node)
+    return ast.get_docstring(tree)
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().split("\n", 1)[0]
+
+
+# Classes of i2ibench.models.interface.TranslationModel.
+models: Registry[Any] = Registry("model", "i2ibench.models")
+# Classes of i2ibench.metrics.interface.
+metrics: Registry[Any] = Registry("metric", "i2ibench.metrics")
+# Cards: dictionaries read from TOML.
+datasets: Registry[dict[str, Any]] = Registry("data set", "i2ibench.datasets", read_card)
+protocols: Registry[dict[str, Any]] = Registry("protocol", "i2ibench.protocols", read_card)

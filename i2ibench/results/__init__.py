@@ -1,0 +1,1 @@
+"""Records of runs: schema, run folder, statistics, comparison, verification."""

@@ -37,3 +37,9 @@ class VerificationError(I2IBenchError):
     """Recomputed values differ from recorded ones."""
 
     exit_code = 5
+
+
+class Interrupted(I2IBenchError):
+    """Stopped by the user; the message says how to continue."""
+
+    exit_code = 130

@@ -1,1 +1,12 @@
 """The command line: one file a verb, no logic."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are one line and an exit code."""
+    from i2ibench.cli.app import run_app
+
+    sys.exit(run_app(sys.argv[1:]))

@@ -1,0 +1,130 @@
+"""The table of verbs and what all of them share: loading on demand, errors, warnings."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+import traceback
+import warnings
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from i2ibench.cli.common import err
+from i2ibench.errors import I2IBenchError
+
+# verb -> "module:function" for a command, "module:app" for a verb with verbs of its own.
+# A verb's module is imported when that verb is called, or for its line in the help.
+VERBS = {
+    "run": "i2ibench.cli.run:run",
+    "train": "i2ibench.cli.train:train",
+    "translate": "i2ibench.cli.translate:translate",
+    "evaluate": "i2ibench.cli.evaluate:evaluate",
+    "models": "i2ibench.cli.models:models",
+}
+
+
+class _LazyVerbs(TyperGroup):
+    """Loads the module of a verb when the verb is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        target = VERBS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_command(found)
+        else:
+            holder = typer.Typer(add_completion=False, rich_markup_mode="rich")
+            holder.command(cmd_name)(found)
+            command = typer.main.get_command(holder)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_LazyVerbs,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error."),
+) -> None:
+    """Benchmark paired image-to-image translation, above all virtual staining.
+
+    Train and score a model in one go:
+
+        i2ibench run --model varpyramid --dataset synthetic
+
+    Score the images that any other tool made:
+
+        i2ibench evaluate my_predictions --dataset my_dataset
+    """
+    if version:
+        from i2ibench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def run_app(arguments: list[str]) -> int:
+    """Run the command line on ``arguments`` and return the exit code."""
+    # --debug is also understood after the verb, where people add it to a line that failed.
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    warnings.showwarning = _show_warning
+    try:
+        app(args=arguments, prog_name="i2ibench")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except I2IBenchError as error:
+        return _fail(str(error), error.exit_code, debug)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            message = f"disk full while writing {error.filename or 'a file'}; free space and repeat"
+        elif isinstance(error, PermissionError):
+            message = f"no permission for {error.filename}; choose another folder"
+        else:
+            raise
+        return _fail(message, 1, debug)
+    except KeyboardInterrupt:
+        return _fail("interrupted; the same command continues", 130, debug)
+    return 0
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    err().print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    return code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    # Warnings of the libraries below us are for developers; ours are UserWarnings.
+    if issubclass(category, DeprecationWarning | FutureWarning):
+        return
+    err().print(f"[yellow]warning:[/] {escape(str(message))}", soft_wrap=True, highlight=False)
+
+
+def escape(text: str) -> str:
+    """Keep rich from reading brackets of file names as markup."""
+    from rich.markup import escape as rich_escape
+
+    return rich_escape(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run_app(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""What the verbs share: consoles, option types that mean the same everywhere, JSON output."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from i2ibench.errors import UsageError
+from i2ibench.files import json_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+# Panels of --help.
+WHAT, HOW, WHERE = "What to run", "How to run it", "Where things are"
+
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", help="Model name; see [b]i2ibench models[/].", rich_help_panel=WHAT),
+]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="Data set name (see [b]i2ibench datasets[/]), or the path of a folder, CSV or card.",
+        rich_help_panel=WHAT,
+    ),
+]
+Direction = Annotated[
+    str | None,
+    typer.Option(
+        "--direction", help="AtoB or BtoA; by default as the data set says.", rich_help_panel=WHAT
+    ),
+]
+Recipe = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe", help="TOML file with the model's settings and budget.", rich_help_panel=WHAT
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a recipe key, e.g. training.epochs=5; may be repeated.",
+        rich_help_panel=WHAT,
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Fixes everything random.", rich_help_panel=WHAT)
+]
+ProtocolId = Annotated[
+    str,
+    typer.Option("--protocol", help="How predictions are made and scored.", rich_help_panel=WHAT),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        help="Use only the first N pairs of each split; such runs enter no board.",
+        rich_help_panel=WHAT,
+    ),
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        help="Translate with this checkpoint instead of training (ours or an official one).",
+        rich_help_panel=WHAT,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", help="auto, cpu, cuda or cuda:N.", rich_help_panel=HOW),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="auto (fp32 on a CPU, bf16 on a GPU that has it), fp32 or bf16.",
+        rich_help_panel=HOW,
+    ),
+]
+UnverifiedWeights = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unverified-weights",
+        help="Accept weights of unknown hash; the signature then says so.",
+        rich_help_panel=HOW,
+    ),
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        help="Folder that holds the data set; default $I2IBENCH_DATA/NAME.",
+        rich_help_panel=WHERE,
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder of the runs.", rich_help_panel=WHERE)
+]
+Board = Annotated[
+    Path, typer.Option("--board", help="Folder of the leaderboards.", rich_help_panel=WHERE)
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")
+]
+
+
+@cache
+def err() -> Console:
+    """The console of tables, progress, warnings and errors (stderr)."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(message: str) -> None:
+    """Print one line for the reader on stderr."""
+    err().print(message, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON on stdout, the same form as in files."""
+    sys.stdout.write(json_text(value))
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    """Return a table in the one style of the command line."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def parse_settings(settings: list[str] | None) -> dict[str, Any]:
+    """Turn ``["training.epochs=5"]`` into ``{"training.epochs": 5}``; values are read as TOML."""
+    from i2ibench.registry import tomllib
+
+    parsed: dict[str, Any] = {}
+    for setting in settings or []:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {setting}: write KEY=VALUE, e.g. --set training.epochs=5")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text  # a bare word is a string
+        parsed[key.strip()] = value
+    return parsed

@@ -1,0 +1,43 @@
+"""`i2ibench models [NAME]`: the translation methods, or one method's card."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from i2ibench.cli.common import Json, err, print_json, table
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show this model's settings.")] = None,
+    json: Json = False,
+) -> None:
+    """List the models, or show one with its settings."""
+    from i2ibench import registry
+
+    if name is None:
+        rows = [
+            [each, registry.models.summary(each), registry.models.entry(each).provider]
+            for each in registry.models.names()
+        ]
+        if json:
+            keys = ("name", "summary", "provider")
+            print_json([dict(zip(keys, row, strict=True)) for row in rows])
+        else:
+            err().print(table("Models", ["name", "what it is", "from"], rows))
+        return
+
+    from i2ibench.models.card import model_card
+
+    card = model_card(name)
+    if json:
+        print_json(card)
+        return
+    err().print(f"[bold]{name}[/]: {card['description']}\n", highlight=False)
+    settings = [
+        [key, str(value["default"]), str(value["description"])]
+        for key, value in card["settings"].items()
+    ]
+    err().print(table("Settings (override with --set model.KEY=VALUE)",
+                      ["key", "default", "meaning"], settings))

@@ -1,0 +1,32 @@
+"""A model's card: what it is and which settings it has."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from i2ibench import registry
+from i2ibench.models.interface import TrainableModel, TranslationModel
+
+
+def model_card(name: str) -> dict[str, Any]:
+    """Return name, description, kind and settings of a registered model as JSON values."""
+    model_class: type[TranslationModel] = registry.models.get(name)
+    entry = registry.models.entry(name)
+    schema = model_class.Config.model_json_schema()
+    settings = {
+        key: {
+            "default": "required" if field.is_required() else field.default,
+            "type": schema["properties"][key].get("type", "choice"),
+            "description": field.description or "",
+        }
+        for key, field in model_class.Config.model_fields.items()
+    }
+    return {
+        "name": name,
+        "description": inspect.getdoc(model_class) or "",
+        "from": f"{entry.provider} ({entry.target})",
+        "trainable": issubclass(model_class, TrainableModel),
+        "uses_target": model_class.uses_target,
+        "settings": settings,
+    }

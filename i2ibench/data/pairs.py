@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 # left, top, right, bottom in pixels, right and bottom exclusive.
 Box = tuple[int, int, int, int]
@@ -66,7 +67,13 @@ class PairedDataset(Sequence[ImagePair]):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    @overload
+    def __getitem__(self, index: int) -> ImagePair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ImagePair, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> ImagePair | tuple[ImagePair, ...]:
         return self.pairs[index]
 
     def __iter__(self) -> Iterator[ImagePair]:

@@ -178,12 +178,14 @@ def _optical_density(unit_rgb: Tensor) -> Tensor:
 def _to_lab(unit_rgb: Tensor) -> Tensor:
     """Return l-alpha-beta (..., 3) of RGB (..., 3) in [0, 1]; black counts as half a grey level."""
     lms = unit_rgb.clamp_min(0.5 / 255) @ _RGB_TO_LMS.T.to(unit_rgb)
-    return torch.log10(lms) @ _LMS_TO_LAB.T.to(unit_rgb)
+    lab: Tensor = torch.log10(lms) @ _LMS_TO_LAB.T.to(unit_rgb)
+    return lab
 
 
 def _from_lab(lab: Tensor) -> Tensor:
-    lms: Tensor = 10 ** (lab @ torch.linalg.inv(_LMS_TO_LAB).T.to(lab))
-    return lms @ torch.linalg.inv(_RGB_TO_LMS).T.to(lab)
+    lms = 10 ** (lab @ torch.linalg.inv(_LMS_TO_LAB).T.to(lab))
+    rgb: Tensor = lms @ torch.linalg.inv(_RGB_TO_LMS).T.to(lab)
+    return rgb
 
 
 def _unit_pixels(image: np.ndarray) -> Tensor:

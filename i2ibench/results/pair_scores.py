@@ -1,0 +1,60 @@
+"""Scores per pair as a CSV table: id, group, cluster, then one column a pair metric."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from i2ibench.errors import DataError
+from i2ibench.evaluation.scores import Evaluation
+from i2ibench.files import write_text
+from i2ibench.results.intervals import KEYS, metric_columns
+
+
+def write_pair_scores(path: Path, evaluation: Evaluation) -> None:
+    """Write the pair scores of an evaluation; numbers keep all their digits."""
+    write_text(path, pair_scores_csv(evaluation.pair_scores))
+
+
+def pair_scores_csv(scores: pd.DataFrame) -> str:
+    """Return a table of pair scores as CSV; a missing group or cluster is an empty field."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = metric_columns(scores)
+    writer.writerow([*KEYS, *names])
+    keys = scores[list(KEYS)].astype(object).where(scores[list(KEYS)].notna(), "")
+    values = scores[names].to_numpy(dtype=np.float64)
+    for labels, numbers in zip(keys.itertuples(index=False), values.tolist(), strict=True):
+        writer.writerow([*labels, *map(repr, numbers)])
+    return buffer.getvalue()
+
+
+def read_pair_scores(path: Path) -> pd.DataFrame:
+    """Read a table of pair scores; a torn or edited one is a ``DataError`` that names the row."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a table of pair scores: {error}") from None
+    missing = [key for key in KEYS if key not in table.columns]
+    if missing:
+        raise DataError(f"{path}: not a table of pair scores: no column {missing[0]!r}")
+    repeated = table["id"][table["id"].duplicated()]
+    if len(repeated):
+        raise DataError(f"{path}: pair {repeated.iloc[0]} stands in it twice")
+    for name in metric_columns(table):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        if numbers.isna().any():
+            row = int(np.flatnonzero(numbers.isna())[0])
+            raise DataError(
+                f"{path}: {name} of pair {table['id'][row]} is no number: {table[name][row]!r}"
+            )
+        table[name] = numbers.astype(np.float64)
+    for key in ("group", "cluster"):
+        table[key] = table[key].astype(object).where(table[key] != "", None)
+    return table

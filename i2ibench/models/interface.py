@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import pydantic
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from i2ibench import registry
 from i2ibench.errors import UsageError
+from i2ibench.models.policy import InferencePolicy as InferencePolicy
 
 
 class ModelConfig(pydantic.BaseModel):
@@ -39,6 +40,10 @@ class TranslationModel(nn.Module):
     def translate(self, source: Tensor) -> Tensor:
         """Return the predictions of ``source``; both ``(N, 3, H, W)`` in [-1, 1]."""
         raise NotImplementedError
+
+    def parameter_count(self) -> int:
+        """Return the number of parameters that translate; networks used in training only excluded."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +93,6 @@ class TrainableModel(TranslationModel):
         The code between two yields runs after the former phase's optimiser has stepped.
         """
         raise NotImplementedError
-
-
-class InferencePolicy(pydantic.BaseModel):
-    """How predictions are made; part of a protocol and of the predictions' manifest.
-
-    Attributes:
-        normalization: ``running`` statistics (evaluation mode), or those of the ``batch`` as the
-            official test scripts use without ``--eval``.
-        dropout: whether dropout stays active.
-        quantization: ``round`` to the nearest grey level, or ``truncate`` as the official code
-            does (a bias of half a level).
-        seed: of stochastic predictions; None where nothing is stochastic.
-    """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    normalization: Literal["running", "batch"] = "running"
-    dropout: bool = False
-    quantization: Literal["round", "truncate"] = "round"
-    seed: int | None = None
 
 
 def build_model(name: str, settings: Mapping[str, Any] | None = None) -> TranslationModel:

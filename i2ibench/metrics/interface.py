@@ -1,0 +1,227 @@
+"""What a metric implements: a value per pair, or a mergeable state over a set of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+
+from i2ibench import registry
+from i2ibench.errors import MissingError, UsageError
+from i2ibench.metrics.signature import Signature
+
+__all__ = [
+    "Context",
+    "FeatureCache",
+    "Metric",
+    "MetricSettings",
+    "PairImages",
+    "PairMetric",
+    "Score",
+    "SetMetric",
+    "Signature",
+    "Unavailable",
+    "build_metric",
+]
+
+UInt8Image = npt.NDArray[np.uint8]  # (H, W, 3), RGB
+Float64 = npt.NDArray[np.float64]
+State = TypeVar("State")
+T = TypeVar("T")
+
+
+class Unavailable(MissingError):
+    """A metric that cannot be computed on this set of pairs; the message says why."""
+
+
+class MetricSettings(pydantic.BaseModel):
+    """Base of all metric settings: frozen, unknown keys refused."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class FeatureCache(Protocol):
+    """Where features of targets are kept between evaluations, by content."""
+
+    def get(self, extractor: str, content: str) -> npt.NDArray[np.float32] | None:
+        """Return the stored feature, or None."""
+
+    def put(self, extractor: str, content: str, feature: npt.NDArray[np.float32]) -> None:
+        """Store a feature under its extractor's identity and the image's content hash."""
+
+
+@dataclass(eq=False)
+class PairImages:
+    """One pair's prediction and target, each decoded once and seen by every metric.
+
+    Attributes:
+        id: the pair's id.
+        prediction: uint8 (H, W, 3), RGB.
+        target: uint8 (H, W, 3), RGB.
+        target_content: hash of the prepared target's content, the key of cached features.
+        cache: where target features are kept, if anywhere.
+    """
+
+    id: str
+    prediction: UInt8Image
+    target: UInt8Image
+    target_content: str | None = None
+    cache: FeatureCache | None = None
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, function: Callable[[PairImages], T], key: Hashable = None) -> T:
+        """Return ``function(self)``, computed once for all metrics that ask for it."""
+        name = key if key is not None else function
+        if name not in self._known:
+            self._known[name] = function(self)
+        found: T = self._known[name]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What metrics may need before the first pair.
+
+    Attributes:
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; where networks run.
+        precision: of network features; bf16 is faster, deviates and stands in the signature.
+        allow_unverified_weights: whether weights with an unknown hash are accepted.
+        training_targets: yields ``(group, image)`` of the real training targets, prepared as the
+            protocol says; None where there is no training split.
+        workers: threads that call ``PairMetric.score_pair`` and ``SetMetric.describe``.
+    """
+
+    device: str = "cpu"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    allow_unverified_weights: bool = False
+    training_targets: Callable[[], Iterable[tuple[str | None, UInt8Image]]] | None = None
+    workers: int = 1
+
+
+class Metric:
+    """Base of all metrics.
+
+    Class attributes: ``name`` as registered; ``unit`` (empty for a pure number); ``better``, the
+    direction of improvement or None for a description; ``version``, raised whenever the same
+    input would give another value; ``weights``, names in the weights catalogue.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str] = ""
+    better: ClassVar[Literal["higher", "lower"] | None]
+    version: ClassVar[int] = 1
+    weights: ClassVar[tuple[str, ...]] = ()
+    Settings: ClassVar[type[MetricSettings]] = MetricSettings
+
+    def __init__(self, settings: MetricSettings | None = None) -> None:
+        self.settings: Any = settings if settings is not None else self.Settings()
+
+    def prepare(self, context: Context) -> None:
+        """Load weights or fit what is fitted; called once before the first pair.
+
+        Raises:
+            MissingError: something it needs is absent; the message says how to get it.
+        """
+
+    def signature(self) -> Signature:
+        """Return the definition with all settings; after ``prepare`` also with the weights."""
+        raise NotImplementedError
+
+    def _signature(self, *settings: str | tuple[str, object]) -> Signature:
+        parts = tuple((s, "") if isinstance(s, str) else (s[0], str(s[1])) for s in settings)
+        return Signature(self.name, parts, self.version)
+
+
+class PairMetric(Metric):
+    """A metric with one value a pair; its score over a set is the mean over the pairs."""
+
+    # +inf is a value of this metric (PSNR of equal images) and not a failure.
+    infinite_when_equal: ClassVar[bool] = False
+    # Smallest height and width the definition holds for.
+    minimum_size: ClassVar[int] = 1
+
+    def score_pair(self, pair: PairImages) -> float:
+        """Return the value of one pair. Called from several threads at once."""
+        raise NotImplementedError
+
+    def score(self, predictions: UInt8Image, targets: UInt8Image) -> Float64:
+        """Return the values of a batch: uint8 (N, H, W, 3) twice -> float64 (N,)."""
+        if predictions.shape != targets.shape or predictions.ndim != 4:
+            raise UsageError(
+                f"{self.name}: predictions {predictions.shape} and targets {targets.shape} "
+                "must have one shape (N, H, W, 3)"
+            )
+        pairs = zip(predictions, targets, strict=True)
+        return np.array(
+            [self.score_pair(PairImages(str(i), p, t)) for i, (p, t) in enumerate(pairs)],
+            dtype=np.float64,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a set metric found.
+
+    Attributes:
+        value: the score, or None with the reason in ``unavailable``.
+        settings: settings known only now (a subset size chosen from N), for the signature.
+        notes: short marks for footnotes.
+        unavailable: why there is no value.
+        details: further facts, JSON values.
+    """
+
+    value: float | None
+    settings: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    unavailable: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+class SetMetric(Metric, Generic[State]):
+    """A metric of a set of pairs, accumulated in states that merge.
+
+    States are keyed by pair id, so neither the order of pairs nor the way they were split into
+    shards can change a value.
+    """
+
+    def describe(self, pair: PairImages) -> Any:
+        """Return what the state keeps of one pair. Called from several threads at once."""
+        raise NotImplementedError
+
+    def new_state(self) -> State:
+        """Return the state of no pair."""
+        raise NotImplementedError
+
+    def update(self, state: State, pair_id: str, description: Any) -> None:
+        """Add one pair to ``state``."""
+        raise NotImplementedError
+
+    def merge(self, state: State, other: State) -> State:
+        """Return the state of both sets of pairs; the arguments stay as they are."""
+        raise NotImplementedError
+
+    def compute(self, state: State) -> Score:
+        """Return the score of the pairs in ``state``."""
+        raise NotImplementedError
+
+
+def build_metric(name: str, settings: Mapping[str, object] | None = None) -> Metric:
+    """Build the registered metric ``name``; a setting that it refuses is named.
+
+    Raises:
+        UsageError: unknown name or setting, with the nearest known ones.
+    """
+    metric_class: type[Metric] = registry.metrics.get(name)
+    try:
+        return metric_class(metric_class.Settings(**(settings or {})))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = [*metric_class.Settings.model_fields]
+            raise UsageError(registry.unknown_name(f"setting of {name}", key, known)) from None
+        raise UsageError(f"metric {name}: {key}: {first['msg']}") from None

@@ -54,6 +54,7 @@ class PairedDataset(Sequence[ImagePair]):
         root: the folder the pairs were found in.
         group_name: what the groups are, e.g. ``"HER2"``; None where pairs have no group.
         group_order: the groups in the order in which tables show them.
+        layout: the form on disk the pairs were read from, for the reader of a log.
     """
 
     name: str
@@ -63,6 +64,7 @@ class PairedDataset(Sequence[ImagePair]):
     root: Path | None = None
     group_name: str | None = None
     group_order: tuple[str, ...] = field(default=())
+    layout: str = ""
 
     def __len__(self) -> int:
         return len(self.pairs)

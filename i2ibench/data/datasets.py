@@ -1,0 +1,268 @@
+"""A name or a path to checked pairs: the one door through which data enters."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from i2ibench import registry
+from i2ibench.data.cards import (
+    SPLIT_ALIASES,
+    Card,
+    Layout,
+    SplitName,
+    StripLayout,
+    TableLayout,
+    parse_card,
+    read_card_file,
+)
+from i2ibench.data.images import image_size
+from i2ibench.data.layouts import list_pairs, present_name, read_table
+from i2ibench.data.manifest import manifest_sha256
+from i2ibench.data.pairs import ImagePair, PairedDataset
+from i2ibench.data.places import dataset_folders
+from i2ibench.data.recognise import recognise
+from i2ibench.errors import DataError, MissingError, UsageError
+
+__all__ = ["DatasetEntry", "available_splits", "manifest_sha256", "open_dataset", "resolve_dataset"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEntry:
+    """A data set found: its name, its card, and the folder it lies in (None where absent)."""
+
+    name: str
+    card: Card
+    root: Path | None
+
+
+def open_dataset(
+    name_or_path: str,
+    split: str = "test",
+    *,
+    direction: str | None = None,
+    data_root: Path | None = None,
+    limit: int | None = None,
+) -> PairedDataset:
+    """Open one split of a data set and check its pairs.
+
+    Args:
+        name_or_path: a catalogue name, or the path of a folder, a CSV or a TOML card.
+        split: ``"train"``, ``"val"`` or ``"test"``, or another name of them (``"valid"``).
+        direction: ``"AtoB"``, ``"BtoA"``, or for strips two panels, e.g. ``"DAPItoLap2"``; by
+            default as the card says.
+        data_root: folder that holds the data set; default ``$I2IBENCH_DATA/<name>``, then the
+            cache.
+        limit: keep only the first pairs in the order of ids.
+
+    Raises:
+        UsageError: unknown name, split or direction.
+        MissingError: a catalogue data set that is not on this machine; says how to get it.
+        DataError: no pairs, a missing partner, sizes that differ, or bad ids.
+    """
+    split_name = _split_name(split)
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit must be at least 1, not {limit}")
+    entry = resolve_dataset(name_or_path, data_root)
+    root = _present_root(entry)
+    layout = _layout(entry, root, split_name)
+    layout, reverse, direction = _directed(layout, direction or entry.card.direction)
+    pairs = list_pairs(layout, root, split_name, entry.card.split_folders(split_name))
+    if not pairs:
+        raise DataError(f"{root}: split '{split_name}' holds no pairs ({layout})")
+    pairs = _labelled(pairs, entry.card, root, split_name)[:limit]
+    _check_sizes(pairs)
+    groups = {pair.group for pair in pairs if pair.group is not None}
+    declared = entry.card.groups
+    order = declared.order if declared is not None else ()
+    return PairedDataset(
+        name=entry.name,
+        split=split_name,
+        pairs=tuple(pair.reversed() if reverse else pair for pair in pairs),
+        direction=direction,
+        root=root,
+        group_name=(declared.name if declared else "group") if groups else None,
+        group_order=tuple(
+            [group for group in order if group in groups] + sorted(groups - set(order))
+        ),
+        layout=str(layout),
+    )
+
+
+def available_splits(name_or_path: str, *, data_root: Path | None = None) -> tuple[str, ...]:
+    """Return the splits of a data set that are on this machine, in the order train, val, test.
+
+    Raises:
+        UsageError: unknown name.
+        MissingError: not on this machine.
+    """
+    entry = resolve_dataset(name_or_path, data_root)
+    root = _present_root(entry)
+    return _splits_on_disk(entry.card, root)
+
+
+def resolve_dataset(name_or_path: str, data_root: Path | None = None) -> DatasetEntry:
+    """Find the card and the folder of a data set; drawn ones are generated on first use."""
+    path = Path(name_or_path).expanduser()
+    if not _is_path(name_or_path):
+        try:
+            return _from_catalogue(name_or_path, data_root)
+        except UsageError:
+            if name_or_path in registry.datasets.names() or not path.exists():
+                raise
+    if not path.exists():
+        raise UsageError(f"{name_or_path}: no such folder, CSV or card")
+    # Not resolve(): a linked folder keeps the name its user gave it.
+    path = Path(os.path.abspath(path))  # noqa: PTH100
+    if path.is_dir():
+        return DatasetEntry(path.name or "data", recognise(path), path)
+    if path.suffix.lower() == ".csv":
+        card = Card(title=f"{path.stem}: table", layouts=(TableLayout(file=path.name),))
+        return DatasetEntry(path.stem, card, path.parent)
+    if path.suffix.lower() == ".toml":
+        card = parse_card(path.stem, read_card_file(path))
+        return _located(path.stem, card, data_root, beside=path.parent)
+    raise UsageError(f"{name_or_path}: a data set is a folder, a CSV or a TOML card")
+
+
+def _from_catalogue(name: str, data_root: Path | None) -> DatasetEntry:
+    card = parse_card(name, registry.datasets.get(name))
+    return _located(name, card, data_root)
+
+
+def _located(
+    name: str, card: Card, data_root: Path | None, beside: Path | None = None
+) -> DatasetEntry:
+    if card.synthetic is not None:
+        from i2ibench.data.synthetic import SyntheticOptions, ensure_generated
+
+        return DatasetEntry(name, card, ensure_generated(SyntheticOptions.parse(card.synthetic)))
+    names = card.folders or (name,)
+    if data_root is not None:
+        places = [*(data_root / each for each in names), data_root]
+    else:
+        places = [folder / each for folder in dataset_folders() for each in names]
+        if beside is not None:
+            places = [*(beside / each for each in names), beside, *places]
+    for place in places:
+        if place.is_dir() and _splits_on_disk(card, place):
+            return DatasetEntry(name, card, place)
+    if data_root is not None and data_root.is_dir():
+        expected = "; or ".join(str(layout) for layout in card.layouts)
+        raise DataError(f"{data_root}: does not hold {name} as its card expects it: {expected}")
+    return DatasetEntry(name, card, None)
+
+
+def _present_root(entry: DatasetEntry) -> Path:
+    if entry.root is not None:
+        return entry.root
+    steps = entry.card.obtain or f"see {entry.card.home or 'its authors'}"
+    raise MissingError(f"data set '{entry.name}' is not on this machine; {steps}")
+
+
+def _splits_on_disk(card: Card, root: Path) -> tuple[str, ...]:
+    return tuple(
+        split
+        for split in SPLIT_ALIASES
+        if any(present_name(layout, root, card.split_folders(split)) for layout in card.layouts)
+    )
+
+
+def _layout(entry: DatasetEntry, root: Path, split: SplitName) -> Layout:
+    names = entry.card.split_folders(split)
+    found = [each for each in entry.card.layouts if present_name(each, root, names) is not None]
+    if not found:
+        present = ", ".join(_splits_on_disk(entry.card, root)) or "none"
+        raise DataError(f"{root}: has no split '{split}' (found: {present})")
+    if len(found) > 1:
+        listed = "; ".join(str(layout) for layout in found)
+        raise DataError(f"{root}: holds {entry.name} in several forms ({listed}); keep one")
+    return found[0]
+
+
+def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
+    """Return the layout, whether its pairs are to be reversed, and the direction's name."""
+    if isinstance(layout, StripLayout):
+        for source in layout.panels:
+            for target in layout.panels:
+                if source != target and direction == f"{source}to{target}":
+                    chosen = layout.model_copy(update={"source": source, "target": target})
+                    return chosen, False, direction
+        if len(layout.panels) > 2 and not layout.source:
+            first, second = layout.panels[:2]
+            raise DataError(
+                f"files of {len(layout.panels)} panels ({', '.join(layout.panels)}): say which is "
+                f"translated to which, e.g. --direction {first}to{second}"
+            )
+    if direction not in {"AtoB", "BtoA"}:
+        panels = (
+            f", or two of {', '.join(layout.panels)}" if isinstance(layout, StripLayout) else ""
+        )
+        raise UsageError(f"unknown direction '{direction}'; known: AtoB, BtoA{panels}")
+    return layout, direction == "BtoA", direction
+
+
+def _labelled(pairs: Sequence[ImagePair], card: Card, root: Path, split: str) -> list[ImagePair]:
+    """Add groups and clusters from the ids, and clusters from ``clusters.csv`` in the root."""
+    listed = _listed_clusters(root / "clusters.csv", split)
+    labelled = []
+    for pair in pairs:
+        group, cluster = pair.group, pair.cluster
+        if card.groups is not None and card.groups.pattern:
+            group = _label(card.groups.pattern, "group", pair)
+            if group is None:
+                raise DataError(
+                    f"{pair.source.path}: its name tells no {card.groups.name} "
+                    f"(expected {card.groups.pattern})"
+                )
+        if card.clusters is not None and card.clusters.pattern:
+            cluster = _label(card.clusters.pattern, "cluster", pair)
+        cluster = listed.get(pair.id, cluster)
+        labelled.append(replace(pair, group=group, cluster=cluster))
+    return labelled
+
+
+def _label(pattern: str, name: str, pair: ImagePair) -> str | None:
+    match = re.search(pattern, pair.id)
+    return match[name] if match else None
+
+
+def _listed_clusters(file: Path, split: str) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    return {
+        row["id"]: row["cluster"]
+        for row in read_table(file, required=("id", "cluster"))
+        if row.get("split") in {None, "", split}
+    }
+
+
+def _check_sizes(pairs: Sequence[ImagePair]) -> None:
+    for pair in pairs:
+        if pair.source.path == pair.target.path:
+            continue  # panels of one file are equal by construction
+        source, target = image_size(pair.source), image_size(pair.target)
+        if source != target:
+            raise DataError(
+                f"{pair.target.path}: is {target[0]}x{target[1]} px but its source "
+                f"{pair.source.path} is {source[0]}x{source[1]}; make them equal"
+            )
+
+
+def _split_name(split: str) -> SplitName:
+    for name, aliases in SPLIT_ALIASES.items():
+        if split in aliases:
+            return name
+    raise UsageError(registry.unknown_name("split", split, list(SPLIT_ALIASES)))
+
+
+def _is_path(text: str) -> bool:
+    return (
+        "/" in text
+        or "\\" in text
+        or text.startswith((".", "~"))
+        or Path(text).suffix.lower() in {".toml", ".csv"}
+    )

@@ -1,0 +1,238 @@
+"""Folders on disk to image pairs, for each form in which paired data sets are distributed."""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from i2ibench.data.cards import FoldersLayout, Layout, StripLayout, SuffixLayout, TableLayout
+from i2ibench.data.images import image_size
+from i2ibench.data.pairs import ImagePair, ImageRef
+from i2ibench.errors import DataError
+from i2ibench.files import is_safe_name
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+
+# At most this many ids stand in a message.
+_SHOWN = 3
+
+
+def list_pairs(layout: Layout, root: Path, split: str, names: Sequence[str]) -> list[ImagePair]:
+    """Return the pairs of one split, sorted by id.
+
+    Args:
+        layout: the form on disk.
+        root: the data set's folder.
+        split: the split's name, as rows of a table have it.
+        names: folder names the split may have.
+
+    Raises:
+        DataError: an id lacks a partner, stands twice or is unsafe as a file name; a strip's width
+            is not a multiple of its panels; a table lacks a column or names a missing file.
+    """
+    if isinstance(layout, TableLayout):
+        return _from_table(root / layout.file, names)
+    name = present_name(layout, root, names)
+    if name is None:
+        raise DataError(f"{root}: no folder of split '{split}' for {layout}")
+    if isinstance(layout, StripLayout):
+        return _from_strips(layout, _below(root, layout.folder, name))
+    if isinstance(layout, SuffixLayout):
+        return _from_suffixes(layout, _below(root, layout.folder, name))
+    source, target = _below(root, layout.source, name), _below(root, layout.target, name)
+    return _join(
+        images_by_id(source, layout.source_suffix),
+        images_by_id(target, layout.target_suffix),
+        source,
+        target,
+    )
+
+
+def present_name(layout: Layout, root: Path, names: Sequence[str]) -> str | None:
+    """Return the first of ``names`` under which ``layout`` has a folder (or rows), else None."""
+    if isinstance(layout, TableLayout):
+        return next((name for name in names if name in table_splits(root / layout.file)), None)
+    folders = (
+        (layout.source, layout.target) if isinstance(layout, FoldersLayout) else (layout.folder,)
+    )
+    if not any("{split}" in folder for folder in folders):
+        # Without a folder a split there is one set, to be scored.
+        names = [name for name in names if name == "test"]
+    for name in names:
+        if any(_below(root, folder, name).is_dir() for folder in folders):
+            return name
+    return None
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the image files directly in ``folder``, sorted by name.
+
+    Hidden files, files of other formats (labels, ``Thumbs.db``) and nested folders are left out.
+
+    Raises:
+        DataError: the folder is missing, or a link leads nowhere.
+    """
+    try:
+        found = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        ]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
+    images = []
+    for path in sorted(found):
+        if path.is_file():
+            images.append(path)
+        elif path.is_symlink() and not path.exists():
+            raise DataError(f"{path}: a link that leads nowhere; restore its target or remove it")
+    return images
+
+
+def images_by_id(folder: Path, suffix: str = "") -> dict[str, Path]:
+    """Return the images of ``folder`` whose name ends in ``suffix``, by id.
+
+    The id is the name without extension and ``suffix``, in Unicode's composed form: macOS stores
+    decomposed names, and a copied half of a data set must still find its partners.
+
+    Raises:
+        DataError: two files have one id (``a.png`` and ``a.jpg``), or an id is unsafe.
+    """
+    found: dict[str, Path] = {}
+    for path in list_images(folder):
+        if not path.stem.endswith(suffix):
+            continue
+        identifier = unicodedata.normalize("NFC", path.stem[: len(path.stem) - len(suffix)])
+        if not is_safe_name(identifier):
+            raise DataError(
+                f"{path}: '{identifier}' is not safe as a file name on every system; rename it"
+            )
+        if identifier in found:
+            raise DataError(
+                f"{path}: has the same id '{identifier}' as {found[identifier].name}; remove one"
+            )
+        found[identifier] = path
+    return found
+
+
+def table_splits(file: Path) -> set[str]:
+    """Return the splits of a table; a table without that column is one test split."""
+    return {row.get("split") or "test" for row in _rows(file)}
+
+
+def panel_boxes(path: Path, panels: int) -> list[tuple[int, int, int, int]]:
+    """Return the boxes of ``panels`` panels of equal width."""
+    width, height = image_size(ImageRef(path))
+    if width % panels:
+        raise DataError(
+            f"{path}: its width of {width} px does not divide into {panels} panels of equal width"
+        )
+    step = width // panels
+    return [(index * step, 0, (index + 1) * step, height) for index in range(panels)]
+
+
+def _from_strips(layout: StripLayout, folder: Path) -> list[ImagePair]:
+    source, target = layout.indices
+    pairs = []
+    for identifier, path in sorted(images_by_id(folder).items()):
+        boxes = panel_boxes(path, len(layout.panels))
+        pairs.append(
+            ImagePair(identifier, ImageRef(path, boxes[source]), ImageRef(path, boxes[target]))
+        )
+    return pairs
+
+
+def _from_suffixes(layout: SuffixLayout, folder: Path) -> list[ImagePair]:
+    sources = images_by_id(folder, layout.source)
+    targets = images_by_id(folder, layout.target)
+    return _join(sources, targets, folder / f"*{layout.source}", folder / f"*{layout.target}")
+
+
+def _join(
+    sources: dict[str, Path], targets: dict[str, Path], source_of: Path, target_of: Path
+) -> list[ImagePair]:
+    for found, others, missing_in in (
+        (sources, targets, target_of),
+        (targets, sources, source_of),
+    ):
+        alone = sorted(found.keys() - others.keys())
+        if alone:
+            raise DataError(
+                f"{found[alone[0]]}: no partner in {missing_in} "
+                f"({_some(alone)} of {len(found)} without one); add it or remove the file"
+            )
+    return [
+        ImagePair(identifier, ImageRef(sources[identifier]), ImageRef(targets[identifier]))
+        for identifier in sorted(sources)
+    ]
+
+
+def _from_table(file: Path, names: Sequence[str]) -> list[ImagePair]:
+    pairs: dict[str, ImagePair] = {}
+    for line, row in enumerate(_rows(file), start=2):
+        if (row.get("split") or "test") not in names:
+            continue
+        source, target = (_table_path(file, line, row.get(side)) for side in ("source", "target"))
+        identifier = unicodedata.normalize("NFC", row.get("id") or source.stem)
+        if not is_safe_name(identifier):
+            raise DataError(f"{file}, line {line}: id '{identifier}' is not safe as a file name")
+        if identifier in pairs:
+            raise DataError(f"{file}, line {line}: id '{identifier}' stands twice in its split")
+        pairs[identifier] = ImagePair(
+            identifier,
+            ImageRef(source),
+            ImageRef(target),
+            row.get("group") or None,
+            row.get("cluster") or None,
+        )
+    return [pairs[identifier] for identifier in sorted(pairs)]
+
+
+def _rows(file: Path) -> Iterable[dict[str, str]]:
+    return read_table(file, required=("source", "target"))
+
+
+def read_table(file: Path, required: Sequence[str]) -> list[dict[str, str]]:
+    """Read a CSV (comma, semicolon or tab) with a header; names in lower case, values stripped.
+
+    Raises:
+        DataError: unreadable, or a required column is missing.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: not a readable CSV in UTF-8 ({error})") from None
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    header = [name.strip().lower() for name in next(reader, [])]
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise DataError(f"{file}: lacks the column {' and '.join(missing)}; it has {header}")
+    rows = []
+    for values in reader:
+        if any(value.strip() for value in values):
+            stripped = (value.strip() for value in values)
+            rows.append(dict(zip(header, stripped, strict=False)))
+    return rows
+
+
+def _table_path(file: Path, line: int, value: str | None) -> Path:
+    if not value:
+        raise DataError(f"{file}, line {line}: source or target is empty")
+    path = file.parent / value
+    if not path.is_file():
+        raise DataError(f"{file}, line {line}: {value}: no such file")
+    return path
+
+
+def _below(root: Path, folder: str, split: str) -> Path:
+    # Not str.format: a folder's name may hold other braces.
+    return root / folder.replace("{split}", split)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,249 @@
+"""A plain folder to a card: which of the known forms of paired data it has.
+
+Nothing is guessed silently: what a folder was taken for stands in the card's title, and a folder
+with two readings is an error that lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+from i2ibench.data.cards import (
+    SPLIT_ALIASES,
+    Card,
+    Clusters,
+    FoldersLayout,
+    Groups,
+    Layout,
+    Split,
+    SplitName,
+    StripLayout,
+    SuffixLayout,
+    TableLayout,
+)
+from i2ibench.data.images import image_size
+from i2ibench.data.layouts import IMAGE_SUFFIXES, images_by_id, list_images, present_name
+from i2ibench.data.pairs import ImageRef
+from i2ibench.errors import DataError
+
+# Source and target, as published data sets name them; compared in lower case.
+_KNOWN_SIDES = (
+    ("he", "ihc"),
+    ("he_20x", "ihc_20x"),
+    ("h&e", "ihc"),
+    ("a", "b"),
+    ("input", "label"),
+    ("input", "target"),
+    ("input", "output"),
+    ("source", "target"),
+    ("visible", "infrared"),
+)
+_ALIASES = tuple(alias for aliases in SPLIT_ALIASES.values() for alias in aliases)
+_SPLIT_AND_SIDE = re.compile(rf"^({'|'.join(_ALIASES)})([_-]?)([^_-].*)$", re.IGNORECASE)
+_BCI_NAME = re.compile(r"^\d+_(?:train|val|test)_(?:0|1\+|2\+|3\+)$")
+_HER2 = Groups(name="HER2", pattern=r"_(?P<group>0|1\+|2\+|3\+)$", order=("0", "1+", "2+", "3+"))
+
+
+def recognise(root: Path) -> Card:
+    """Return a card for the folder ``root`` from what lies in it.
+
+    Raises:
+        DataError: no known form, or several.
+    """
+    if (root / "pairs.csv").is_file():
+        return Card(title=f"{root.name}: table pairs.csv", layouts=(TableLayout(),))
+    candidates = list(_candidates(root))
+    if not candidates:
+        raise DataError(_nothing_found(root))
+    if len(candidates) > 1:
+        listed = "; ".join(f"({n}) {layout}" for n, layout in enumerate(candidates, start=1))
+        raise DataError(
+            f"{root}: can be read in {len(candidates)} ways: {listed}; name one in a card "
+            "(TOML) or remove what does not belong"
+        )
+    layout = candidates[0]
+    return Card(
+        title=f"{root.name}: {layout}",
+        layouts=(layout,),
+        splits=_splits(root, layout),
+        groups=_groups(root, layout),
+        clusters=Clusters(name="cluster") if (root / "clusters.csv").is_file() else None,
+    )
+
+
+def _candidates(root: Path) -> Iterator[Layout]:
+    folders = _folders(root)
+    yield from _sides_then_splits(root, folders)
+    yield from _splits_then_sides(root, folders)
+    yield from _split_and_side_in_one(root, folders)
+    yield from _bare_sides(root, folders)
+    yield from _images_in(root, [name for name in folders if name.lower() in _ALIASES])
+
+
+def _sides_then_splits(root: Path, folders: list[str]) -> Iterator[Layout]:
+    """``HE/train``, ``IHC/train``."""
+    with_splits = [name for name in folders if _present_splits(root / name)]
+    for source, target in _sides(with_splits):
+        yield _two_folders(root, f"{source}/{{split}}", f"{target}/{{split}}")
+
+
+def _splits_then_sides(root: Path, folders: list[str]) -> Iterator[Layout]:
+    """``train/HE``, ``train/IHC``."""
+    splits = [name for name in folders if name.lower() in _ALIASES]
+    sides: list[str] = []
+    for split in splits:
+        sides += [
+            name
+            for name in _folders(root / split)
+            if name not in sides and _has_images(root / split / name)
+        ]
+    for source, target in _sides(sorted(sides)):
+        yield _two_folders(root, f"{{split}}/{source}", f"{{split}}/{target}")
+
+
+def _split_and_side_in_one(root: Path, folders: list[str]) -> Iterator[Layout]:
+    """``trainA``, ``trainB``."""
+    found: dict[str, list[str]] = {}
+    for name in folders:
+        match = _SPLIT_AND_SIDE.match(name)
+        if match and _has_images(root / name):
+            found.setdefault(match[2], []).append(match[3])
+    for separator, sides in found.items():
+        for source, target in _sides(sorted(set(sides))):
+            yield _two_folders(
+                root, f"{{split}}{separator}{source}", f"{{split}}{separator}{target}"
+            )
+
+
+def _bare_sides(root: Path, folders: list[str]) -> Iterator[Layout]:
+    """``HE``, ``IHC`` with images directly in them: one set without splits."""
+    with_images = [
+        name for name in folders if name.lower() not in _ALIASES and _has_images(root / name)
+    ]
+    with_images = [name for name in with_images if not _SPLIT_AND_SIDE.match(name)]
+    for source, target in _sides(with_images):
+        yield _two_folders(root, source, target)
+
+
+def _images_in(root: Path, splits: list[str]) -> Iterator[Layout]:
+    """Images in ``train`` or in the folder itself: strips, or names with ``_real_A``."""
+    places = [("{split}", root / name) for name in splits if _has_images(root / name)][:1]
+    if _has_images(root):
+        places.append((".", root))
+    places += [
+        (name, root / name) for name in ("images", "test_latest/images") if _has_images(root / name)
+    ]
+    for folder, place in places:
+        images = list_images(place)
+        stems = [image.stem for image in images]
+        if any(stem.endswith("_real_A") for stem in stems):
+            yield SuffixLayout(folder=folder)
+            continue
+        panels = _panels(images[0])
+        if panels:
+            yield StripLayout(folder=folder, panels=panels)
+
+
+def _panels(image: Path) -> tuple[str, ...]:
+    """Return the panels of a strip; empty where the image is no strip of square panels."""
+    width, height = image_size(ImageRef(image))
+    if width == 2 * height:
+        return ("A", "B")
+    if width % height == 0 and width // height > 2:
+        return tuple(str(index + 1) for index in range(width // height))
+    return ()
+
+
+def _sides(names: list[str]) -> list[tuple[str, str]]:
+    """Return the (source, target) readings of folder names; known names win over unknown ones."""
+    by_lower = {name.lower(): name for name in names}
+    known = [
+        (by_lower[source], by_lower[target])
+        for source, target in _KNOWN_SIDES
+        if source in by_lower and target in by_lower
+    ]
+    return known or list(combinations(names, 2))
+
+
+def _two_folders(root: Path, source: str, target: str) -> FoldersLayout:
+    """Return the layout, with the endings to strip of names like ``1_A`` and ``1_B``."""
+    for alias in _ALIASES:
+        folders = [root / side.replace("{split}", alias) for side in (source, target)]
+        if not all(folder.is_dir() for folder in folders):
+            continue
+        sources, targets = (images_by_id(folder) for folder in folders)
+        if not sources or not targets or sources.keys() & targets.keys():
+            break
+        endings = _common_ending(sources), _common_ending(targets)
+        if all(endings):
+            return FoldersLayout(
+                source=source, target=target, source_suffix=endings[0], target_suffix=endings[1]
+            )
+    return FoldersLayout(source=source, target=target)
+
+
+def _common_ending(names: dict[str, Path]) -> str:
+    """Return the ``_word`` all names end in, or nothing."""
+    endings = {re.sub(r"^.*(?=_[^_]+$)", "", name) for name in names}
+    ending = endings.pop()
+    return ending if not endings and ending.startswith("_") else ""
+
+
+def _splits(root: Path, layout: Layout) -> dict[SplitName, Split]:
+    """A set with ``train`` and ``val`` but no ``test`` is scored on ``val``."""
+    present: dict[SplitName, str] = {
+        split: name
+        for split, aliases in SPLIT_ALIASES.items()
+        if (name := present_name(layout, root, aliases)) is not None
+    }
+    if "val" in present and "test" not in present:
+        present["test"] = present.pop("val")
+    return {split: Split(folder=name) for split, name in present.items()}
+
+
+def _groups(root: Path, layout: Layout) -> Groups | None:
+    """HER2 levels, where the names are those of BCI."""
+    if not isinstance(layout, FoldersLayout | StripLayout):
+        return None
+    folder = layout.source if isinstance(layout, FoldersLayout) else layout.folder
+    for alias in _ALIASES:
+        place = root / folder.replace("{split}", alias)
+        if place.is_dir():
+            images = list_images(place)
+            if images and all(_BCI_NAME.match(image.stem) for image in images):
+                return _HER2
+    return None
+
+
+def _present_splits(folder: Path) -> list[str]:
+    return [
+        name for name in _folders(folder) if name.lower() in _ALIASES and _has_images(folder / name)
+    ]
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        return sorted(
+            path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."
+        )
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
+
+
+def _has_images(folder: Path) -> bool:
+    return folder.is_dir() and any(
+        path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        for path in folder.iterdir()
+    )
+
+
+def _nothing_found(root: Path) -> str:
+    inside = ", ".join(_folders(root)[:6]) or "no folders"
+    return (
+        f"{root}: no form of paired images is recognised (it holds {inside}); known are A/train "
+        "and B/train, train/A and train/B, trainA and trainB, side-by-side files in train/, names "
+        "in _real_A and _real_B, and pairs.csv; for another form write a card (TOML)"
+    )

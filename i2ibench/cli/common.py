@@ -21,7 +21,7 @@ WHAT, HOW, WHERE = "What to run", "How to run it", "Where things are"
 
 Model = Annotated[
     str,
-    typer.Option("--model", "-m", help="Model name; see [b]i2ibench models[/].", rich_help_panel=WHAT),
+    typer.Option("--model", "-m", help="Model; see [b]i2ibench models[/].", rich_help_panel=WHAT),
 ]
 Dataset = Annotated[
     str,
@@ -111,9 +111,7 @@ Output = Annotated[
 Board = Annotated[
     Path, typer.Option("--board", help="Folder of the leaderboards.", rich_help_panel=WHERE)
 ]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 
 
 @cache

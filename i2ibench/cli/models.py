@@ -39,5 +39,10 @@ def models(
         [key, str(value["default"]), str(value["description"])]
         for key, value in card["settings"].items()
     ]
-    err().print(table("Settings (override with --set model.KEY=VALUE)",
-                      ["key", "default", "meaning"], settings))
+    err().print(
+        table(
+            "Settings (override with --set model.KEY=VALUE)",
+            ["key", "default", "meaning"],
+            settings,
+        )
+    )

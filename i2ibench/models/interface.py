@@ -42,7 +42,7 @@ class TranslationModel(nn.Module):
         raise NotImplementedError
 
     def parameter_count(self) -> int:
-        """Return the number of parameters that translate; networks used in training only excluded."""
+        """Return the number of parameters that translate, without networks for training only."""
         return sum(parameter.numel() for parameter in self.parameters())
 
 

@@ -1,0 +1,104 @@
+"""`i2ibench evaluate`: score images that any tool made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2ibench.cli.common import (
+    HOW,
+    WHAT,
+    WHERE,
+    DataRoot,
+    Device,
+    Direction,
+    Json,
+    Limit,
+    ProtocolId,
+    UnverifiedWeights,
+    print_json,
+    say,
+)
+
+
+def evaluate(
+    predictions: Annotated[
+        Path, typer.Argument(help="Folder with one image a pair, named by the pair's id.")
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset", "-d", help="Data set with the targets: name or path.", rich_help_panel=WHAT
+        ),
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            "--targets", help="Folder of targets, instead of a data set.", rich_help_panel=WHAT
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="Which split is scored.", rich_help_panel=WHAT)
+    ] = "test",
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            help="Comma-separated names instead of the protocol's, e.g. psnr,ssim,fid.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    protocol: ProtocolId = "i2i-1",
+    direction: Direction = None,
+    limit: Limit = None,
+    device: Device = "auto",
+    allow_unverified_weights: UnverifiedWeights = False,
+    data_root: DataRoot = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Model name in the record; default: the folder's."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write result.json and scores.csv here.", rich_help_panel=WHERE
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Score a folder of predictions against the targets of a data set.
+
+    i2ibench evaluate my_predictions --dataset bci
+
+    i2ibench evaluate my_predictions --targets real_images --metrics psnr,ssim
+    """
+    from i2ibench.cli.progress import RichReporter, show_result
+    from i2ibench.pipeline import evaluate as evaluate_folder
+
+    reporter = RichReporter()
+    try:
+        result = evaluate_folder(
+            predictions,
+            dataset=dataset,
+            targets=targets,
+            split=split,
+            direction=direction,
+            data_root=data_root,
+            limit=limit,
+            protocol=protocol,
+            metrics=[each.strip() for each in metrics.split(",")] if metrics else None,
+            name=name,
+            device=device,
+            allow_unverified_weights=allow_unverified_weights,
+            output=output,
+            reporter=reporter,
+        )
+    finally:
+        reporter.close()
+    if json:
+        print_json(result.to_json())
+    show_result(result)
+    if output is not None:
+        say(f"written to {output}")

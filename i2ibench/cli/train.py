@@ -1,0 +1,72 @@
+"""`i2ibench train`: the training stage alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from i2ibench.cli.common import (
+    DataRoot,
+    Dataset,
+    Device,
+    Direction,
+    Json,
+    Limit,
+    Model,
+    Output,
+    Precision,
+    ProtocolId,
+    Recipe,
+    Seed,
+    Settings,
+    print_json,
+    say,
+)
+from i2ibench.cli.options import make_options
+
+
+def train(
+    model: Model,
+    dataset: Dataset,
+    recipe: Recipe = None,
+    settings: Settings = None,
+    seed: Seed = 0,
+    protocol: ProtocolId = "i2i-1",
+    direction: Direction = None,
+    limit: Limit = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    data_root: DataRoot = None,
+    output: Output = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Train a model; the run folder then holds its checkpoint and loss curves.
+
+    The same options given to [b]i2ibench run[/] continue from here.
+
+        i2ibench train --model pix2pix --dataset synthetic
+    """
+    options = make_options(
+        settings,
+        model=model,
+        dataset=dataset,
+        recipe=recipe,
+        seed=seed,
+        protocol=protocol,
+        direction=direction,
+        output=output,
+        limit=limit,
+        device=device,
+        precision=precision,
+        data_root=data_root,
+    )
+    from i2ibench.cli.progress import RichReporter
+    from i2ibench.pipeline import train as run_stage
+
+    reporter = RichReporter()
+    try:
+        folder = run_stage(options, reporter)
+    finally:
+        reporter.close()
+    if json:
+        print_json({"folder": str(folder.path), "checkpoint": str(folder.checkpoint)})
+    say(f"checkpoint  {folder.checkpoint}")

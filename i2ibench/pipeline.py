@@ -1,0 +1,320 @@
+"""The main job: train, translate, evaluate, board. The only place that knows the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2ibench import provenance
+from i2ibench.data.datasets import manifest_sha256, open_dataset, open_targets
+from i2ibench.data.images import read_pair
+from i2ibench.data.loading import TrainingLoader
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.errors import UsageError
+from i2ibench.evaluation.one_pass import evaluate as score
+from i2ibench.evaluation.predictions import find_predictions
+from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.evaluation.scores import Evaluation
+from i2ibench.files import sha256_file
+from i2ibench.leaderboard.board import add_entry, build_board
+from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.interface import TrainableModel
+from i2ibench.plan import Options, Plan, model_from_checkpoint, resolve
+from i2ibench.report.pictures import contact_sheet
+from i2ibench.results.record import (
+    Result,
+    build_result,
+    read_result,
+    write_pair_scores,
+    write_result,
+)
+from i2ibench.results.store import RunFolder, find_trained_sibling, training_id
+from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from i2ibench.training.engine import make_fabric, resolve_device
+from i2ibench.training.loop import Training
+from i2ibench.training.loop import train as train_loop
+from i2ibench.translation.manifest import Manifest
+from i2ibench.translation.translate import translate as translate_dataset
+
+
+class Reporter:
+    """Told what happens; silent by default. The command line draws it."""
+
+    def stage(self, text: str) -> None:
+        """A stage begins."""
+
+    def training(self, step: int, total: int, losses: Mapping[str, float]) -> None:
+        """A training step is done."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Images of the current stage are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished run: its record, its folder, and the board that shows it."""
+
+    result: Result
+    folder: Path
+    board: Path | None
+
+
+def run(options: Options, reporter: Reporter | None = None) -> Outcome:
+    """Train, translate, evaluate and add to the board; finished stages are not repeated."""
+    reporter = reporter or Reporter()
+    plan = resolve(options)
+    folder = plan.folder
+    if folder.result.exists():
+        reporter.stage(f"already finished: {folder.path}")
+        result = read_result(folder.result)
+    else:
+        train_stage(plan, reporter)
+        manifest = translate_stage(plan, reporter)
+        result = evaluate_stage(plan, manifest, reporter)
+    return Outcome(result, folder.path, _enter_board(plan, result))
+
+
+def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
+    """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use."""
+    plan = resolve(options)
+    train_stage(plan, reporter or Reporter())
+    return plan.folder
+
+
+def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
+    """Translate the test split with a finished training or ``options.checkpoint``."""
+    plan = resolve(options)
+    if plan.train is not None and not _is_trained(plan.folder):
+        raise UsageError(
+            f"{options.model} is not trained yet in {plan.folder.path}; run i2ibench train with "
+            "the same options first, or give --checkpoint"
+        )
+    translate_stage(plan, reporter or Reporter())
+    return plan.folder
+
+
+def evaluate(
+    predictions: Path,
+    *,
+    dataset: str | None = None,
+    targets: Path | None = None,
+    split: str = "test",
+    direction: str | None = None,
+    data_root: Path | None = None,
+    limit: int | None = None,
+    protocol: str = "i2i-1",
+    metrics: Sequence[str] | None = None,
+    name: str | None = None,
+    device: str = "auto",
+    allow_unverified_weights: bool = False,
+    output: Path | None = None,
+    reporter: Reporter | None = None,
+) -> Result:
+    """Score a folder of images that any tool made, matched to the pairs by id.
+
+    Args:
+        predictions: folder with one image a pair.
+        dataset: name or path of the data set whose ``split`` holds the targets.
+        targets: a folder of targets instead of a data set.
+        metrics: names instead of the protocol's; one that cannot be computed is an error.
+        name: the model's name in the record; by default the folder's.
+        output: receives ``result.json`` and ``scores.csv``.
+        (others as in ``Options``)
+    """
+    reporter = reporter or Reporter()
+    chosen = load_protocol(protocol)
+    pairs = _pairs_to_score(
+        dataset, targets, split, direction=direction, data_root=data_root, limit=limit
+    )
+    found = find_predictions(predictions, pairs)
+    reporter.stage(f"scoring {len(found)} predictions")
+    resolved = resolve_device(device)
+    evaluation = score(
+        pairs,
+        found,
+        protocol=chosen,
+        metrics=metrics,
+        device=resolved,
+        allow_unverified_weights=allow_unverified_weights,
+        progress=reporter.progress,
+    )
+    result = build_result(
+        model={"name": name or predictions.resolve().name, "predictions": "external"},
+        dataset=_dataset_record(pairs, limit),
+        evaluation=evaluation,
+        cost={"evaluate_seconds": round(evaluation.seconds, 2)},
+        seed=None,
+        environment={**provenance.environment(), "device": resolved},
+        created=provenance.now(),
+    )
+    if output is not None:
+        write_pair_scores(output / "scores.csv", evaluation)
+        write_result(output / "result.json", result)
+    return result
+
+
+def train_stage(plan: Plan, reporter: Reporter) -> None:
+    """Bring the checkpoint of a plan into its folder, by training, fitting or reuse."""
+    folder, model = plan.folder, plan.model
+    if plan.train is None or _is_trained(folder):
+        return
+    sibling = find_trained_sibling(folder, plan.experiment)
+    if sibling is not None:
+        reporter.stage(f"weights of {sibling.path}, trained in the same way")
+        save_checkpoint(folder.checkpoint, load_checkpoint(sibling.checkpoint))
+    elif isinstance(model, FittedModel):
+        reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
+        save_checkpoint(folder.checkpoint, _fit(plan, model))
+    elif isinstance(model, TrainableModel):
+        reporter.stage(f"training {plan.options.model} on {len(plan.train)} pairs")
+        fabric = make_fabric(plan.device, plan.precision)
+        on_gpu = plan.device.startswith("cuda")
+        loader = TrainingLoader(
+            plan.train,
+            plan.recipe.images,
+            batch_size=plan.recipe.training.batch_size,
+            seed=plan.options.seed,
+            drop_incomplete=model.drop_incomplete_batch,
+            workers=8 if on_gpu else 0,
+            pin_memory=on_gpu,
+        )
+        training = Training(
+            plan.options.model,
+            training_id(plan.experiment),
+            plan.recipe.training,
+            plan.options.seed,
+            folder.path,
+        )
+        train_loop(model, loader, training, fabric, progress=reporter.training)
+
+
+def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
+    """Write the predictions of the test split."""
+    model, checkpoint = plan.model, plan.options.checkpoint
+    if plan.train is not None:
+        checkpoint = plan.folder.checkpoint
+        model = model_from_checkpoint(plan.options.model, checkpoint)
+    manifest = Manifest(
+        model=plan.options.model,
+        checkpoint_sha256=sha256_file(checkpoint) if checkpoint else None,
+        protocol=plan.protocol.id,
+        preparation=plan.protocol.preparation.model_dump(mode="json"),
+        inference=plan.protocol.inference,
+        precision=plan.precision,
+    )
+    reporter.stage(f"translating {len(plan.test)} images")
+    return translate_dataset(
+        model,
+        plan.test,
+        plan.folder.predictions,
+        manifest,
+        device=plan.device,
+        progress=reporter.progress,
+    )
+
+
+def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result:
+    """Score the predictions, write ``scores.csv``, pictures and, last, ``result.json``."""
+    folder = plan.folder
+    predictions = {
+        identifier: folder.predictions / f"{identifier}.png" for identifier in manifest.files
+    }
+    reporter.stage(f"scoring {len(predictions)} predictions")
+    evaluation = score(
+        plan.test,
+        predictions,
+        protocol=plan.protocol,
+        device=plan.device,
+        allow_unverified_weights=plan.options.allow_unverified_weights,
+        progress=reporter.progress,
+    )
+    write_pair_scores(folder.scores, evaluation)
+    contact_sheet(plan.test, predictions, folder.pictures / "samples.png")
+    result = _record(plan, manifest, evaluation)
+    write_result(folder.result, result)
+    return result
+
+
+def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
+    trained = load_checkpoint(plan.folder.checkpoint) if plan.train is not None else None
+    training: dict[str, Any] = {}
+    if trained is not None and isinstance(plan.model, TrainableModel):
+        training = {
+            **plan.recipe.training.model_dump(mode="json"),
+            "images": plan.recipe.images.model_dump(mode="json"),
+            "pairs": len(plan.train or ()),
+            "steps": trained.total_steps,
+            "precision": plan.precision,
+        }
+    return build_result(
+        model={
+            "name": plan.options.model,
+            "parameters": plan.model.parameter_count(),
+            "config": plan.model.config.model_dump(mode="json"),
+            "checkpoint_sha256": manifest.checkpoint_sha256,
+            "uses_target": plan.model.uses_target,
+        },
+        dataset=_dataset_record(plan.test, plan.options.limit),
+        evaluation=evaluation,
+        cost={
+            "train_seconds": round(trained.seconds, 2) if trained else 0.0,
+            "translate_seconds": manifest.seconds,
+            "evaluate_seconds": round(evaluation.seconds, 2),
+            "peak_memory_mb": provenance.peak_memory_mb(),
+        },
+        seed=plan.options.seed,
+        environment={**provenance.environment(), "device": plan.device},
+        created=provenance.now(),
+        training=training,
+        run_id=plan.folder.path.name,
+    )
+
+
+def _dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "split": dataset.split,
+        "direction": dataset.direction,
+        "pairs": len(dataset),
+        "group_name": dataset.group_name,
+        "manifest_sha256": manifest_sha256(dataset),
+        "limit": limit,
+    }
+
+
+def _pairs_to_score(
+    dataset: str | None, targets: Path | None, split: str, **where: Any
+) -> PairedDataset:
+    if (dataset is None) == (targets is None):
+        raise UsageError("give either --dataset or --targets")
+    if dataset is not None:
+        return open_dataset(dataset, split, **where)
+    return open_targets(Path(str(targets)), limit=where["limit"])
+
+
+def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
+    with provenance.stopwatch() as watch:
+        model.fit(read_pair(pair) for pair in plan.train or ())
+    return Checkpoint(
+        model=plan.options.model,
+        config=model.config.model_dump(mode="json"),
+        training_id=training_id(plan.experiment),
+        step=1,
+        total_steps=1,
+        seconds=watch.seconds,
+        weights=model.state_dict(),
+        optimizers={},
+    )
+
+
+def _is_trained(folder: RunFolder) -> bool:
+    return folder.checkpoint.exists() and load_checkpoint(folder.checkpoint).finished
+
+
+def _enter_board(plan: Plan, result: Result) -> Path | None:
+    if plan.options.board is None or plan.options.limit is not None:
+        return None
+    add_entry(plan.options.board, result)
+    return build_board(plan.options.board, plan.test.name)

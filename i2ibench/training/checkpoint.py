@@ -1,0 +1,98 @@
+"""Complete training states on disk: written whole or not at all, read without pickle."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from i2ibench.errors import DataError
+from i2ibench.files import atomic_path
+
+_FORMAT = "i2ibench-checkpoint"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A training after ``step`` steps.
+
+    Order, flips, crops and dropout are drawn from seeds derived from the step, so the step is
+    the whole state of randomness and of the position in the data.
+
+    Attributes:
+        model: registered name.
+        config: the model's settings.
+        training_id: hash of the training's resolved experiment; another one is not resumed.
+        step: finished steps.
+        total_steps: steps of the whole training.
+        seconds: wall-clock training time so far, over all continuations.
+        weights: the model's ``state_dict``.
+        optimizers: ``state_dict`` of each optimiser.
+    """
+
+    model: str
+    config: Mapping[str, Any]
+    training_id: str
+    step: int
+    total_steps: int
+    seconds: float
+    weights: Mapping[str, torch.Tensor]
+    optimizers: Mapping[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.step >= self.total_steps
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically; the former one survives a crash or a full disk."""
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        **{name: getattr(checkpoint, name) for name in Checkpoint.__slots__},
+    }
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            # torch hides the OSError of a failed write behind a RuntimeError.
+            cause = error.__context__
+            if isinstance(cause, OSError):
+                raise OSError(cause.errno, cause.strerror, str(path)) from error
+            raise
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of ours; anything else is a ``DataError`` that names the file."""
+    content = read_torch_file(path)
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise DataError(f"{path}: not an i2ibench checkpoint")
+    if content["version"] > _VERSION:
+        raise DataError(
+            f"{path}: checkpoint version {content['version']} is newer than this i2ibench "
+            f"understands ({_VERSION}); update i2ibench"
+        )
+    return Checkpoint(**{name: content[name] for name in Checkpoint.__slots__})
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the file is a checkpoint of ours, as opposed to one of other code."""
+    content = read_torch_file(path)
+    return isinstance(content, dict) and content.get("format") == _FORMAT
+
+
+def read_torch_file(path: Path) -> Any:
+    """Load a file of tensors onto the CPU, with ``weights_only``; never runs code from it."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such checkpoint") from None
+    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise DataError(f"{path}: not a readable checkpoint ({reason})") from None

@@ -1,0 +1,55 @@
+"""Devices and precision, resolved once; the engine itself is Lightning Fabric."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from i2ibench.errors import UsageError
+
+_FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {
+    "fp32": "32-true",
+    "bf16": "bf16-mixed",
+}
+
+
+def resolve_device(device: str) -> str:
+    """Return ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU where there is one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = device.partition(":")
+    if kind not in {"cpu", "cuda"} or (index and not index.isdigit()):
+        raise UsageError(f"unknown device '{device}'; known: auto, cpu, cuda, cuda:N")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device '{device}': no CUDA device is usable here; use --device cpu")
+    if index and int(index) >= torch.cuda.device_count():
+        raise UsageError(f"device '{device}': there are {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Return ``fp32`` or ``bf16``; ``auto`` takes bf16 on a GPU that has it."""
+    if precision == "auto":
+        has_bf16 = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        return "bf16" if has_bf16 else "fp32"
+    if precision not in _FABRIC_PRECISION:
+        raise UsageError(f"unknown precision '{precision}'; known: auto, fp32, bf16")
+    return precision
+
+
+def make_fabric(device: str, precision: str) -> Fabric:
+    """Return a launched engine on one resolved device."""
+    kind, _, index = device.partition(":")
+    with warnings.catch_warnings():
+        # Fabric remarks on unused hardware; the choice here is deliberate.
+        warnings.simplefilter("ignore")
+        fabric = Fabric(
+            accelerator=kind,
+            devices=[int(index)] if index else 1,
+            precision=_FABRIC_PRECISION[precision],
+        )
+    fabric.launch()
+    return fabric

@@ -1,0 +1,86 @@
+"""``training.csv``: one row a step, without gap or repeat over continuations."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from i2ibench.files import write_text
+
+_FIXED = ("step", "epoch", "learning_rate", "seconds")
+
+
+class History:
+    """Appends rows to ``training.csv``.
+
+    Rows after ``first_step`` belong to work that no checkpoint holds; they are removed on
+    opening and written again when their steps are repeated.
+
+    Args:
+        path: of the CSV file.
+        first_step: the step the training continues from; 0 starts a new file.
+    """
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        self._path = path
+        self._names: list[str] | None = None
+        if first_step > 0 and path.exists():
+            self._names = _cut(path, first_step)
+        else:
+            path.unlink(missing_ok=True)
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> History:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a", encoding="utf-8", newline="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def add(
+        self, step: int, epoch: int, losses: Mapping[str, float], rate: float, seconds: float
+    ) -> None:
+        """Append the row of one finished step (``step`` counts from 1)."""
+        if self._file is None:
+            raise RuntimeError("History is used outside its with block")
+        writer = csv.writer(self._file, lineterminator="\n")
+        if self._names is None:
+            self._names = list(losses)
+            writer.writerow([*_FIXED, *self._names])
+        values = [f"{losses[name]:.9g}" for name in self._names]
+        writer.writerow([step, epoch, f"{rate:.9g}", f"{seconds:.2f}", *values])
+
+    def sync(self) -> None:
+        """Bring all rows to the disk; called before the checkpoint that depends on them."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+
+def _cut(path: Path, last_step: int) -> list[str] | None:
+    """Drop the rows after ``last_step`` and a torn last line; return the loss names."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [
+        line
+        for line in lines[1:]
+        if line.endswith("\n")
+        and line.split(",", 1)[0].isdigit()
+        and int(line.split(",", 1)[0]) <= last_step
+    ]
+    if not kept:
+        path.unlink()
+        return None
+    write_text(path, "".join([lines[0], *kept]))
+    return lines[0].rstrip("\n").split(",")[len(_FIXED) :]

@@ -1,0 +1,101 @@
+"""Recipes: the TOML that fixes a model's settings and budget for one data set."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from i2ibench import registry
+from i2ibench.data.loading import ImageSettings
+from i2ibench.errors import UsageError
+
+
+class TrainingSettings(pydantic.BaseModel):
+    """The budget and schedule of a training.
+
+    Attributes:
+        epochs: epochs at the constant learning rate.
+        decay_epochs: further epochs over which it falls linearly to zero.
+        batch_size: pairs a step on each device.
+        schedule_step: whether the schedule advances at the end of an epoch (pix2pix) or at its
+            start (BCI, whose last epoch therefore trains at learning rate zero).
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Annotated[int, pydantic.Field(ge=0)] = 100
+    decay_epochs: Annotated[int, pydantic.Field(ge=0)] = 100
+    batch_size: Annotated[int, pydantic.Field(ge=1)] = 1
+    schedule_step: Literal["epoch-start", "epoch-end"] = "epoch-end"
+
+    @pydantic.model_validator(mode="after")
+    def _has_an_epoch(self) -> TrainingSettings:
+        if self.epochs + self.decay_epochs == 0:
+            raise ValueError("epochs + decay_epochs must be at least 1")
+        return self
+
+
+class Recipe(pydantic.BaseModel):
+    """A recipe: ``model`` settings, the ``training`` budget, and the ``images`` it sees."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    model: dict[str, Any] = {}
+    training: TrainingSettings = TrainingSettings()
+    images: ImageSettings = ImageSettings()
+
+
+def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of ``model`` for ``dataset`` with ``settings`` laid over it.
+
+    Args:
+        model: registered name.
+        dataset: data set name; a set without a recipe of its own takes the model's ``default``.
+        file: a recipe file instead of the shipped one.
+        settings: dotted keys, e.g. ``{"training.epochs": 5, "model.variance_weight": 10}``.
+    """
+    text, origin = _recipe_text(model, dataset, file)
+    try:
+        content = registry.tomllib.loads(text)
+    except registry.tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{origin}: not valid TOML: {error}") from None
+    for key, value in settings.items():
+        section, dot, name = key.partition(".")
+        if not dot:
+            raise UsageError(f"--set {key}: name the section too, e.g. training.epochs")
+        content.setdefault(section, {})[name] = value
+    try:
+        return Recipe(**content)
+    except pydantic.ValidationError as error:
+        raise UsageError(_explain(error, origin)) from None
+
+
+def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]:
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8"), str(file)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"recipe {file} cannot be read: {error}") from None
+    # Recipes lie beside the model, in the folder recipes/ of its top-level package.
+    package = registry.models.get(model).__module__.partition(".")[0]
+    for folder in (dataset, "default"):
+        found = importlib.resources.files(package).joinpath("recipes", folder, f"{model}.toml")
+        if found.is_file():
+            return found.read_text(encoding="utf-8"), f"recipe {folder}/{model}.toml"
+    return "", f"settings of {model}"
+
+
+def _explain(error: pydantic.ValidationError, origin: str) -> str:
+    first = error.errors()[0]
+    *parents, key = [str(part) for part in first["loc"]] or [""]
+    if first["type"] == "extra_forbidden":
+        section = {"training": TrainingSettings, "images": ImageSettings}.get(
+            parents[0] if parents else "", Recipe
+        )
+        kind = f"key of [{parents[0]}]" if parents else "section"
+        return f"{origin}: {registry.unknown_name(kind, key, [*section.model_fields])}"
+    return f"{origin}: {'.'.join([*parents, key])}: {first['msg']}"

@@ -1,0 +1,69 @@
+"""``predictions/manifest.json``: what a folder of predictions is and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from i2ibench.errors import DataError
+from i2ibench.files import read_json, write_json
+from i2ibench.models.interface import InferencePolicy
+
+MANIFEST_NAME = "manifest.json"
+
+
+class Manifest(pydantic.BaseModel):
+    """A folder of predictions.
+
+    Attributes:
+        files: SHA-256 of each prediction's PNG by pair id; empty until the folder is complete.
+        model: registered name.
+        checkpoint_sha256: of the weights that made them; None for a model without weights.
+        protocol: id of the protocol whose preparation and policy were used.
+        preparation: how sources were prepared.
+        inference: how the model was run.
+        precision: ``fp32`` or ``bf16``.
+        seconds: wall-clock time of the translation.
+        complete: whether every prediction is there.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    files: dict[str, str] = {}
+    model: str
+    checkpoint_sha256: str | None
+    protocol: str
+    preparation: dict[str, Any]
+    inference: InferencePolicy
+    precision: str
+    seconds: float = 0.0
+    complete: bool = False
+
+    def same_origin(self, other: Manifest) -> bool:
+        """Whether both describe predictions made in the same way."""
+        volatile = {"files", "seconds", "complete"}
+        return self.model_dump(exclude=volatile) == other.model_dump(exclude=volatile)
+
+    def finished(self, files: Mapping[str, str], seconds: float) -> Manifest:
+        """Return this manifest with every file listed."""
+        return self.model_copy(
+            update={"files": dict(files), "seconds": round(seconds, 3), "complete": True}
+        )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a predictions folder, atomically."""
+    write_json(folder / MANIFEST_NAME, manifest.model_dump(mode="json"))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a predictions folder; an edited one is a ``DataError``."""
+    path = folder / MANIFEST_NAME
+    content = read_json(path)
+    try:
+        return Manifest(**content)
+    except (pydantic.ValidationError, TypeError) as error:
+        raise DataError(f"{path}: not a manifest of predictions ({error!s:.200})") from None

@@ -94,6 +94,16 @@ def sha256_json(value: Any) -> str:
     return sha256_bytes(text.encode("utf-8"))
 
 
+def cache_folder() -> Path:
+    """Return ``$I2IBENCH_CACHE``, or the user's cache folder of this platform."""
+    chosen = os.environ.get("I2IBENCH_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("i2ibench"))
+
+
 def is_safe_name(name: str) -> bool:
     """Whether ``name`` can be a file name anywhere and cannot leave its folder."""
     return (

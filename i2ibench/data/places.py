@@ -5,15 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-
-def cache_folder() -> Path:
-    """Return ``$I2IBENCH_CACHE``, or the user's cache folder of this platform."""
-    chosen = os.environ.get("I2IBENCH_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("i2ibench"))
+from i2ibench.files import cache_folder as cache_folder
 
 
 def dataset_folders() -> list[Path]:

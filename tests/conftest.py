@@ -28,3 +28,35 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("I2IBENCH_CACHE", str(cache))
     monkeypatch.delenv("I2IBENCH_DATA", raising=False)
     monkeypatch.delenv("I2IBENCH_WEIGHTS", raising=False)
+
+
+class DrawnFolder:
+    """A paired data set in BCI form, drawn from a seed: small, real files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def draw(self, split: str, count: int, size: int = 32, seed: int = 0) -> DrawnFolder:
+        """Write ``count`` pairs of ``size`` px whose target is a function of the source."""
+        import cv2
+        import numpy as np
+
+        generator = np.random.default_rng([seed, *split.encode()])
+        levels = ("0", "1+", "2+", "3+")
+        for index in range(count):
+            level = levels[index % 4]
+            source = cv2.resize(
+                generator.integers(0, 256, (4, 4, 3), np.uint8), (size, size), interpolation=2
+            )
+            target = 255 - source
+            for side, image in (("HE", source), ("IHC", target)):
+                folder = self.root / side / split
+                folder.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(folder / f"{index:05d}_{split}_{level}.png"), image)
+        return self
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> DrawnFolder:
+    """An empty folder ``tmp_path/drawn`` to draw pairs into."""
+    return DrawnFolder(tmp_path / "drawn")

@@ -83,6 +83,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return ``features`` plus their residual."""
         return features + self.conv_block(features)
 
 
@@ -146,6 +147,7 @@ class UNetLevel(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return the activated ``features`` and, behind them, what the deeper levels made."""
         activated = self.model[0](features)
         deeper = activated
         for layer in self.model[1:]:
@@ -184,6 +186,7 @@ class OutermostLevel(nn.Module):
         )
 
     def forward(self, source: Tensor) -> Tensor:
+        """Return the image made by all levels."""
         return self.model(source)
 
 

@@ -1,0 +1,110 @@
+"""Reads files of tensors that others saved, and says what a file looks like that is not one."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2ibench.errors import DataError
+
+# How files begin that are handed over as checkpoints by mistake.
+_BEGINNINGS = (
+    (b"version https://git-lfs", "a Git LFS pointer; run: git lfs pull"),
+    (b"<", "a web page or XML; the download failed, or its address leads to a page"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\x1f\x8b", "a gzip archive; unpack it"),
+    (b"\x89HDF", "an HDF5 file, perhaps Keras weights"),
+    (b"{", "a JSON file"),
+)
+
+
+def read_tensors(path: Path) -> Any:
+    """Return what ``torch.save`` wrote to ``path``, on the CPU; nothing in it is executed.
+
+    Raises ``DataError`` with what the file looks like when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(64)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such checkpoint") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    if reason := _not_torch(path, beginning):
+        raise DataError(f"{path}: not a checkpoint but {reason}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DataError(f"{path}: {_refused_pickle(str(error))}") from None
+    # A damaged stream can make the unpickler raise anything, struct.error and IndexError included.
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).split("\n", 1)[0]
+        raise DataError(f"{path}: not a readable checkpoint ({reason})") from None
+
+
+def describe_content(content: object) -> str:
+    """Return in words what a loaded object looks like."""
+    if not isinstance(content, dict):
+        return f"holds a {type(content).__name__}, not a dictionary of tensors"
+    keys = [str(key) for key in content]
+    if content.get("format") == "i2ibench-checkpoint":
+        return f"is a checkpoint of i2ibench itself, of model '{content.get('model')}'"
+    if "pytorch-lightning_version" in content:
+        return "looks like a Lightning checkpoint"
+    if {"state", "param_groups"} <= set(keys):
+        return "looks like the state of an optimiser"
+    if not keys:
+        return "is an empty dictionary"
+    if _is_patch_discriminator(content):
+        return "looks like a PatchGAN discriminator (an official *_net_D.pth)"
+    nested = [str(key) for key, value in content.items() if isinstance(value, dict)]
+    if nested:
+        return f"is a collection of parts ({', '.join(nested[:4])}); save one network's state_dict"
+    return f"is a dictionary of {len(keys)} entries, such as {', '.join(sorted(keys)[:3])}"
+
+
+def _is_patch_discriminator(content: dict[Any, Any]) -> bool:
+    by_end = {re.sub(r"^(?:module\.|_orig_mod\.)+", "", str(key)): content[key] for key in content}
+    first = by_end.get("model.0.weight", by_end.get("net.0.weight"))
+    return isinstance(first, Tensor) and first.ndim == 4 and first.shape[-1] in (1, 4)
+
+
+def _not_torch(path: Path, beginning: bytes) -> str | None:
+    if not beginning:
+        return "an empty file"
+    for start, meaning in _BEGINNINGS:
+        if beginning.lstrip().startswith(start):
+            return meaning
+    # An eight-byte length before a JSON header.
+    if beginning[8:9] == b"{":
+        return "a safetensors file; official checkpoints are written by torch.save"
+    if not beginning.startswith(b"PK"):
+        # Before torch 1.6 a checkpoint was a bare pickle.
+        return None if beginning.startswith(b"\x80") else "a file that torch.save did not write"
+    # The table of contents stands at the end of a zip file.
+    if not zipfile.is_zipfile(path):
+        return "a truncated torch file; copy or download it again"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any("/code/" in name for name in names):
+        return "a TorchScript program; save the network's state_dict instead"
+    if not any(name.endswith("data.pkl") for name in names):
+        return f"a zip archive of other files ({', '.join(names[:3])})"
+    return None
+
+
+def _refused_pickle(message: str) -> str:
+    found = re.search(r"GLOBAL ([\w.]+)", message)
+    if found:
+        return (
+            f"holds Python objects ({found.group(1)}), which are never loaded; save the network's "
+            "state_dict alone: torch.save(net.state_dict(), file)"
+        )
+    return f"not a checkpoint of torch.save ({message.strip().split(chr(10), 1)[0]})"

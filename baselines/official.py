@@ -1,0 +1,145 @@
+"""Generators saved by the official code, recognised by the keys and shapes of the file alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from i2ibench.errors import DataError
+from i2ibench_baselines.foreign_files import describe_content, read_tensors
+from i2ibench_baselines.generators import (
+    RESIDUAL_BLOCKS,
+    UNET_DOWNSAMPLINGS,
+    Norm,
+    build_generator,
+)
+
+State = dict[str, Tensor]
+
+# What DataParallel and torch.compile put before every key, in any order and number.
+_PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+")
+_RESIDUAL_CONV = re.compile(r"model\.(\d+)\.conv_block\.([56])\.weight")
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def load_generator(path: Path | str) -> nn.Module:
+    """Return the official generator saved in ``path``, in evaluation mode.
+
+    Kind, width, number of blocks, norm and the place of dropout follow from keys and shapes.
+    Nothing in the file is executed. Raises ``DataError`` with what the file looks like when it is
+    something else.
+    """
+    settings, weights = read_generator(Path(path))
+    generator = build_generator(
+        settings["generator"], settings["ngf"], settings["norm"], settings["dropout"]
+    )
+    generator.load_state_dict(weights)
+    return generator.eval()
+
+
+def read_generator(path: Path) -> tuple[dict[str, Any], State]:
+    """Return the settings (``generator``, ``ngf``, ``norm``, ``dropout``) and weights in ``path``.
+
+    Dropout leaves no trace in the file of a U-Net; it is then set, as is the official default.
+    """
+    content = read_tensors(path)
+    if not _is_state(content):
+        raise DataError(f"{path}: {describe_content(content)}; expected an official generator")
+    state = {_PREFIX.sub("", key): value for key, value in content.items()}
+    settings = _settings(path, state)
+    state = _in_current_form(state, settings["norm"])
+    _refuse_differences(path, state, settings)
+    return settings, state
+
+
+def _settings(path: Path, state: State) -> dict[str, Any]:
+    # Place 6 is the second convolution after dropout, else the norm, whose weight has one axis.
+    convolutions = [
+        match.group(2)
+        for key, value in state.items()
+        if (match := _RESIDUAL_CONV.fullmatch(key)) and value.ndim == 4
+    ]
+    if convolutions and "model.1.weight" in state:
+        kind = _kind(path, RESIDUAL_BLOCKS, len(convolutions), "residual blocks")
+        return {
+            "generator": kind,
+            "ngf": len(state["model.1.weight"]),
+            "norm": _norm(state, convolution="model.1", norm="model.2"),
+            "dropout": convolutions[0] == "6",
+        }
+    if "model.model.0.weight" in state and "model.model.3.weight" in state:
+        depth = max(key.count("model.") for key in state) - 1
+        return {
+            "generator": _kind(path, UNET_DOWNSAMPLINGS, depth, "downsamplings"),
+            "ngf": len(state["model.model.0.weight"]),
+            "norm": _norm(state, convolution="model.model.0", norm="model.model.1.model.2"),
+            "dropout": True,
+        }
+    raise DataError(f"{path}: {describe_content(state)}; expected an official generator")
+
+
+def _kind(path: Path, known: Mapping[str, int], found: int, what: str) -> str:
+    for kind, count in known.items():
+        if count == found:
+            return kind
+    raise DataError(
+        f"{path}: a generator with {found} {what}; the official ones have "
+        f"{' or '.join(str(count) for count in known.values())}"
+    )
+
+
+def _norm(state: State, convolution: str, norm: str) -> Norm:
+    # Instance norm has no weights of its own; the convolution before it has a bias instead.
+    if f"{norm}.weight" in state:
+        return "batch"
+    return "instance" if f"{convolution}.bias" in state else "none"
+
+
+def _in_current_form(state: State, norm: Norm) -> State:
+    """Return ``state`` as float32 and as today's torch would save it.
+
+    Before torch 0.4 instance norm saved statistics it never used; until 0.4.1 batch norm did not
+    count its batches.
+    """
+    if norm != "batch":
+        state = {key: value for key, value in state.items() if not key.endswith(_STATISTICS)}
+    current: State = {}
+    for key, value in state.items():
+        current[key] = value.float() if value.is_floating_point() else value
+        counter = key.removesuffix("running_var") + "num_batches_tracked"
+        if key.endswith("running_var") and counter not in state:
+            current[counter] = torch.tensor(0)
+    return current
+
+
+def _refuse_differences(path: Path, state: State, settings: Mapping[str, Any]) -> None:
+    with torch.device("meta"):
+        expected = build_generator(
+            settings["generator"], settings["ngf"], settings["norm"], settings["dropout"]
+        ).state_dict()
+    almost = f"{path}: almost a {settings['generator']} of width {settings['ngf']}, but"
+    for key in sorted(expected.keys() | state.keys()):
+        if key not in state:
+            raise DataError(f"{almost} {key} is missing; was it saved completely?")
+        if key not in expected:
+            raise DataError(f"{almost} {key} is not part of it; was the architecture changed?")
+        shape, wanted = list(state[key].shape), list(expected[key].shape)
+        if shape != wanted:
+            raise DataError(f"{almost} {key} has shape {shape} instead of {wanted}")
+        if not bool(torch.isfinite(state[key]).all()):
+            raise DataError(f"{almost} {key} holds NaN or infinity; its training diverged")
+
+
+def _is_state(content: object) -> bool:
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and all(
+            isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+        )
+    )

@@ -71,7 +71,7 @@ def cluster_codes(scores: pd.DataFrame) -> Codes | None:
         return None
     alone = "\x00" + scores["id"].astype(str)
     codes, _ = pd.factorize(clusters.where(clusters.notna(), alone))
-    return codes.astype(np.int64)
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _macro(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Better, Evaluation, MetricValue
-from i2ibench.files import read_json, sha256_json, write_json
+from i2ibench.files import read_json, sha256_bytes, sha256_json, write_json
 from i2ibench.results.intervals import Interval, Intervals, evaluation_intervals
+from i2ibench.results.pair_scores import pair_scores_csv
 from i2ibench.results.pair_scores import read_pair_scores as read_pair_scores
 from i2ibench.results.pair_scores import write_pair_scores as write_pair_scores
 
-SCHEMA = 1
+SCHEMA: Final = 1
 Status = Literal["measured", "verified"]
 Moment = Annotated[str, pydantic.Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
@@ -56,7 +57,7 @@ class Result(_Part):
 
     ``model``, ``dataset``, ``cost``, ``training`` and ``environment`` are open dictionaries with
     the keys of the design; ``intervals`` says how every ``ci95`` was made; ``verified`` by what a
-    recomputation confirmed the numbers.
+    recomputation confirmed the numbers; ``pair_scores_sha256`` is the hash of ``scores.csv``.
     """
 
     schema_: Literal[1] = pydantic.Field(default=SCHEMA, alias="schema")
@@ -73,6 +74,7 @@ class Result(_Part):
     environment: dict[str, Any] = {}
     seed: int | None = None
     run_id: str | None = None
+    pair_scores_sha256: str | None = None
     created: Moment
     verified: dict[str, Any] | None = None
 
@@ -123,6 +125,7 @@ def build_result(
         cost=dict(cost),
         environment=dict(environment),
         seed=seed,
+        pair_scores_sha256=sha256_bytes(pair_scores_csv(evaluation.pair_scores).encode("utf-8")),
         created=created,
         **extra,
     )
@@ -216,8 +219,9 @@ def _record(metric: MetricValue, interval: Interval | None) -> MetricRecord:
 def _without_defaults(result: Result) -> dict[str, Any]:
     """Return JSON values without what is absent; ``value`` stays, null says something there."""
     content: dict[str, Any] = result.model_dump(mode="json", by_alias=True)
-    if result.verified is None:
-        del content["verified"]
+    for optional in ("verified", "pair_scores_sha256", "run_id"):
+        if content[optional] is None:
+            del content[optional]
     tables = [content["metrics"], content["macro"]]
     tables += [group["metrics"] for group in content["groups"].values()]
     for table in tables:

@@ -156,6 +156,25 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def signed_rank_p(differences: Floats, clusters: Codes | None = None) -> float:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test of paired ``differences``.
+
+    As ``scipy.stats.wilcoxon`` with ``zero_method="zsplit"``: pairs without a difference stay in
+    and count half for each sign. With ``clusters`` the test is over the means of the clusters,
+    since pairs of one slide are not independent. Two infinite scores are equal. Without any
+    difference the p-value is 1.
+    """
+    values = np.where(np.isnan(differences), 0.0, differences)
+    if clusters is not None:
+        values = (
+            _by_cluster(values[:, None], clusters)[:, 0]
+            / np.unique(clusters, return_counts=True)[1]
+        )
+    if not np.any(values):
+        return 1.0
+    return float(stats.wilcoxon(values, zero_method="zsplit").pvalue)
+
+
 def _small_sample_width(freedom: Floats) -> Floats:
     """Return the two-sided 95 % quantile of t for each number of degrees of freedom."""
     tail = (1 - LEVEL) / 2

@@ -1,0 +1,130 @@
+"""Entries of a board: one JSON file a result, beside it the scores of its pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import pandas as pd
+
+from i2ibench.errors import DataError, UsageError
+from i2ibench.files import is_safe_name, json_text, sha256_bytes, write_text
+from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
+from i2ibench.results.record import Result, read_result
+
+_LOCK_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A measured result on a board; ``pair_scores`` is None where the scores were not given."""
+
+    path: Path
+    result: Result
+    pair_scores: pd.DataFrame | None
+
+
+def add_entry(
+    folder: Path,
+    result: Result,
+    *,
+    pair_scores: pd.DataFrame | Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Add ``result`` to the board of its data set in ``folder``; return the entry's path.
+
+    Args:
+        folder: the folder of all boards (``leaderboards``).
+        result: becomes ``<data set>/<model>-<run id or seed>.json``.
+        pair_scores: its scores per pair, or their CSV; without them a board cannot test whether
+            methods differ.
+        overwrite: whether an entry of the same name but other content may be replaced.
+
+    Raises:
+        UsageError: such an entry exists with other content and ``overwrite`` is not set.
+        DataError: the scores do not belong to the result.
+    """
+    dataset = str(result.dataset.get("name", ""))
+    path = folder / _safe(dataset, "data set") / f"{_safe(entry_name(result), 'entry')}.json"
+    if isinstance(pair_scores, Path):
+        pair_scores = read_pair_scores(pair_scores)
+    if pair_scores is not None:
+        check_pair_scores(result, pair_scores, path)
+    content = json_text(result.to_json())
+    with board_lock(folder):
+        if path.exists() and not overwrite and path.read_text(encoding="utf-8") != content:
+            raise UsageError(
+                f"{path} exists with other content; to replace it: "
+                "i2ibench leaderboard add --overwrite"
+            )
+        if pair_scores is not None:
+            write_text(path.with_suffix(".csv"), pair_scores_csv(pair_scores))
+        else:
+            path.with_suffix(".csv").unlink(missing_ok=True)
+        write_text(path, content)
+    return path
+
+
+def read_entries(folder: Path, dataset: str) -> list[Entry]:
+    """Read the entries of a data set in the order of their names."""
+    return [_read_entry(path) for path in sorted((folder / dataset).glob("*.json"))]
+
+
+def entry_name(result: Result) -> str:
+    """Return ``<model>-<run id>``, or ``<model>-seed<seed>`` where the run has no id."""
+    model = str(result.model.get("name", ""))
+    if result.run_id:
+        return f"{model}-{result.run_id}"
+    return model if result.seed is None else f"{model}-seed{result.seed}"
+
+
+@contextmanager
+def board_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time change the boards in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise DataError(
+            f"{folder}/.lock is held by another process for {_LOCK_SECONDS:.0f} s; "
+            "wait until it ends and try again"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
+    """Refuse scores of other pairs than those of ``result``."""
+    pairs = result.dataset.get("pairs", len(scores))
+    if len(scores) != pairs:
+        raise DataError(
+            f"{path}: its scores are those of {len(scores)} pairs, the result's of {pairs}; "
+            "evaluate again"
+        )
+    stated = result.pair_scores_sha256
+    if stated is not None and sha256_bytes(pair_scores_csv(scores).encode("utf-8")) != stated:
+        raise DataError(
+            f"{path}: the scores per pair are not those the result was made of; "
+            "restore them, or evaluate again"
+        )
+
+
+def _read_entry(path: Path) -> Entry:
+    result = read_result(path)
+    csv = path.with_suffix(".csv")
+    scores = read_pair_scores(csv) if csv.exists() else None
+    if scores is not None:
+        check_pair_scores(result, scores, path)
+    return Entry(path, result, scores)
+
+
+def _safe(name: str, kind: str) -> str:
+    if not is_safe_name(name):
+        raise UsageError(f"{kind} name {name!r} cannot be a file name; choose another")
+    return name

@@ -1,0 +1,87 @@
+"""Ranks that say only what the data support: methods that cannot be separated share one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2ibench.evaluation.scores import Better
+from i2ibench.results.statistics import Codes, Floats, holm, signed_rank_p
+
+SIGNIFICANCE = 0.05
+
+# How a board says what these functions do.
+RULE = (
+    "Two methods share a rank in a column unless their paired differences differ from zero "
+    "(Wilcoxon signed-rank test over pairs, or over cluster means where clusters are known; "
+    f"p < {SIGNIFICANCE} after Holm's correction over all pairs of methods) and, where seeds were "
+    "repeated, the ranges of their seeds do not overlap. A rank is one more than the number of "
+    "methods that are better and separated from it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One method in one column.
+
+    Attributes:
+        value: its score.
+        seeds: the score of every seed.
+        pair_scores: its score of every pair (mean over seeds), in the common order of pairs; None
+            for metrics of sets and where the scores are not at hand.
+    """
+
+    value: float
+    seeds: tuple[float, ...]
+    pair_scores: Floats | None = None
+
+
+def rank_column(
+    contestants: Sequence[Contestant], better: Better, clusters: Codes | None = None
+) -> list[int]:
+    """Return the rank of every contestant, 1 for the best; ties share the smaller number."""
+    separated = separations(contestants, clusters)
+    sign = 1.0 if better == "higher" else -1.0
+    values = np.array([sign * contestant.value for contestant in contestants])
+    return [
+        1 + int(sum(separated[i, j] and values[j] > values[i] for j in range(len(values))))
+        for i in range(len(values))
+    ]
+
+
+def separations(
+    contestants: Sequence[Contestant], clusters: Codes | None = None
+) -> NDArray[np.bool_]:
+    """Return which contestants differ beyond chance, a symmetric ``(K, K)`` table.
+
+    Where the scores per pair are missing (or a metric has none), the values of the seeds alone
+    decide: two single numbers then differ if they are not equal.
+    """
+    size = len(contestants)
+    separated = np.zeros((size, size), dtype=bool)
+    tested: list[tuple[int, int]] = []
+    p_values: list[float] = []
+    for i, j in combinations(range(size), 2):
+        first, second = contestants[i], contestants[j]
+        apart = _ranges_apart(first.seeds or (first.value,), second.seeds or (second.value,))
+        separated[i, j] = separated[j, i] = apart
+        if first.pair_scores is not None and second.pair_scores is not None:
+            tested.append((i, j))
+            p_values.append(signed_rank_p(first.pair_scores - second.pair_scores, clusters))
+    for (i, j), p_value in zip(tested, holm(p_values), strict=True):
+        if p_value >= SIGNIFICANCE:
+            separated[i, j] = separated[j, i] = False
+    return separated
+
+
+def places(mean_ranks: Sequence[float]) -> list[int]:
+    """Return the place of every mean rank: 1, 2, 2, 4 where the second and third are equal."""
+    return [1 + sum(other < mine for other in mean_ranks) for mine in mean_ranks]
+
+
+def _ranges_apart(first: Sequence[float], second: Sequence[float]) -> bool:
+    return min(first) > max(second) or min(second) > max(first)

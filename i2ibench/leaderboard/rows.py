@@ -1,0 +1,275 @@
+"""Entries as rows and columns: seeds of one method joined, columns of one signature each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from i2ibench.evaluation.scores import Better
+from i2ibench.files import sha256_json
+from i2ibench.leaderboard.entries import Entry
+from i2ibench.results import statistics
+from i2ibench.results.intervals import cluster_codes
+from i2ibench.results.record import MetricRecord, Result
+
+# The columns of a main table where a board has them; further metrics stand in a table of their own.
+MAIN_METRICS = ("psnr", "ssim", "lpips", "lpips-squeeze", "fid", "swd")
+
+# What the numbers of a table are over.
+OVERALL, MACRO = "", "macro mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A metric under one signature."""
+
+    metric: str
+    signature: str
+    unit: str
+    better: Better | None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it belongs in the main table and counts for ranks."""
+        return self.metric in MAIN_METRICS
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number of a table.
+
+    Attributes:
+        value: the mean over seeds; None where there is none (``reason``).
+        n: pairs it rests on.
+        ci95: interval over pairs (or clusters).
+        seeds: the value of every seed.
+        reason: why there is no value.
+        notes: marks that came with the number.
+    """
+
+    value: float | None
+    n: int = 0
+    ci95: tuple[float, float] | None = None
+    seeds: tuple[float, ...] = ()
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spread(self) -> float | None:
+        """The sample standard deviation over seeds, or None of a single one."""
+        return float(np.std(self.seeds, ddof=1)) if len(self.seeds) > 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method: all entries that differ in nothing but their seed."""
+
+    label: str
+    entries: tuple[Entry, ...]
+    tables: Mapping[str, Mapping[Column, Cell]] = field(default_factory=dict)
+
+    @property
+    def result(self) -> Result:
+        """The first entry's result; what the entries share can be read from it."""
+        return self.entries[0].result
+
+    @property
+    def is_oracle(self) -> bool:
+        """Whether the method reads the target."""
+        return bool(self.result.model.get("uses_target"))
+
+    @cached_property
+    def pair_scores(self) -> pd.DataFrame | None:
+        """Scores per pair, the mean over seeds; None where an entry has none."""
+        tables = [entry.pair_scores for entry in self.entries if entry.pair_scores is not None]
+        if len(tables) < len(self.entries):
+            return None
+        first = tables[0]
+        if any(list(table["id"]) != list(first["id"]) for table in tables):
+            return None
+        shared = [n for n in first.columns if all(n in table.columns for table in tables)]
+        metrics = [name for name in shared if name not in ("id", "group", "cluster")]
+        mean = np.mean([table[metrics].to_numpy(np.float64) for table in tables], axis=0)
+        joined: pd.DataFrame = first[["id", "group", "cluster"]].copy()
+        joined[metrics] = mean
+        return joined
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Rows that may be compared: the same pairs under the same protocol.
+
+    ``columns`` belong to each table: ``OVERALL``, every group, ``MACRO``. Settings that follow from
+    the number of pairs (the subsets of KID) make a group's signature another than the whole's.
+    """
+
+    dataset: Mapping[str, Any]
+    protocol: str
+    protocol_sha256: str
+    columns: Mapping[str, tuple[Column, ...]]
+    rows: tuple[Row, ...]
+    groups: tuple[str, ...]
+
+
+def tracks(entries: Iterable[Entry]) -> list[Track]:
+    """Arrange entries into tracks, most rows first; within a track into rows and columns."""
+    by_track: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        by_track.setdefault(_track_key(entry.result), []).append(entry)
+    made = [_track(group) for group in by_track.values()]
+    return sorted(made, key=lambda t: (-len(t.rows), t.protocol, str(sorted(t.dataset.items()))))
+
+
+def natural(text: str) -> tuple[tuple[int, str], ...]:
+    """Sort key under which 2+ stands before 10+."""
+    parts = re.split(r"(\d+)", text)
+    return tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts if p)
+
+
+def _track_key(result: Result) -> tuple[str, ...]:
+    dataset = result.dataset
+    named = ("split", "direction", "manifest_sha256", "pairs")
+    return (result.protocol.id, result.protocol.sha256, *(str(dataset.get(key)) for key in named))
+
+
+def _track(entries: list[Entry]) -> Track:
+    first = entries[0].result
+    groups = sorted({name for entry in entries for name in entry.result.groups}, key=natural)
+    names = [OVERALL, *groups, *([MACRO] if any(e.result.macro for e in entries) else [])]
+    columns = {
+        name: _columns([_records(entry.result, name) for entry in entries]) for name in names
+    }
+    rows = [replace(row, tables=_tables(row, columns)) for row in _rows(entries)]
+    return Track(
+        dataset=first.dataset,
+        protocol=first.protocol.id,
+        protocol_sha256=first.protocol.sha256,
+        columns=columns,
+        rows=tuple(rows),
+        groups=tuple(groups),
+    )
+
+
+def _records(result: Result, table: str) -> Mapping[str, MetricRecord]:
+    if table == OVERALL:
+        return result.metrics
+    if table == MACRO:
+        return result.macro
+    return result.groups[table].metrics if table in result.groups else {}
+
+
+def _rows(entries: list[Entry]) -> list[Row]:
+    methods: dict[str, list[Entry]] = {}
+    for entry in entries:
+        methods.setdefault(_method_key(entry.result), []).append(entry)
+    labels = _labels([group[0].result for group in methods.values()])
+    return [
+        Row(label, tuple(sorted(group, key=lambda e: (e.result.seed or 0, e.path.name))))
+        for label, group in zip(labels, methods.values(), strict=True)
+    ]
+
+
+def _method_key(result: Result) -> str:
+    """Identify a method: everything that defines it but the seed."""
+    return sha256_json(
+        {
+            "name": result.model.get("name"),
+            "config": result.model.get("config"),
+            "training": result.training,
+            # Without a seed the weights came from elsewhere and make the method.
+            "checkpoint": result.model.get("checkpoint_sha256") if result.seed is None else None,
+        }
+    )
+
+
+def _labels(results: Sequence[Result]) -> list[str]:
+    """Name every method; where two share a name, by the settings in which they differ."""
+    labels = []
+    for result in results:
+        name = str(result.model.get("name"))
+        namesakes = [other for other in results if other.model.get("name") == name]
+        settings = [_settings(other) for other in namesakes]
+        mine = _settings(result)
+        differing = [
+            key
+            for key in sorted({key for found in settings for key in found})
+            if len({repr(found.get(key)) for found in settings}) > 1
+        ]
+        described = ", ".join(f"{key}={mine.get(key)}" for key in differing[:3])
+        labels.append(f"{name} ({described})" if described else name)
+    return labels
+
+
+def _settings(result: Result) -> dict[str, Any]:
+    config = result.model.get("config") or {}
+    return {**dict(config), **result.training}
+
+
+def _columns(tables: Sequence[Mapping[str, MetricRecord]]) -> tuple[Column, ...]:
+    """Return one column a metric and signature; an unavailable metric joins its namesake."""
+    found: dict[tuple[str, str], Column] = {}
+    metrics: dict[str, MetricRecord] = {}
+    for table in tables:
+        for name, record in table.items():
+            metrics.setdefault(name, record)
+            if record.signature and record.value is not None:
+                column = Column(name, record.signature, record.unit, record.better)
+                found.setdefault((name, record.signature), column)
+    for name, record in metrics.items():
+        if not any(known == name for known, _ in found):
+            found[name, ""] = Column(name, record.signature, record.unit, record.better)
+
+    def order(column: Column) -> tuple[int, str, str]:
+        main = MAIN_METRICS.index(column.metric) if column.is_main else len(MAIN_METRICS)
+        return (main, column.metric, column.signature)
+
+    return tuple(sorted(found.values(), key=order))
+
+
+def _tables(row: Row, columns: Mapping[str, tuple[Column, ...]]) -> dict[str, dict[Column, Cell]]:
+    tables = {}
+    for name, own in columns.items():
+        records = [_records(entry.result, name) for entry in row.entries]
+        cells = {column: _cell(column, [r.get(column.metric) for r in records]) for column in own}
+        if len(records) > 1 and name != MACRO:
+            intervals = _intervals_over_seeds(row, None if name == OVERALL else name)
+            cells = {c: replace(cell, ci95=intervals.get(c.metric)) for c, cell in cells.items()}
+        tables[name] = cells
+    return tables
+
+
+def _cell(column: Column, records: Sequence[MetricRecord | None]) -> Cell:
+    known = [record for record in records if record is not None]
+    values = [r.value for r in known if r.value is not None and r.signature == column.signature]
+    if not known:
+        return Cell(None, reason="not among the metrics of this entry")
+    if not values:
+        reason = next((r.unavailable for r in known if r.unavailable), None)
+        notes = known[0].notes
+        elsewhere = "computed under another signature"
+        return Cell(None, known[0].n, reason=reason or "; ".join(notes) or elsewhere)
+    notes = tuple(dict.fromkeys(note for record in known for note in record.notes))
+    if len(values) < len(records):
+        notes = (*notes, f"{len(values)} of {len(records)} seeds")
+    ci95 = known[0].ci95 if len(records) == 1 else None
+    return Cell(float(np.mean(values)), known[0].n, ci95, tuple(values), None, notes)
+
+
+def _intervals_over_seeds(row: Row, group: str | None) -> dict[str, tuple[float, float] | None]:
+    """Return intervals over pairs of the scores' mean over seeds."""
+    scores = row.pair_scores
+    if scores is None:
+        return {}
+    if group is not None:
+        scores = scores[scores["group"] == group]
+    names = [str(name) for name in scores.columns if name not in ("id", "group", "cluster")]
+    values = scores[names].to_numpy(dtype=np.float64)
+    if not len(values):
+        return {}
+    return dict(zip(names, statistics.mean_intervals(values, cluster_codes(scores)), strict=True))

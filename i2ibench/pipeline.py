@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import provenance
-from i2ibench.data.datasets import manifest_sha256, open_dataset, open_targets
+from i2ibench.data.datasets import manifest_sha256, open_dataset
 from i2ibench.data.images import read_pair
 from i2ibench.data.loading import TrainingLoader
 from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.targets import open_targets
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.predictions import find_predictions
@@ -203,6 +204,7 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         preparation=plan.protocol.preparation.model_dump(mode="json"),
         inference=plan.protocol.inference,
         precision=plan.precision,
+        tile=plan.options.tile,
     )
     reporter.stage(f"translating {len(plan.test)} images")
     return translate_dataset(
@@ -291,7 +293,7 @@ def _pairs_to_score(
         raise UsageError("give either --dataset or --targets")
     if dataset is not None:
         return open_dataset(dataset, split, **where)
-    return open_targets(Path(str(targets)), limit=where["limit"])
+    return open_targets(targets or Path(), limit=where["limit"])
 
 
 def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
@@ -316,5 +318,5 @@ def _is_trained(folder: RunFolder) -> bool:
 def _enter_board(plan: Plan, result: Result) -> Path | None:
     if plan.options.board is None or plan.options.limit is not None:
         return None
-    add_entry(plan.options.board, result)
+    add_entry(plan.options.board, result, pair_scores=plan.folder.scores)
     return build_board(plan.options.board, plan.test.name)

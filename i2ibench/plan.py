@@ -41,6 +41,7 @@ class Options:
         limit: first pairs of each split only; such a run enters no board.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``auto``, ``fp32`` or ``bf16``.
+        tile: side of translation tiles; 0 translates images whole, None decides by their size.
         data_root: folder that holds the data set.
         allow_unverified_weights: accept metric weights of unknown hash.
     """
@@ -58,6 +59,7 @@ class Options:
     limit: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    tile: int | None = None
     data_root: Path | None = None
     allow_unverified_weights: bool = False
 
@@ -109,6 +111,7 @@ class Plan:
             "seed": self.options.seed,
             "precision": self.precision,
             "limit": self.options.limit,
+            "tile": self.options.tile,
             "protocol": {"id": self.protocol.id, "sha256": self.protocol.sha256},
         }
 

@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 from i2ibench.errors import UsageError
 
 if sys.version_info >= (3, 11):
-    import tomllib
+    import tomllib as tomllib
 else:
     import tomli as tomllib
 

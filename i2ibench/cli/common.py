@@ -89,6 +89,15 @@ Precision = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        min=0,
+        help="Translate in tiles of this side; 0: images whole; default: as their size asks.",
+        rich_help_panel=HOW,
+    ),
+]
 UnverifiedWeights = Annotated[
     bool,
     typer.Option(

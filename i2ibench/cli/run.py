@@ -20,6 +20,7 @@ from i2ibench.cli.common import (
     Recipe,
     Seed,
     Settings,
+    Tile,
     UnverifiedWeights,
     print_json,
     say,
@@ -39,6 +40,7 @@ def run(
     limit: Limit = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    tile: Tile = None,
     allow_unverified_weights: UnverifiedWeights = False,
     data_root: DataRoot = None,
     output: Output = Path("runs"),
@@ -67,6 +69,7 @@ def run(
         limit=limit,
         device=device,
         precision=precision,
+        tile=tile,
         data_root=data_root,
         allow_unverified_weights=allow_unverified_weights,
     )

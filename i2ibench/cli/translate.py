@@ -19,6 +19,7 @@ from i2ibench.cli.common import (
     Recipe,
     Seed,
     Settings,
+    Tile,
     print_json,
     say,
 )
@@ -37,6 +38,7 @@ def translate(
     limit: Limit = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    tile: Tile = None,
     data_root: DataRoot = None,
     output: Output = Path("runs"),
     json: Json = False,
@@ -60,6 +62,7 @@ def translate(
         limit=limit,
         device=device,
         precision=precision,
+        tile=tile,
         data_root=data_root,
     )
     from i2ibench.cli.progress import RichReporter

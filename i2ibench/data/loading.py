@@ -7,7 +7,7 @@ depends on how many workers decode, on what was drawn before, or on where a trai
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -112,7 +112,7 @@ class TrainingLoader:
 
     def batches(self, first: int, last: int) -> Iterator[RawBatch]:
         """Yield the batches number ``first`` (inclusive) to ``last``, counted over all epochs."""
-        loader: DataLoader[RawBatch] = DataLoader(
+        loader: DataLoader[Any] = DataLoader(
             self._images,
             batch_sampler=_Positions(self, first, last),
             num_workers=self._workers,

@@ -29,7 +29,10 @@ class TranslationModel(nn.Module):
 
     Config: ClassVar[type[ModelConfig]] = ModelConfig
     # Height and width must be multiples of this; translation pads and crops back.
-    size_multiple: ClassVar[int] = 1
+    size_multiple: int = 1
+    # Pixels of context with which a tile equals the whole image in evaluation mode; None where
+    # no context suffices.
+    tile_overlap: int | None = None
     # Whether the method reads the target (an oracle is shown but never ranked).
     uses_target: ClassVar[bool] = False
 

@@ -78,7 +78,7 @@ def train(
     total_steps = (settings.epochs + settings.decay_epochs) * loader.batches_per_epoch
     # The generator's seed, not the global one: initial weights do not depend on what ran before.
     model.initialize(torch.Generator().manual_seed(derive_seed(training.seed, "initialize")))
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device).to(memory_format=torch.channels_last)
     model.train()
     optimizers = model.optimizers()
     base_rates = {
@@ -160,9 +160,9 @@ def train_step(
         optimizer.zero_grad(set_to_none=True)
         with _autocast(fabric):
             losses = phase.losses()
-        total = torch.stack([value.float() for value in losses.values()]).sum()
+        total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
         if fabric is None:
-            total.backward()
+            torch.autograd.backward(total)
         else:
             fabric.backward(total)
             _average_gradients(optimizer, fabric)
@@ -205,7 +205,7 @@ def _average_gradients(optimizer: Optimizer, fabric: Fabric) -> None:
         if parameter.grad is not None
     ]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
-    flat = fabric.all_reduce(flat, reduce_op="mean")  # type: ignore[assignment]
+    flat = fabric.all_reduce(flat, reduce_op="mean")
     parts = flat.split([gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))

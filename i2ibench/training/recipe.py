@@ -83,7 +83,7 @@ def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]
     # Recipes lie beside the model, in the folder recipes/ of its top-level package.
     package = registry.models.get(model).__module__.partition(".")[0]
     for folder in (dataset, "default"):
-        found = importlib.resources.files(package).joinpath("recipes", folder, f"{model}.toml")
+        found = importlib.resources.files(package) / "recipes" / folder / f"{model}.toml"
         if found.is_file():
             return found.read_text(encoding="utf-8"), f"recipe {folder}/{model}.toml"
     return "", f"settings of {model}"
@@ -93,9 +93,11 @@ def _explain(error: pydantic.ValidationError, origin: str) -> str:
     first = error.errors()[0]
     *parents, key = [str(part) for part in first["loc"]] or [""]
     if first["type"] == "extra_forbidden":
-        section = {"training": TrainingSettings, "images": ImageSettings}.get(
-            parents[0] if parents else "", Recipe
-        )
+        sections: dict[str, type[pydantic.BaseModel]] = {
+            "training": TrainingSettings,
+            "images": ImageSettings,
+        }
+        section = sections.get(parents[0] if parents else "", Recipe)
         kind = f"key of [{parents[0]}]" if parents else "section"
         return f"{origin}: {registry.unknown_name(kind, key, [*section.model_fields])}"
     return f"{origin}: {'.'.join([*parents, key])}: {first['msg']}"

@@ -26,6 +26,8 @@ class Manifest(pydantic.BaseModel):
         preparation: how sources were prepared.
         inference: how the model was run.
         precision: ``fp32`` or ``bf16``.
+        tile: side of the tiles that were asked for; 0 for whole images, None where their size
+            decided.
         seconds: wall-clock time of the translation.
         complete: whether every prediction is there.
     """
@@ -39,6 +41,7 @@ class Manifest(pydantic.BaseModel):
     preparation: dict[str, Any]
     inference: InferencePolicy
     precision: str
+    tile: int | None = None
     seconds: float = 0.0
     complete: bool = False
 

@@ -137,7 +137,8 @@ def _located(
     name: str, card: Card, data_root: Path | None, beside: Path | None = None
 ) -> DatasetEntry:
     if card.synthetic is not None:
-        from i2ibench.data.synthetic import SyntheticOptions, ensure_generated
+        from i2ibench.data.generation import ensure_generated
+        from i2ibench.data.synthetic import SyntheticOptions
 
         return DatasetEntry(name, card, ensure_generated(SyntheticOptions.parse(card.synthetic)))
     names = card.folders or (name,)

@@ -1,7 +1,9 @@
 """Stains on tissue, by the law of Beer and Lambert.
 
-Stain vectors: Ruifrok and Johnston, Quantification of histochemical staining by color
-deconvolution, Analytical and Quantitative Cytology and Histology 23(4), 2001.
+IHC: the stain vectors of Ruifrok and Johnston, Quantification of histochemical staining by color
+deconvolution, Analytical and Quantitative Cytology and Histology 23(4), 2001. H&E: the reference
+vectors of the usual implementations of Macenko et al., A method for normalizing histology slides
+for quantitative analysis, ISBI 2009, whose eosin is pink where that of 2001 is magenta.
 HER2 levels follow the scoring rule of the ASCO/CAP guideline: 0 no staining; 1+ faint and
 incomplete; 2+ weak to moderate and complete; 3+ intense and complete.
 """
@@ -20,7 +22,8 @@ Vector = tuple[float, float, float]
 
 # Optical density per unit of stain in red, green and blue.
 HEMATOXYLIN: Vector = (0.65, 0.70, 0.29)
-EOSIN: Vector = (0.07, 0.99, 0.11)
+HE_HEMATOXYLIN: Vector = (0.5626, 0.7201, 0.4062)
+HE_EOSIN: Vector = (0.2159, 0.8012, 0.5581)
 DAB: Vector = (0.27, 0.57, 0.78)
 
 LEVELS = ("0", "1+", "2+", "3+")
@@ -98,7 +101,7 @@ def stain_he(tissue: Tissue, look: SlideLook, grade: float, stream: Stream) -> N
     """Return the H&E image ``(H, W, 3)``."""
     cytoplasm = tissue.tumour * (0.75 + 0.5 * tissue.texture)
     bare = 1 - tissue.nuclei
-    hematoxylin = 0.72 * tissue.nuclei * tissue.chromatin
+    hematoxylin = 0.64 * tissue.nuclei * tissue.chromatin
     # Cytoplasm takes up more hematoxylin the more the cell makes protein (amphophilia).
     hematoxylin = hematoxylin + bare * (
         cytoplasm * (0.07 + 0.13 * grade) + 0.05 * tissue.collagen + 0.015 * tissue.tissue
@@ -111,7 +114,7 @@ def stain_he(tissue: Tissue, look: SlideLook, grade: float, stream: Stream) -> N
         + 0.02 * tissue.tissue
     )
     return _develop(
-        [(HEMATOXYLIN, hematoxylin * look.hematoxylin), (EOSIN, eosin * look.eosin)],
+        [(HE_HEMATOXYLIN, hematoxylin * look.hematoxylin), (HE_EOSIN, eosin * look.eosin)],
         look.he_white,
         stream,
     )
@@ -151,15 +154,17 @@ def _develop(
     """Turn stain concentrations into an 8-bit image: I = white 10^(-sum of densities)."""
     softened = [(vector, soften(concentration)) for vector, concentration in stains]
     shape = softened[0][1].shape
-    channels = []
+    # Sensor noise of about one grey level, in units of 1/256 level: ten bits a channel.
+    random_bits = stream.bits(*shape)
+    image = np.empty((*shape, 3), dtype=np.uint8)
     for channel in range(3):
-        density = np.zeros(shape)
+        density = np.full(shape, 0.5 / _STEPS_PER_DENSITY)
         for vector, concentration in softened:
-            density = density + vector[channel] * concentration
-        steps = np.clip(np.floor(density * _STEPS_PER_DENSITY + 0.5), 0, len(_TRANSMITTANCE) - 1)
-        light = _TRANSMITTANCE[steps.astype(np.int64)] * round(white[channel] * 4096)
-        # Sensor noise of about one grey level, in units of 1/256 level.
-        noise = np.floor(stream.uniforms(*shape) * 1024).astype(np.int64) - 512
-        levels = (light * 255 // (4096 * 256) + noise + 128) >> 8
-        channels.append(np.clip(levels, 0, 255).astype(np.uint8))
-    return np.stack(channels, axis=2)
+            density += vector[channel] * concentration
+        steps = (density * _STEPS_PER_DENSITY).astype(np.int64)  # rounded, by the half above
+        steps = np.minimum(np.maximum(steps, 0), len(_TRANSMITTANCE) - 1)
+        light = _TRANSMITTANCE[steps] * (round(white[channel] * 4096) * 255)
+        noise = ((random_bits >> np.uint64(10 * channel)) & np.uint64(1023)).astype(np.int64) - 512
+        levels = ((light >> 20) + noise + 128) >> 8
+        image[:, :, channel] = np.minimum(np.maximum(levels, 0), 255)
+    return image

@@ -65,7 +65,8 @@ class _Scene:
     def __init__(self, stream: Stream, height: int, width: int, grade: float) -> None:
         self.stream, self.height, self.width, self.grade = stream, height, width, grade
         shape = (height, width)
-        self.y, self.x = (axis.astype(np.float64) for axis in np.indices(shape))
+        self.x = np.arange(width, dtype=np.float64)
+        self.y = np.arange(height, dtype=np.float64)[:, None]
         self.nearest = np.full(shape, 1e9)
         self.second = np.full(shape, 1e9)
         self.cell = np.zeros(shape)
@@ -76,10 +77,10 @@ class _Scene:
         # Where nests are: crowded at high grade.
         nests = smooth_noise(stream, height, width, 95.0, 2)
         amount = 0.47 + 0.2 * grade + stream.bell(0.12)
-        threshold = float(np.sort(nests, axis=None)[int((1 - amount) * (nests.size - 1))])
-        self.nest = nests - threshold
-        # Lumina in nests, fewer and smaller at high grade.
-        self.lumen = smooth_noise(stream, height, width, 34.0) - (0.78 + 0.14 * grade)
+        self.nest = nests - _quantile(nests, 1 - amount)
+        self.pitch = _CELL_PITCH[0] + grade * (_CELL_PITCH[1] - _CELL_PITCH[0])
+        self.reach = 0.66 * self.pitch
+        self.lumen = np.zeros(shape)
         self.fat = smooth_noise(stream, height, width, 140.0) - 0.80
 
     def draw_stroma(self) -> None:
@@ -115,33 +116,26 @@ class _Scene:
                 )
 
     def draw_tumour(self) -> None:
-        """Crowded cells whose borders meet, each with a nucleus."""
-        grade, stream = self.grade, self.stream
-        pitch = _CELL_PITCH[0] + grade * (_CELL_PITCH[1] - _CELL_PITCH[0])
-        self.reach = 0.66 * pitch
-        for x, y in self._lattice(pitch, 0.26):
+        """Crowded cells whose borders meet, around the lumina of glands and in solid nests."""
+        glands = list(self._glands())
+        for x, y, lumen in glands:
+            self._gland(x, y, lumen)
+        for x, y in self._lattice(self.pitch, 0.30):
             row, column = self._pixel(x, y)
-            if self.nest[row, column] < 0 or self.lumen[row, column] > 0:
-                continue
-            self._territory(x, y, stream.uniform(0.88, 1.12), int(1.7 * pitch))
-            radius = (4.4 + 2.6 * grade) * (1 + stream.bell(0.12 + 0.28 * grade))
-            slender = stream.uniform(0.72 - 0.10 * grade, 0.98)
-            density = 0.85 + 0.25 * grade + stream.bell(0.2)
-            x, y = x + stream.bell(2.0), y + stream.bell(2.0)
-            axis = stream.direction()
-            self._nucleus(x, y, radius, radius * slender, axis, density, 0.35 + 0.5 * grade)
-            if stream.uniform() < 0.15 + 0.75 * grade:
-                spot = stream.uniform(1.1, 1.3 + 0.9 * grade)
-                x, y = x + stream.bell(radius / 2), y + stream.bell(radius / 2)
-                self._nucleus(x, y, spot, spot, axis, density * 1.75, 0.0)
+            in_gland = any(
+                (x - gx) * (x - gx) + (y - gy) * (y - gy) < (lumen + 1.15 * self.pitch) ** 2
+                for gx, gy, lumen in glands
+            )
+            if self.nest[row, column] >= 0 and not in_gland:
+                self._tumour_cell(x, y, self.stream.direction())
 
     def draw_glass(self) -> None:
         """Empty glass: lumina of glands, fat cells between thin walls, the edge of the tissue."""
-        lumen = smoothstep(self.lumen, 0.015, 0.05) * smoothstep(self.nest, -0.03, 0.02)
-        empty = np.maximum(lumen, self._fat_cells())
+        empty = np.maximum(self.lumen, self._fat_cells())
         if self.stream.uniform() < 0.12:
-            edge = smooth_noise(self.stream, self.height, self.width, 150.0, 3)
-            empty = np.maximum(empty, smoothstep(edge, 0.64, 0.66))
+            edge = smooth_noise(self.stream, self.height, self.width, 170.0, 2)
+            edge = edge - _quantile(edge, self.stream.uniform(0.75, 0.95))
+            empty = np.maximum(empty, smoothstep(edge, 0.0, 0.012))
         self.tissue = 1 - empty
 
     def finish(self) -> Tissue:
@@ -166,16 +160,55 @@ class _Scene:
             tissue=covered,
         )
 
-    def _territory(self, x: float, y: float, weight: float, half: int) -> None:
+    def _glands(self) -> Iterator[tuple[float, float, float]]:
+        """Yield centre and radius of lumina in the nests; fewer the higher the grade."""
+        area = self.height * self.width / 65536
+        for _ in range(int(area * (4.0 - 3.4 * self.grade) + self.stream.uniform())):
+            x, y = self.stream.uniform(0, self.width), self.stream.uniform(0, self.height)
+            lumen = self.stream.uniform(6.0, 18.0)
+            if self.nest[self._pixel(x, y)] > -0.02:
+                yield x, y, lumen
+
+    def _gland(self, x: float, y: float, lumen: float) -> None:
+        """Draw a ring of columnar cells around a lumen."""
+        window = self._window(x, y, int(lumen) + 6)
+        distance = self._distance(window, x, y) + 4.0 * (self.ripple[window] - 0.5)
+        hole = smoothstep(distance, lumen + 0.8, lumen - 0.8)
+        self.lumen[window] = np.maximum(self.lumen[window], hole)
+        ring = lumen + 0.55 * self.pitch
+        cells = max(5, int(6.2832 * ring / (0.85 * self.pitch)))
+        # Rotations by a fixed angle: t is the tangent of its half, to third order.
+        half = 3.14159265 / cells
+        t = half + half * half * half / 3
+        cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
+        dx, dy = self.stream.direction()
+        for _ in range(cells):
+            wobble = ring + self.stream.bell(1.5)
+            self._tumour_cell(x + wobble * dx, y + wobble * dy, (dx, dy))
+            dx, dy = dx * cosine - dy * sine, dx * sine + dy * cosine
+
+    def _tumour_cell(self, x: float, y: float, axis: tuple[float, float]) -> None:
+        grade, stream = self.grade, self.stream
+        self._territory(x, y, stream.uniform(0.88, 1.12))
+        radius = (4.4 + 2.6 * grade) * (1 + stream.bell(0.12 + 0.28 * grade))
+        slender = stream.uniform(0.72 - 0.10 * grade, 0.98)
+        density = 0.85 + 0.20 * grade + stream.bell(0.2)
+        x, y = x + stream.bell(2.0), y + stream.bell(2.0)
+        self._nucleus(x, y, radius, radius * slender, axis, density, 0.35 + 0.5 * grade)
+        if stream.uniform() < 0.15 + 0.75 * grade:
+            spot = stream.uniform(1.1, 1.3 + 0.9 * grade)
+            x, y = x + stream.bell(radius / 2), y + stream.bell(radius / 2)
+            self._nucleus(x, y, spot, spot, axis, density * 1.6, 0.0)
+
+    def _territory(self, x: float, y: float, weight: float) -> None:
         """Let a cell claim the pixels nearest to it."""
-        window = self._window(x, y, half)
-        dx, dy = self.x[window] - x, self.y[window] - y
-        distance = np.sqrt(dx * dx + dy * dy) * weight + 2.4 * self.ripple[window]
+        window = self._window(x, y, int(1.14 * self.reach) + 8)
+        distance = self._distance(window, x, y) * weight + 2.4 * self.ripple[window]
         nearest = self.nearest[window]
         closer = distance < nearest
         self.second[window] = np.where(closer, nearest, np.minimum(self.second[window], distance))
-        self.nearest[window] = np.where(closer, distance, nearest)
         self.cell[window] = np.where(closer, self.stream.uniform(), self.cell[window])
+        self.nearest[window] = np.minimum(nearest, distance)
 
     def _nucleus(
         self,
@@ -188,17 +221,22 @@ class _Scene:
         contrast: float,
     ) -> None:
         """Draw an ellipse with a dense rim and chromatin clumps of ``contrast``."""
-        window = self._window(x, y, int(max(length, breadth) * 1.4) + 3)
-        dx, dy = self.x[window] - x, self.y[window] - y
-        along, across = dx * axis[0] + dy * axis[1], dy * axis[0] - dx * axis[1]
-        along, across = along / length, across / breadth
+        window = self._window(x, y, int(max(length, breadth) * 1.25) + 3)
+        dx, dy = self.x[window[1]] - x, self.y[window[0]] - y
+        along = dx * (axis[0] / length) + dy * (axis[1] / length)
+        across = dy * (axis[0] / breadth) - dx * (axis[1] / breadth)
         radius = np.sqrt(along * along + across * across) + 0.30 * (self.ripple[window] - 0.5)
         soft = 0.7 / breadth
         cover = smoothstep(radius, 1 + soft, 1 - soft)
-        rim = smoothstep(radius, 0.55, 0.95)
-        clumps = 1 + contrast * (2.2 * (self.grain[window] - 0.5) + 0.45 * (rim - 0.5))
-        self.chromatin[window] = (1 - cover) * self.chromatin[window] + cover * density * clumps
+        clumps = (2.2 * contrast) * (self.grain[window] - 0.5)
+        rim = (0.45 * contrast) * (radius * radius - 0.5)
+        former = self.chromatin[window]
+        self.chromatin[window] = former + cover * (density * (1 + clumps + rim) - former)
         self.nuclei[window] = np.maximum(self.nuclei[window], cover)
+
+    def _distance(self, window: tuple[slice, slice], x: float, y: float) -> Field:
+        dx, dy = self.x[window[1]] - x, self.y[window[0]] - y
+        return np.asarray(np.sqrt(dx * dx + dy * dy))
 
     def _fat_cells(self) -> Field:
         """Round vacuoles where fat is, with thin walls between them."""
@@ -209,8 +247,7 @@ class _Scene:
             if self.fat[row, column] < 0 or self.nest[row, column] > -0.03:
                 continue
             window = self._window(x, y, 44)
-            dx, dy = self.x[window] - x, self.y[window] - y
-            distance = np.sqrt(dx * dx + dy * dy) + 3.0 * self.ripple[window]
+            distance = self._distance(window, x, y) + 3.0 * self.ripple[window]
             closer = distance < nearest[window]
             second[window] = np.where(closer, nearest[window], np.minimum(second[window], distance))
             nearest[window] = np.where(closer, distance, nearest[window])
@@ -221,9 +258,8 @@ class _Scene:
         """Yield points of a jittered hexagonal lattice that reaches beyond the picture."""
         for row in range(-1, int(self.height / (pitch * _ROW)) + 3):
             for column in range(-1, int(self.width / pitch) + 3):
-                jx, jy = (float(value) for value in self.stream.uniforms(2))
-                x = (column + 0.5 * (row % 2) + jitter * (2 * jx - 1)) * pitch
-                y = (row + jitter * (2 * jy - 1)) * pitch * _ROW
+                x = (column + 0.5 * (row % 2) + self.stream.uniform(-jitter, jitter)) * pitch
+                y = (row + self.stream.uniform(-jitter, jitter)) * pitch * _ROW
                 yield x, y
 
     def _pixel(self, x: float, y: float) -> tuple[int, int]:
@@ -238,3 +274,8 @@ class _Scene:
 def _wave(phase: Field) -> Field:
     """Return a triangle wave of [0, 1]."""
     return 2 * np.abs(phase - np.floor(phase) - 0.5)
+
+
+def _quantile(field: Field, part: float) -> float:
+    """Return the value that ``part`` of the pixels do not exceed."""
+    return float(np.sort(field, axis=None)[int(part * (field.size - 1))])

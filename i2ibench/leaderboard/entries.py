@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pandas as pd
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import is_safe_name, json_text, sha256_bytes, write_text
+from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json, write_text
+from i2ibench.leaderboard.reported import is_reported, parse_reported
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
-from i2ibench.results.record import Result, read_result
+from i2ibench.results.record import Result, parse_result
 
 _LOCK_SECONDS = 120.0
 
@@ -55,11 +57,7 @@ def add_entry(
         check_pair_scores(result, pair_scores, path)
     content = json_text(result.to_json())
     with board_lock(folder):
-        if path.exists() and not overwrite and path.read_text(encoding="utf-8") != content:
-            raise UsageError(
-                f"{path} exists with other content; to replace it: "
-                "i2ibench leaderboard add --overwrite"
-            )
+        _refuse_other_content(path, content, overwrite)
         if pair_scores is not None:
             write_text(path.with_suffix(".csv"), pair_scores_csv(pair_scores))
         else:
@@ -68,9 +66,34 @@ def add_entry(
     return path
 
 
+def add_file(
+    folder: Path, path: Path, *, scores: Path | None = None, overwrite: bool = False
+) -> tuple[str, Path]:
+    """Add a result or a file of reported entries; return the data set and the entry's path.
+
+    Args:
+        folder: the folder of all boards.
+        path: a ``result.json`` (or the run folder that holds it), or reported entries.
+        scores: the result's scores per pair; by default ``scores.csv`` beside it, if there.
+        overwrite: whether an entry of the same name but other content may be replaced.
+    """
+    path = path / "result.json" if path.is_dir() else path
+    content = read_json(path)
+    if is_reported(content):
+        return _add_reported(folder, path, content, overwrite)
+    result = parse_result(content, path)
+    if result.dataset.get("limit") is not None:
+        raise UsageError(f"{path}: a run with --limit enters no board; run it without")
+    beside = path.parent / "scores.csv"
+    scores = scores or (beside if beside.exists() else None)
+    added = add_entry(folder, result, pair_scores=scores, overwrite=overwrite)
+    return added.parent.name, added
+
+
 def read_entries(folder: Path, dataset: str) -> list[Entry]:
-    """Read the entries of a data set in the order of their names."""
-    return [_read_entry(path) for path in sorted((folder / dataset).glob("*.json"))]
+    """Read the measured entries of a data set in the order of their names."""
+    contents = ((path, read_json(path)) for path in sorted((folder / dataset).glob("*.json")))
+    return [_entry(path, content) for path, content in contents if not is_reported(content)]
 
 
 def entry_name(result: Result) -> str:
@@ -115,8 +138,25 @@ def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
         )
 
 
-def _read_entry(path: Path) -> Entry:
-    result = read_result(path)
+def _add_reported(folder: Path, path: Path, content: Any, overwrite: bool) -> tuple[str, Path]:
+    dataset = _safe(str(content.get("dataset", "")), "data set")
+    parse_reported(content, path, dataset)
+    target = folder / dataset / path.name
+    with board_lock(folder):
+        _refuse_other_content(target, json_text(content), overwrite)
+        write_json(target, content)
+    return dataset, target
+
+
+def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
+    if not overwrite and path.exists() and path.read_text(encoding="utf-8") != content:
+        raise UsageError(
+            f"{path} exists with other content; to replace it: i2ibench leaderboard add --overwrite"
+        )
+
+
+def _entry(path: Path, content: Any) -> Entry:
+    result = parse_result(content, path)
     csv = path.with_suffix(".csv")
     scores = read_pair_scores(csv) if csv.exists() else None
     if scores is not None:

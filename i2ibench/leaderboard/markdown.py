@@ -12,7 +12,7 @@ from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
 from i2ibench.leaderboard.text import NO_VALUE, Footnotes
 
 # Wider tables do not fit a page of GitHub.
-_COLUMNS_A_TABLE = 6
+COLUMNS_A_TABLE = 6
 
 
 def measured_section(track: Track) -> str:
@@ -33,8 +33,8 @@ def measured_section(track: Track) -> str:
     others = [column for column in columns if not column.is_main]
     if others:
         parts.append("#### Further metrics")
-    for start in range(0, len(others), _COLUMNS_A_TABLE):
-        some = others[start : start + _COLUMNS_A_TABLE]
+    for start in range(0, len(others), COLUMNS_A_TABLE):
+        some = others[start : start + COLUMNS_A_TABLE]
         parts.append(_plain_table(ranking, some, OVERALL, signatures, notes))
     parts.append(_methods(ranking))
     parts.append(_definitions(signatures, notes))
@@ -126,14 +126,12 @@ def _cell(placed: PlacedRow, column: Column, name: str, ranking: Ranking, notes:
     shared = text.shared_notes([other.row.tables[name][column] for other in ranking.rows])
     own = [notes.mark(note) for note in cell.notes if note not in shared]
     marked = f"{value}<sup>{','.join(own)}</sup>" if own else value
-    small = []
-    if cell.ci95 is not None:
-        small.append(text.interval(cell.ci95, column.metric, cell.value))
-    if cell.spread is not None:
-        small.append(f"± {text.number(cell.spread, column.metric, cell.value)}")
-    if rank is not None:
-        small.append(f"#{rank}")
-    return f"{marked}<br><sub>{' '.join(small)}</sub>" if small else marked
+    interval = text.interval(cell.ci95, column.metric, cell.value) if cell.ci95 else ""
+    spread = (
+        "" if cell.spread is None else f"± {text.number(cell.spread, column.metric, cell.value)}"
+    )
+    place = "" if rank is None else f"#{rank}"
+    return marked + text.small_print(interval, " ".join(part for part in (spread, place) if part))
 
 
 def _reading(track: Track, ranking: Ranking) -> str:

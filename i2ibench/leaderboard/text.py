@@ -42,6 +42,13 @@ def number(value: float, metric: str, like: float | None = None) -> str:
     return f"{value:.{digits}f}"
 
 
+def as_printed(value: float, metric: str) -> str:
+    """Return a number of a source with its own digits, or fewer where it prints very many."""
+    own = repr(value)
+    rounded = number(value, metric)
+    return own if len(own.partition(".")[2]) < len(rounded.partition(".")[2]) else rounded
+
+
 def interval(ci95: tuple[float, float], metric: str, like: float | None = None) -> str:
     """Return an interval as ``[low, high]`` with the digits of the number ``like``."""
     return f"[{number(ci95[0], metric, like)}, {number(ci95[1], metric, like)}]"
@@ -83,6 +90,11 @@ def column_note(column: Column) -> str:
     unit = f", in {column.unit}" if column.unit else ""
     signature = f"`{column.signature}`" if column.signature else "not computed in any entry"
     return f"{metric_title(column.metric)}: {signature}{unit}; {better}"
+
+
+def small_print(*lines: str) -> str:
+    """Return further lines of a cell in small type."""
+    return "".join(f"<br><sub>{line}</sub>" for line in lines if line)
 
 
 def shared_notes(cells: list[Cell]) -> tuple[str, ...]:

@@ -44,17 +44,24 @@ def read_pair_scores(path: Path) -> pd.DataFrame:
     missing = [key for key in KEYS if key not in table.columns]
     if missing:
         raise DataError(f"{path}: not a table of pair scores: no column {missing[0]!r}")
+    return check_pair_scores_table(table, path)
+
+
+def check_pair_scores_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Turn a table of texts into scores; ``path`` is named where it cannot be done."""
     repeated = table["id"][table["id"].duplicated()]
     if len(repeated):
         raise DataError(f"{path}: pair {repeated.iloc[0]} stands in it twice")
+    checked: pd.DataFrame = table.copy()
     for name in metric_columns(table):
         numbers = pd.to_numeric(table[name], errors="coerce")
         if numbers.isna().any():
             row = int(np.flatnonzero(numbers.isna())[0])
+            pair = table["id"].iloc[row]
             raise DataError(
-                f"{path}: {name} of pair {table['id'][row]} is no number: {table[name][row]!r}"
+                f"{path}: {name} of pair {pair} is no number: {table[name].iloc[row]!r}"
             )
-        table[name] = numbers.astype(np.float64)
+        checked[name] = numbers.astype(np.float64)
     for key in ("group", "cluster"):
-        table[key] = table[key].astype(object).where(table[key] != "", None)
-    return table
+        checked[key] = table[key].astype(object).where(table[key] != "", None)
+    return checked

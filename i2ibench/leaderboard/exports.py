@@ -1,0 +1,188 @@
+"""A board as CSV for analysis and as LaTeX for papers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from i2ibench.errors import UsageError
+from i2ibench.leaderboard import text
+from i2ibench.leaderboard.board import Board, render_page
+from i2ibench.leaderboard.places import PlacedRow, rank_track
+from i2ibench.leaderboard.reported import Reported
+from i2ibench.leaderboard.reported_table import reported_rows
+from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Track
+from i2ibench.registry import unknown_name
+
+_FIELDS = (
+    "dataset",
+    "status",
+    "protocol",
+    "comparable_group",
+    "set",
+    "place",
+    "method",
+    "metric",
+    "value",
+    "ci95_low",
+    "ci95_high",
+    "seeds",
+    "seed_sd",
+    "rank",
+    "n",
+    "unit",
+    "better",
+    "signature",
+    "unavailable",
+    "source",
+)
+
+_LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+_LATEX_ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", None: ""}
+
+
+def export(board: Board, form: str) -> str:
+    """Return a board as ``"markdown"``, ``"csv"`` or ``"latex"``."""
+    forms = {"markdown": render_page, "csv": csv_board, "latex": latex_board}
+    if form not in forms:
+        raise UsageError(unknown_name("format", form, sorted(forms)))
+    return forms[form](board)
+
+
+def csv_board(board: Board) -> str:
+    """Return every number of a board, one a line, at full precision."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, _FIELDS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(board_lines(board))
+    return buffer.getvalue()
+
+
+def board_lines(board: Board) -> list[dict[str, object]]:
+    """Return every number of a board as a dictionary; absent keys do not apply."""
+    lines: list[dict[str, object]] = []
+    for track in board.tracks:
+        for name in track.columns:
+            lines += _measured_lines(board.dataset, track, name)
+    for group in board.reported:
+        lines += _reported_lines(board.dataset, group)
+    return [{k: v for k, v in line.items() if v not in (None, "")} for line in lines]
+
+
+def latex_board(board: Board) -> str:
+    """Return one booktabs table a track; all methods of rank 1 in a column are bold."""
+    return "\n".join(_latex_table(board.dataset, track) for track in board.tracks)
+
+
+def _measured_lines(dataset: str, track: Track, name: str) -> Iterable[dict[str, object]]:
+    # A macro mean has no paired test, so it has no ranks.
+    ranked = rank_track(track, OVERALL if name == MACRO else name)
+    for placed in ranked.rows:
+        row = placed.row
+        for column, cell in row.tables[name].items():
+            interval = cell.ci95 or (None, None)
+            statuses = {entry.result.status for entry in row.entries}
+            yield {
+                "dataset": dataset,
+                "status": "verified" if statuses == {"verified"} else "measured",
+                "protocol": track.protocol,
+                "set": name or "all",
+                "place": None if name == MACRO else placed.place,
+                "method": row.label,
+                "metric": column.metric,
+                "value": cell.value,
+                "ci95_low": interval[0],
+                "ci95_high": interval[1],
+                "seeds": len(cell.seeds),
+                "seed_sd": cell.spread,
+                "rank": None if name == MACRO else placed.ranks.get(column),
+                "n": cell.n,
+                "unit": column.unit,
+                "better": column.better,
+                "signature": column.signature,
+                "unavailable": cell.reason,
+            }
+
+
+def _reported_lines(dataset: str, reported: Reported) -> Iterable[dict[str, object]]:
+    for row in reported_rows(reported):
+        entry = row.entry
+        for metric, cell in row.cells.items():
+            interval = cell.ci95 or (None, None)
+            yield {
+                "dataset": dataset,
+                "status": "reported",
+                "comparable_group": reported.id,
+                "set": "all",
+                "method": row.method
+                + (f" (on {entry.trained_on})" if entry and entry.trained_on else ""),
+                "metric": metric,
+                "value": cell.value,
+                "ci95_low": interval[0],
+                "ci95_high": interval[1],
+                # Without scores per pair a rank would claim more than the source shows.
+                "rank": cell.rank if cell.mean is not None else None,
+                "n": entry.pairs if entry else None,
+                "source": entry.source if entry else None,
+            }
+
+
+def _latex_table(dataset: str, track: Track) -> str:
+    ranking = rank_track(track)
+    columns = [
+        column
+        for column in track.columns[OVERALL]
+        if column.is_main
+        and any(placed.row.tables[OVERALL][column].value is not None for placed in ranking.rows)
+    ]
+    titles = [
+        f"{_escape(text.metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
+        for column in columns
+    ]
+    lines = [
+        f"% {dataset}, protocol {track.protocol}, {track.dataset.get('pairs')} pairs; "
+        "needs the package booktabs",
+        *(f"% {text.metric_title(column.metric)}: {column.signature}" for column in columns),
+        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
+        r"\toprule",
+        " & ".join(["Method", *titles]) + r" \\",
+        r"\midrule",
+        *(_latex_row(placed, columns) for placed in ranking.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _latex_row(placed: PlacedRow, columns: Sequence[Column]) -> str:
+    label = _escape(placed.row.label) + (" (oracle)" if placed.row.is_oracle else "")
+    return " & ".join([label, *(_latex_cell(placed, column) for column in columns)]) + r" \\"
+
+
+def _latex_cell(placed: PlacedRow, column: Column) -> str:
+    cell = placed.row.tables[OVERALL][column]
+    if cell.value is None:
+        return "--"
+    value = text.number(cell.value, column.metric)
+    if placed.ranks.get(column) == 1:
+        value = rf"\textbf{{{value}}}"
+    if cell.spread is None:
+        return value
+    return rf"{value} {{\scriptsize$\pm$ {text.number(cell.spread, column.metric, cell.value)}}}"
+
+
+def _escape(words: str) -> str:
+    return "".join(_LATEX_SPECIAL.get(letter, letter) for letter in words)

@@ -1,0 +1,203 @@
+"""The part of a board that shows reported results: apart, group by group, with their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scipy import stats
+
+from i2ibench.leaderboard import text
+from i2ibench.leaderboard.markdown import COLUMNS_A_TABLE, table
+from i2ibench.leaderboard.reported import Reported, ReportedEntry
+from i2ibench.leaderboard.reported_table import (
+    BETTER,
+    ReportedCell,
+    ReportedRow,
+    level_rows,
+    reported_rows,
+)
+from i2ibench.leaderboard.rows import OVERALL, Track
+from i2ibench.leaderboard.text import NO_VALUE, Footnotes
+
+_ORDER = (*BETTER, "dab-pred-mean", "dab-target-mean")
+# Fewer rows than this make a rank correlation meaningless.
+_FEWEST_FOR_CORRELATION = 8
+# Sources print four digits: a mean further off than this does not follow from the scores.
+_ROUNDING = 1.5e-4
+
+_INTRODUCTION = """## Reported in the literature
+
+Numbers as their sources print them; nothing here was computed by i2ibench except where it says \
+so. They are never ranked against measured ones. Rows compare only within one table, and FID \
+means nothing across tables."""
+
+
+def reported_section(groups: Sequence[Reported], tracks: Sequence[Track]) -> str:
+    """Return the reported results of a data set, and measured minus reported where both exist."""
+    if not groups:
+        return ""
+    parts = [_INTRODUCTION, *(_group(group) for group in groups)]
+    difference = _differences(groups, tracks)
+    if difference:
+        parts.append(difference)
+    return "\n\n".join(parts)
+
+
+def _group(reported: Reported) -> str:
+    notes = Footnotes("a")
+    rows = reported_rows(reported)
+    parts = [f"### {reported.group.title}", *_protocol(reported)]
+    columns = _columns(rows)
+    chunks = range(0, len(columns), COLUMNS_A_TABLE)
+    parts += [_table(rows, columns[i : i + COLUMNS_A_TABLE], reported, notes) for i in chunks]
+    for level, (pairs, level_table) in level_rows(reported).items():
+        title = f"HER2 {level}: {pairs} pairs, computed from the scores per pair"
+        shown = _table(level_table, _columns(level_table), reported, notes)
+        parts.append(f"<details><summary>{title}</summary>\n\n{shown}\n\n</details>")
+    parts += _remarks(reported)
+    if notes.notes:
+        parts.append("\n".join(f"- <sup>{mark}</sup> {note}" for mark, note in notes.lines()))
+    return "\n\n".join(parts)
+
+
+def _protocol(reported: Reported) -> list[str]:
+    lines = []
+    if reported.id is None:
+        lines.append(
+            "Each row has a protocol of its own or an unknown one: no two of them can be compared."
+        )
+    shared = _shared_origin(reported)
+    if shared:
+        lines.append(f"Source: {shared}.")
+    if reported.group.protocol:
+        lines.append(f"Protocol: {reported.group.protocol}.")
+    return [" ".join(lines)] if lines else []
+
+
+def _columns(rows: Sequence[ReportedRow]) -> list[str]:
+    found = {metric for row in rows for metric in row.cells}
+    return [m for m in _ORDER if m in found] + sorted(found.difference(_ORDER))
+
+
+def _table(
+    rows: Sequence[ReportedRow], columns: Sequence[str], reported: Reported, notes: Footnotes
+) -> str:
+    header = ["method", *(_title(metric) for metric in columns)]
+    shown = [row for row in rows if any(metric in row.cells for metric in columns)]
+    return table(
+        header,
+        [
+            [_label(row, reported, notes), *(_cell(row.cells.get(m), m) for m in columns)]
+            for row in shown
+        ],
+    )
+
+
+def _title(metric: str) -> str:
+    return f"{text.metric_title(metric)} {text.ARROWS[BETTER.get(metric)]}".strip()
+
+
+def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
+    if row.entry is None:
+        return row.method
+    marks = [notes.mark(note) for note in _entry_notes(reported, row, row.entry)]
+    mark = f"<sup>{','.join(marks)}</sup>" if marks else ""
+    trained = text.small_print(f"on {row.entry.trained_on}") if row.entry.trained_on else ""
+    return f"{row.method}{mark}{trained}"
+
+
+def _cell(cell: ReportedCell | None, metric: str) -> str:
+    if cell is None:
+        return NO_VALUE
+    value = text.as_printed(cell.value, metric)
+    value = f"**{value}**" if cell.rank == 1 else value
+    if cell.mean is None:
+        return value
+    differs = abs(cell.mean - cell.value) > _ROUNDING
+    own = f"own scores: {text.number(cell.mean, metric)}" if differs else ""
+    interval = text.interval(cell.ci95, metric, cell.mean) if cell.ci95 else ""
+    place = f" #{cell.rank}" if cell.rank is not None else ""
+    return value + text.small_print(own, interval + place)
+
+
+def _entry_notes(reported: Reported, row: ReportedRow, entry: ReportedEntry) -> list[str]:
+    notes = []
+    if entry.conditioned_on_label:
+        notes.append("Told the HER2 level of each source: not comparable with label-free methods.")
+    if not _shared_origin(reported):
+        notes.append(f"{_origin(entry)}.")
+    if entry.remark:
+        notes.append(f"Also reported: {entry.remark}.")
+    apart = [
+        f"{text.metric_title(metric)} {cell.value} but {cell.mean:.4f} by its scores per pair"
+        for metric, cell in row.cells.items()
+        if cell.mean is not None and abs(cell.mean - cell.value) > _ROUNDING
+    ]
+    if apart:
+        notes.append(f"Does not follow from its source's own table: {', '.join(apart)}.")
+    return notes
+
+
+def _origin(entry: ReportedEntry) -> str:
+    quoted = f", quoted by {entry.quoted_by}" if entry.quoted_by else ""
+    protocol = f"; {entry.protocol}" if entry.protocol else ""
+    return f"{entry.source}{quoted}{protocol}"
+
+
+def _shared_origin(reported: Reported) -> str | None:
+    """Return the origin that all entries share, to be said once; None where they differ."""
+    origins = {_origin(entry) for entry in reported.entries}
+    return origins.pop() if len(origins) == 1 else None
+
+
+def _remarks(reported: Reported) -> list[str]:
+    remarks = list(reported.group.remarks)
+    if reported.pair_scores:
+        remarks.append(
+            "Intervals, ranks (#) and levels are computed here from the published scores per pair; "
+            "ranks follow the rule of measured boards."
+        )
+    elif reported.id is not None and len(reported.entries) > 1:
+        remarks.append(
+            "Bold: the best value. Without scores per pair nothing says whether it is really "
+            "better than the next."
+        )
+    both = [e.metrics for e in reported.entries if {"psnr", "lpips"} <= set(e.metrics)]
+    if reported.id is not None and len(both) >= _FEWEST_FOR_CORRELATION:
+        found = stats.spearmanr([m["psnr"] for m in both], [m["lpips"] for m in both])
+        word = "worse" if found.statistic > 0 else "better"
+        remarks.append(
+            f"Over these {len(both)} rows, better PSNR goes with {word} LPIPS "
+            f"(Spearman {found.statistic:+.2f})."
+        )
+    return [f"<sub>{' '.join(remarks)}</sub>"] if remarks else []
+
+
+def _differences(groups: Sequence[Reported], tracks: Sequence[Track]) -> str | None:
+    """Return measured minus reported where a measured model implements a reported method."""
+    rows = []
+    for track in tracks:
+        for row in track.rows:
+            measured = {column.metric: cell.value for column, cell in row.tables[OVERALL].items()}
+            for entry in (entry for group in groups for entry in group.entries):
+                if entry.model is None or entry.model != row.result.model.get("name"):
+                    continue
+                differences = [_difference(measured, entry, m) for m in ("psnr", "ssim")]
+                if any(found != NO_VALUE for found in differences):
+                    own = [row.label, track.protocol, entry.method, entry.source]
+                    rows.append([*own, *differences])
+    if not rows:
+        return None
+    header = ["measured", "protocol", "reported", "source", "Δ PSNR", "Δ SSIM"]
+    return (
+        "### Measured minus reported\n\nProtocols and budgets differ or are unknown, so a "
+        "difference is no error of either side. FID is left out: it means nothing across "
+        f"protocols.\n\n{table(header, rows, left=4)}"
+    )
+
+
+def _difference(measured: dict[str, float | None], entry: ReportedEntry, metric: str) -> str:
+    value = measured.get(metric)
+    if value is None or metric not in entry.metrics:
+        return NO_VALUE
+    return f"{value - entry.metrics[metric]:+.{2 if metric == 'psnr' else 3}f}"

@@ -1,0 +1,151 @@
+"""Reported numbers of one comparable group as a table: values, intervals, ranks where testable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from i2ibench.evaluation.scores import Better
+from i2ibench.leaderboard.ranking import Contestant, rank_column
+from i2ibench.leaderboard.reported import Reported, ReportedEntry
+from i2ibench.results.intervals import metric_columns
+from i2ibench.results.statistics import Floats, mean_intervals
+
+# Direction of the metrics that sources report; a metric not listed is shown without direction.
+BETTER: dict[str, Better] = {
+    "psnr": "higher",
+    "ssim": "higher",
+    "lpips": "lower",
+    "fid": "lower",
+    "kid": "lower",
+    "mae": "lower",
+    "delta-e76": "lower",
+    "dab-correlation": "higher",
+    "dab-od-mae": "lower",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCell:
+    """A reported number.
+
+    Attributes:
+        value: as the source states it; computed from its scores per pair in tables a level.
+        mean: of the published scores per pair, with its interval; None without them.
+        ci95: 95 % interval of ``mean``.
+        rank: 1 for the best; with ties where scores per pair allow a test, by value otherwise;
+            None where the rows have no common protocol.
+    """
+
+    value: float
+    mean: float | None = None
+    ci95: tuple[float, float] | None = None
+    rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRow:
+    """A method and its numbers by metric; ``entry`` is None in tables a level."""
+
+    method: str
+    cells: Mapping[str, ReportedCell]
+    entry: ReportedEntry | None = None
+
+
+def reported_rows(reported: Reported) -> list[ReportedRow]:
+    """Return the rows of a comparable group, the best first where rows can be compared."""
+    entries = reported.entries
+    tables = {
+        index: reported.pair_scores[entry.method]
+        for index, entry in enumerate(entries)
+        if entry.method in reported.pair_scores
+    }
+    stated = [entry.metrics for entry in entries]
+    cells = _cells(stated, tables, comparable=reported.id is not None)
+    rows = [ReportedRow(e.method, c, e) for e, c in zip(entries, cells, strict=True)]
+    return _sorted(rows) if reported.id is not None else rows
+
+
+def level_rows(reported: Reported) -> dict[str, tuple[int, list[ReportedRow]]]:
+    """Return pairs and rows by level, computed from the published scores per pair."""
+    if not reported.pair_scores:
+        return {}
+    first = next(iter(reported.pair_scores.values()))
+    levels = {}
+    for level in sorted(set(first["group"].dropna())):
+        tables = {
+            method: scores[scores["group"] == level]
+            for method, scores in reported.pair_scores.items()
+        }
+        means = [_means(scores) for scores in tables.values()]
+        cells = _cells(means, dict(enumerate(tables.values())), comparable=True)
+        rows = [ReportedRow(method, c) for method, c in zip(tables, cells, strict=True)]
+        levels[str(level)] = (len(next(iter(tables.values()))), _sorted(rows))
+    return levels
+
+
+def _cells(
+    stated: Sequence[Mapping[str, float]],
+    tables: Mapping[int, pd.DataFrame],
+    *,
+    comparable: bool,
+) -> list[dict[str, ReportedCell]]:
+    """Return cells by metric for every row of stated values and, by index, scores per pair."""
+    cells: list[dict[str, ReportedCell]] = [{} for _ in stated]
+    for metric in {metric for values in stated for metric in values}:
+        indices = [index for index, values in enumerate(stated) if metric in values]
+        scores = {i: _scores(tables[i], metric) for i in indices if i in tables}
+        intervals = _intervals(scores)
+        contestants = [
+            Contestant(value, (value,), scores.get(i))
+            for i, value in ((i, _mean(scores, i, stated[i][metric])) for i in indices)
+        ]
+        better = BETTER.get(metric)
+        ranks: Sequence[int | None] = [None] * len(indices)
+        if comparable and better is not None and len(indices) > 1:
+            ranks = rank_column(contestants, better)
+        for i, rank in zip(indices, ranks, strict=True):
+            mean = float(scores[i].mean()) if i in scores else None
+            cells[i][metric] = ReportedCell(stated[i][metric], mean, intervals.get(i), rank)
+    return cells
+
+
+def _mean(scores: Mapping[int, Floats], index: int, stated: float) -> float:
+    # Where a source's number does not follow from its own scores, the scores are what is tested.
+    return float(scores[index].mean()) if index in scores else stated
+
+
+def _intervals(scores: Mapping[int, Floats]) -> dict[int, tuple[float, float] | None]:
+    if not scores:
+        return {}
+    found = mean_intervals(np.stack(list(scores.values()), axis=1))
+    return dict(zip(scores, found, strict=True))
+
+
+def _scores(table: pd.DataFrame, metric: str) -> Floats:
+    ordered = table.sort_values("id")[metric]
+    return np.asarray(ordered.to_numpy(dtype=np.float64))
+
+
+def _means(table: pd.DataFrame) -> dict[str, float]:
+    return {name: float(table[name].mean()) for name in metric_columns(table)}
+
+
+def _sorted(rows: list[ReportedRow]) -> list[ReportedRow]:
+    """Return rows by mean rank where all were tested, else by their first metric."""
+    first = next(
+        (m for m in BETTER if all(m in row.cells for row in rows)),
+        next(iter(BETTER)),
+    )
+    tested = all(cell.mean is not None for row in rows for cell in row.cells.values())
+
+    def order(row: ReportedRow) -> tuple[float, float, str]:
+        ranks = [cell.rank for cell in row.cells.values() if cell.rank is not None]
+        mean = float(np.mean(ranks)) if ranks and tested else 0.0
+        value = row.cells[first].value if first in row.cells else float("-inf")
+        return (mean, -value if BETTER[first] == "higher" else value, row.method)
+
+    return sorted(rows, key=order)

@@ -24,6 +24,7 @@ VERBS = {
     "evaluate": "i2ibench.cli.evaluate:evaluate",
     "leaderboard": "i2ibench.cli.leaderboard:app",
     "models": "i2ibench.cli.models:models",
+    "datasets": "i2ibench.cli.datasets:datasets",
 }
 
 

@@ -27,7 +27,15 @@ from i2ibench.data.places import dataset_folders
 from i2ibench.data.recognise import recognise
 from i2ibench.errors import DataError, MissingError, UsageError
 
-__all__ = ["DatasetEntry", "available_splits", "manifest_sha256", "open_dataset", "resolve_dataset"]
+__all__ = [
+    "DatasetEntry",
+    "available_splits",
+    "catalogue_card",
+    "manifest_sha256",
+    "open_dataset",
+    "resolve_dataset",
+    "splits_on_disk",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +75,10 @@ def open_dataset(
     if limit is not None and limit < 1:
         raise UsageError(f"limit must be at least 1, not {limit}")
     entry = resolve_dataset(name_or_path, data_root)
-    root = _present_root(entry)
-    layout = _layout(entry, root, split_name)
-    layout, reverse, direction = _directed(layout, direction or entry.card.direction)
-    pairs = list_pairs(layout, root, split_name, entry.card.split_folders(split_name))
+    pairs, layout, reverse, direction = list_split(entry, split_name, direction)
     if not pairs:
-        raise DataError(f"{root}: split '{split_name}' holds no pairs ({layout})")
-    pairs = _labelled(pairs, entry.card, root, split_name)[:limit]
+        raise DataError(f"{entry.root}: split '{split_name}' holds no pairs ({layout})")
+    pairs = pairs[:limit]
     _check_sizes(pairs)
     groups = {pair.group for pair in pairs if pair.group is not None}
     declared = entry.card.groups
@@ -83,7 +88,7 @@ def open_dataset(
         split=split_name,
         pairs=tuple(pair.reversed() if reverse else pair for pair in pairs),
         direction=direction,
-        root=root,
+        root=entry.root,
         group_name=(declared.name if declared else "group") if groups else None,
         group_order=tuple(
             [group for group in order if group in groups] + sorted(groups - set(order))
@@ -101,15 +106,17 @@ def available_splits(name_or_path: str, *, data_root: Path | None = None) -> tup
     """
     entry = resolve_dataset(name_or_path, data_root)
     root = _present_root(entry)
-    return _splits_on_disk(entry.card, root)
+    return splits_on_disk(entry.card, root)
 
 
-def resolve_dataset(name_or_path: str, data_root: Path | None = None) -> DatasetEntry:
-    """Find the card and the folder of a data set; drawn ones are generated on first use."""
+def resolve_dataset(
+    name_or_path: str, data_root: Path | None = None, *, draw: bool = True
+) -> DatasetEntry:
+    """Find the card and the folder of a data set; a synthetic one is drawn unless not ``draw``."""
     path = Path(name_or_path).expanduser()
     if not _is_path(name_or_path):
         try:
-            return _from_catalogue(name_or_path, data_root)
+            return _located(name_or_path, catalogue_card(name_or_path), data_root, draw)
         except UsageError:
             if name_or_path in registry.datasets.names() or not path.exists():
                 raise
@@ -124,23 +131,58 @@ def resolve_dataset(name_or_path: str, data_root: Path | None = None) -> Dataset
         return DatasetEntry(path.stem, card, path.parent)
     if path.suffix.lower() == ".toml":
         card = parse_card(path.stem, read_card_file(path))
-        return _located(path.stem, card, data_root, beside=path.parent)
+        return _located(path.stem, card, data_root, draw, beside=path.parent)
     raise UsageError(f"{name_or_path}: a data set is a folder, a CSV or a TOML card")
 
 
-def _from_catalogue(name: str, data_root: Path | None) -> DatasetEntry:
-    card = parse_card(name, registry.datasets.get(name))
-    return _located(name, card, data_root)
+def list_split(
+    entry: DatasetEntry, split: SplitName, direction: str | None = None
+) -> tuple[list[ImagePair], Layout, bool, str]:
+    """Return a split's pairs with groups and clusters, sizes unchecked, as its layout states them.
+
+    Also returns the layout, whether the pairs are to be reversed, and the direction's name.
+
+    Raises:
+        MissingError: not on this machine.
+        DataError: as ``open_dataset``.
+    """
+    root = _present_root(entry)
+    layout = _layout(entry, root, split)
+    layout, reverse, direction = _directed(layout, direction or entry.card.direction)
+    pairs = list_pairs(layout, root, split, entry.card.split_folders(split))
+    return _labelled(pairs, entry.card, root, split), layout, reverse, direction
+
+
+def catalogue_card(name: str) -> Card:
+    """Return the card of a catalogue name.
+
+    Raises:
+        UsageError: unknown name, or a bad card.
+    """
+    return parse_card(name, registry.datasets.get(name))
+
+
+def splits_on_disk(card: Card, root: Path) -> tuple[SplitName, ...]:
+    """Return the splits of ``card`` that lie in ``root``, in the order train, val, test."""
+    return tuple(
+        split
+        for split in SPLIT_ALIASES
+        if any(present_name(layout, root, card.split_folders(split)) for layout in card.layouts)
+    )
 
 
 def _located(
-    name: str, card: Card, data_root: Path | None, beside: Path | None = None
+    name: str, card: Card, data_root: Path | None, draw: bool, beside: Path | None = None
 ) -> DatasetEntry:
     if card.synthetic is not None:
-        from i2ibench.data.generation import ensure_generated
+        from i2ibench.data.generation import ensure_generated, generated_folder
         from i2ibench.data.synthetic import SyntheticOptions
 
-        return DatasetEntry(name, card, ensure_generated(SyntheticOptions.parse(card.synthetic)))
+        options = SyntheticOptions.parse(card.synthetic)
+        if draw:
+            return DatasetEntry(name, card, ensure_generated(options))
+        folder = generated_folder(options)
+        return DatasetEntry(name, card, folder if folder.is_dir() else None)
     names = card.folders or (name,)
     if data_root is not None:
         places = [*(data_root / each for each in names), data_root]
@@ -149,7 +191,7 @@ def _located(
         if beside is not None:
             places = [*(beside / each for each in names), beside, *places]
     for place in places:
-        if place.is_dir() and _splits_on_disk(card, place):
+        if place.is_dir() and splits_on_disk(card, place):
             return DatasetEntry(name, card, place)
     if data_root is not None and data_root.is_dir():
         expected = "; or ".join(str(layout) for layout in card.layouts)
@@ -164,19 +206,11 @@ def _present_root(entry: DatasetEntry) -> Path:
     raise MissingError(f"data set '{entry.name}' is not on this machine; {steps}")
 
 
-def _splits_on_disk(card: Card, root: Path) -> tuple[str, ...]:
-    return tuple(
-        split
-        for split in SPLIT_ALIASES
-        if any(present_name(layout, root, card.split_folders(split)) for layout in card.layouts)
-    )
-
-
 def _layout(entry: DatasetEntry, root: Path, split: SplitName) -> Layout:
     names = entry.card.split_folders(split)
     found = [each for each in entry.card.layouts if present_name(each, root, names) is not None]
     if not found:
-        present = ", ".join(_splits_on_disk(entry.card, root)) or "none"
+        present = ", ".join(splits_on_disk(entry.card, root)) or "none"
         raise DataError(f"{root}: has no split '{split}' (found: {present})")
     if len(found) > 1:
         listed = "; ".join(str(layout) for layout in found)

@@ -26,11 +26,16 @@ _PAIRS_PER_PROCESS = 12
 
 def ensure_generated(options: SyntheticOptions) -> Path:
     """Return the folder in the cache that holds this data set; draw it if it is not there."""
-    key = sha256_json([VERSION, options.model_dump()])[:12]
-    folder = cache_folder() / "datasets" / f"synthetic-{VERSION}-{key}"
+    folder = generated_folder(options)
     if not folder.is_dir():
         generate(folder, options)
     return folder
+
+
+def generated_folder(options: SyntheticOptions) -> Path:
+    """Return the folder in the cache in which this data set is, or would be."""
+    key = sha256_json([VERSION, options.model_dump()])[:12]
+    return cache_folder() / "datasets" / f"synthetic-{VERSION}-{key}"
 
 
 def generate(folder: Path, options: SyntheticOptions) -> None:

@@ -1,0 +1,67 @@
+"""What the listing and the card of a data set show; reads cards only, no image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from i2ibench import registry
+from i2ibench.data.places import dataset_folders
+
+
+def list_datasets() -> list[dict[str, Any]]:
+    """Return name, title, pairs by split, place and provider of every catalogue data set.
+
+    Cards are not validated here, and folders only looked for: the listing must be instant.
+    """
+    listed = []
+    for name in registry.datasets.names():
+        entry = registry.datasets.entry(name)
+        card = registry.datasets.get(name)
+        listed.append(
+            {
+                "name": name,
+                "title": str(card.get("title", "")),
+                "pairs": {
+                    split: facts.get("pairs") for split, facts in card.get("splits", {}).items()
+                },
+                "place": _place(name, card),
+                "provider": entry.provider,
+            }
+        )
+    return listed
+
+
+def describe_dataset(name_or_path: str, data_root: Path | None = None) -> dict[str, Any]:
+    """Return the card of a data set, where it lies, and how many pairs are there.
+
+    Raises:
+        UsageError: unknown name or bad card.
+        DataError: a folder that is not recognised, or pairs that do not open.
+    """
+    from i2ibench.data.datasets import list_split, resolve_dataset, splits_on_disk
+
+    entry = resolve_dataset(name_or_path, data_root, draw=False)
+    here: dict[str, int] = {}
+    if entry.root is not None:
+        here = {
+            split: len(list_split(entry, split)[0])
+            for split in splits_on_disk(entry.card, entry.root)
+        }
+    return {
+        "name": entry.name,
+        "card": entry.card.model_dump(mode="json", exclude_defaults=True),
+        "layouts": [str(layout) for layout in entry.card.layouts],
+        "place": str(entry.root) if entry.root is not None else None,
+        "pairs_here": here,
+    }
+
+
+def _place(name: str, card: dict[str, Any]) -> str:
+    if "synthetic" in card:
+        return "drawn on first use"
+    for folder in dataset_folders():
+        for each in card.get("folders") or [name]:
+            if (folder / each).is_dir():
+                return str(folder / each)
+    return "fetch with --fetch" if "download" in card else "by hand"

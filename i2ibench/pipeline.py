@@ -31,7 +31,7 @@ from i2ibench.results.record import (
     write_pair_scores,
     write_result,
 )
-from i2ibench.results.store import RunFolder, find_trained_sibling, training_id
+from i2ibench.results.store import RunFolder, training_id, training_siblings
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from i2ibench.training.engine import make_fabric, resolve_device
 from i2ibench.training.loop import Training
@@ -161,7 +161,7 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     folder, model = plan.folder, plan.model
     if plan.train is None or _is_trained(folder):
         return
-    sibling = find_trained_sibling(folder, plan.experiment)
+    sibling = next(filter(_is_trained, training_siblings(folder, plan.experiment)), None)
     if sibling is not None:
         reporter.stage(f"weights of {sibling.path}, trained in the same way")
         save_checkpoint(folder.checkpoint, load_checkpoint(sibling.checkpoint))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,13 +73,11 @@ def training_id(experiment: Mapping[str, Any]) -> str:
     return sha256_json({"dataset": dataset, **{part: experiment[part] for part in parts}})
 
 
-def find_trained_sibling(folder: RunFolder, experiment: Mapping[str, Any]) -> RunFolder | None:
-    """Return a finished run with the same training under another protocol or test split."""
+def training_siblings(folder: RunFolder, experiment: Mapping[str, Any]) -> Iterator[RunFolder]:
+    """Yield other runs of the same training, under another protocol or test split."""
     wanted = training_id(experiment)
     for path in sorted(folder.path.parent.glob("*/experiment.json")):
         other = RunFolder(path.parent)
-        if other == folder or not other.result.exists() or not other.checkpoint.exists():
-            continue
-        if training_id(read_json(path)) == wanted:
-            return other
-    return None
+        if other != folder and other.checkpoint.exists():
+            if training_id(read_json(path)) == wanted:
+                yield other

@@ -23,9 +23,21 @@ from typing import Any, Generic, TypeVar
 from i2ibench.errors import UsageError
 
 if sys.version_info >= (3, 11):
-    import tomllib as tomllib
+    import tomllib
 else:
     import tomli as tomllib
+
+__all__ = [
+    "Entry",
+    "Registry",
+    "datasets",
+    "metrics",
+    "models",
+    "protocols",
+    "read_card",
+    "tomllib",
+    "unknown_name",
+]
 
 T = TypeVar("T")
 

@@ -16,7 +16,6 @@ from i2ibench.metrics.signature import Signature
 
 __all__ = [
     "Context",
-    "FeatureCache",
     "Metric",
     "MetricSettings",
     "PairImages",
@@ -24,6 +23,7 @@ __all__ = [
     "Score",
     "SetMetric",
     "Signature",
+    "TargetCache",
     "Unavailable",
     "build_metric",
 ]
@@ -44,14 +44,14 @@ class MetricSettings(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
-class FeatureCache(Protocol):
-    """Where features of targets are kept between evaluations, by content."""
+class TargetCache(Protocol):
+    """Where one target's features are kept between evaluations, by its content."""
 
-    def get(self, extractor: str, content: str) -> npt.NDArray[np.float32] | None:
-        """Return the stored feature, or None."""
+    def get(self, extractor: str) -> npt.NDArray[np.float32] | None:
+        """Return the feature that ``extractor`` once found in this target, or None."""
 
-    def put(self, extractor: str, content: str, feature: npt.NDArray[np.float32]) -> None:
-        """Store a feature under its extractor's identity and the image's content hash."""
+    def put(self, extractor: str, feature: npt.NDArray[np.float32]) -> None:
+        """Keep a feature under its extractor's identity."""
 
 
 @dataclass(eq=False)
@@ -62,15 +62,13 @@ class PairImages:
         id: the pair's id.
         prediction: uint8 (H, W, 3), RGB.
         target: uint8 (H, W, 3), RGB.
-        target_content: hash of the prepared target's content, the key of cached features.
-        cache: where target features are kept, if anywhere.
+        target_cache: where features of the target are kept, if anywhere.
     """
 
     id: str
     prediction: UInt8Image
     target: UInt8Image
-    target_content: str | None = None
-    cache: FeatureCache | None = None
+    target_cache: TargetCache | None = None
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def once(self, function: Callable[[PairImages], T], key: Hashable = None) -> T:
@@ -115,6 +113,8 @@ class Metric:
     better: ClassVar[Literal["higher", "lower"] | None]
     version: ClassVar[int] = 1
     weights: ClassVar[tuple[str, ...]] = ()
+    # Smallest height and width the definition holds for.
+    minimum_size: ClassVar[int] = 1
     Settings: ClassVar[type[MetricSettings]] = MetricSettings
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
@@ -141,8 +141,6 @@ class PairMetric(Metric):
 
     # +inf is a value of this metric (PSNR of equal images) and not a failure.
     infinite_when_equal: ClassVar[bool] = False
-    # Smallest height and width the definition holds for.
-    minimum_size: ClassVar[int] = 1
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the value of one pair. Called from several threads at once."""

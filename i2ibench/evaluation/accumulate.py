@@ -1,0 +1,198 @@
+"""The one pass: each image is decoded once and seen by every metric."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from i2ibench.data.images import read_image
+from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.preparation import Preparation
+from i2ibench.errors import DataError, I2IBenchError
+from i2ibench.evaluation.chosen import Chosen
+from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
+from i2ibench.metrics.interface import PairImages, PairMetric
+
+Progress = Callable[[int, int], None]
+# States of set metrics by group; the key None holds pairs without a group.
+States = dict[str | None, Any]
+
+
+@dataclass(slots=True)
+class Accumulation:
+    """What a pass over pairs found; accumulations of disjoint shards merge.
+
+    Attributes:
+        scores: by pair id, the values of pair metrics by name.
+        states: by set metric, its states by group.
+        counts: pairs by group.
+    """
+
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    states: dict[str, States] = field(default_factory=dict)
+    counts: dict[str | None, int] = field(default_factory=dict)
+
+    def merge(self, other: Accumulation, chosen: Chosen) -> Accumulation:
+        """Return the accumulation of both shards."""
+        twice = self.scores.keys() & other.scores.keys()
+        if twice:
+            raise DataError(f"pair {min(twice)} is in both of the shards to merge")
+        merged = Accumulation({**self.scores, **other.scores})
+        for group in [*self.counts, *other.counts]:
+            merged.counts[group] = self.counts.get(group, 0) + other.counts.get(group, 0)
+        for metric in chosen.set_metrics:
+            mine, theirs = self.states[metric.name], other.states[metric.name]
+            merged.states[metric.name] = {
+                group: metric.merge(
+                    mine.get(group, metric.new_state()), theirs.get(group, metric.new_state())
+                )
+                for group in merged.counts
+            }
+        return merged
+
+
+def accumulate(
+    dataset: PairedDataset,
+    predictions: Mapping[str, Path],
+    chosen: Chosen,
+    *,
+    preparation: Preparation,
+    workers: int,
+    store: FeatureStore | None = None,
+    progress: Progress | None = None,
+) -> Accumulation:
+    """Score every pair of ``dataset`` in ``workers`` threads.
+
+    Pairs are handed out and collected in the order of the data set, and only a few are in memory
+    at a time. Each worker runs its networks on one CPU thread: nothing then depends on the number
+    of workers, and no core waits for another.
+
+    Raises:
+        DataError: an unreadable image, or a metric that fails or is NaN, with the pair's id.
+    """
+    found = Accumulation(states={metric.name: {} for metric in chosen.set_metrics})
+
+    def work(pair: ImagePair) -> _Scored:
+        return _score(_load(pair, predictions[pair.id], preparation, store), chosen)
+
+    with _single_threaded_libraries():
+        for done, (pair, scored) in enumerate(_in_order(work, dataset, workers), start=1):
+            found.scores[pair.id] = scored.values
+            found.counts[pair.group] = found.counts.get(pair.group, 0) + 1
+            for metric in chosen.set_metrics:
+                states = found.states[metric.name]
+                if pair.group not in states:
+                    states[pair.group] = metric.new_state()
+                metric.update(states[pair.group], pair.id, scored.descriptions[metric.name])
+            if progress is not None:
+                progress(done, len(dataset))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    values: dict[str, float]
+    descriptions: dict[str, Any]
+
+
+def _load(
+    pair: ImagePair, prediction: Path, preparation: Preparation, store: FeatureStore | None
+) -> PairImages:
+    predicted = read_image(ImageRef(prediction))
+    target = preparation.apply(read_image(pair.target))
+    if predicted.shape != target.shape:
+        raise DataError(
+            f"prediction of pair {pair.id} decodes to {predicted.shape[1]} x {predicted.shape[0]}, "
+            f"its target to {target.shape[1]} x {target.shape[0]}"
+        )
+    cache = None
+    if store is not None:
+        cache = TargetFeatures(store, lambda: content_hash(pair.target, preparation))
+    return PairImages(pair.id, predicted, target, cache)
+
+
+def _score(images: PairImages, chosen: Chosen) -> _Scored:
+    values: dict[str, float] = {}
+    descriptions: dict[str, Any] = {}
+    for metric in chosen.pair_metrics:
+        value = _guarded(metric.name, images, metric.score_pair)
+        _check_value(metric, value, images.id)
+        values[metric.name] = value
+    for described in chosen.set_metrics:
+        descriptions[described.name] = _guarded(described.name, images, described.describe)
+    return _Scored(values, descriptions)
+
+
+def _guarded(name: str, images: PairImages, function: Callable[[PairImages], Any]) -> Any:
+    try:
+        return function(images)
+    except (I2IBenchError, MemoryError):
+        raise
+    except Exception as error:
+        raise DataError(
+            f"metric {name} failed on pair {images.id}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _check_value(metric: PairMetric, value: float, pair_id: str) -> None:
+    if math.isfinite(value) or (metric.infinite_when_equal and value == math.inf):
+        return
+    raise DataError(f"metric {metric.name} is {value} on pair {pair_id}; look at its images")
+
+
+def _in_order(
+    work: Callable[[ImagePair], _Scored], dataset: PairedDataset, workers: int
+) -> Iterator[tuple[ImagePair, _Scored]]:
+    """Yield each pair's result in order, with at most two pairs a worker under way."""
+    waiting: deque[tuple[ImagePair, Future[_Scored]]] = deque()
+    pool = ThreadPoolExecutor(workers, "i2ibench-score", initializer=_single_threaded_torch)
+    try:
+        for pair in dataset:
+            waiting.append((pair, pool.submit(work, pair)))
+            if len(waiting) >= 2 * workers:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _single_threaded_torch() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+
+
+@contextmanager
+def _single_threaded_libraries() -> Iterator[None]:
+    """Let the workers be the only parallelism, and keep fp32 exact on GPUs, for a while."""
+    cv2_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    torch = sys.modules.get("torch")
+    if torch is None:
+        try:
+            yield
+        finally:
+            cv2.setNumThreads(cv2_threads)
+        return
+    threads = torch.get_num_threads()
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    tf32 = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(cv2_threads)
+        torch.set_num_threads(threads)
+        matmul.allow_tf32, cudnn.allow_tf32 = tf32

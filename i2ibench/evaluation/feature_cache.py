@@ -1,0 +1,99 @@
+"""Features of targets kept between evaluations, so that a second model pays only for its own.
+
+An entry's key is the content: the file's hash, the crop box, the protocol's preparation and the
+extractor's identity (network, weights, resize, precision, code version). Each evaluation adds what
+it computed as one file ("pack"), written in one step; nothing is ever changed in place.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from i2ibench.data.pairs import ImageRef
+from i2ibench.data.preparation import Preparation
+from i2ibench.files import atomic_path, cache_folder, sha256_file, sha256_json
+
+Float32 = npt.NDArray[np.float32]
+
+
+class FeatureStore:
+    """All kept features of one evaluation's extractors; safe to use from several threads."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder if folder is not None else cache_folder() / "features"
+        self._known: dict[str, dict[str, Float32]] = {}
+        self._new: dict[str, dict[str, Float32]] = {}
+        self._lock = Lock()
+
+    def get(self, extractor: str, content: str) -> Float32 | None:
+        """Return the kept feature, or None."""
+        with self._lock:
+            if extractor not in self._known:
+                self._known[extractor] = self._read(extractor)
+            return self._known[extractor].get(content)
+
+    def put(self, extractor: str, content: str, feature: Float32) -> None:
+        """Keep a feature; it reaches the disk with ``flush``."""
+        with self._lock:
+            self._known.setdefault(extractor, {})[content] = feature
+            self._new.setdefault(extractor, {})[content] = feature
+
+    def flush(self) -> None:
+        """Write what is new, one file an extractor."""
+        for extractor, features in self._new.items():
+            keys = sorted(features)
+            width = len(features[keys[0]])
+            pack = np.zeros(len(keys), dtype=[("key", "S64"), ("feature", "<f4", (width,))])
+            pack["key"] = [key.encode() for key in keys]
+            pack["feature"] = [features[key] for key in keys]
+            place = self.folder / extractor / f"{sha256_json(keys)[:32]}.npy"
+            with atomic_path(place) as temporary, temporary.open("wb") as file:
+                np.save(file, pack, allow_pickle=False)
+        self._new.clear()
+
+    def _read(self, extractor: str) -> dict[str, Float32]:
+        found: dict[str, Float32] = {}
+        for path in sorted((self.folder / extractor).glob("*.npy")):
+            try:
+                # Mapped: features stay on the disk until they are asked for.
+                pack = np.load(path, mmap_mode="r", allow_pickle=False)
+                keys, features = pack["key"], pack["feature"]
+            except (OSError, ValueError, IndexError) as error:
+                warnings.warn(f"{path} is damaged ({error}) and not used; delete it", stacklevel=2)
+                continue
+            found.update({key.decode(): row for key, row in zip(keys, features, strict=True)})
+        return found
+
+
+class TargetFeatures:
+    """The part of a store that belongs to one target; hashes its file when first asked."""
+
+    def __init__(self, store: FeatureStore, content: Callable[[], str]) -> None:
+        self._store, self._content = store, content
+        self._key: str | None = None
+
+    def get(self, extractor: str) -> Float32 | None:
+        """Return the kept feature of this target, or None."""
+        return self._store.get(extractor, self._hash())
+
+    def put(self, extractor: str, feature: Float32) -> None:
+        """Keep a feature of this target."""
+        self._store.put(extractor, self._hash(), feature)
+
+    def _hash(self) -> str:
+        if self._key is None:
+            self._key = self._content()
+        return self._key
+
+
+def content_hash(ref: ImageRef, preparation: Preparation) -> str:
+    """Return the hash of an image's content and of what is done to it."""
+    box = None if ref.box is None else list(ref.box)
+    prepared = preparation.model_dump(mode="json")
+    return sha256_json({"file": sha256_file(ref.path), "box": box, "preparation": prepared})

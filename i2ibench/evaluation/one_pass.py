@@ -1,0 +1,149 @@
+"""Scoring predictions: overall, by group, and per pair."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from i2ibench.data.images import read_image
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.preparation import Preparation
+from i2ibench.errors import DataError, UsageError
+from i2ibench.evaluation.accumulate import accumulate
+from i2ibench.evaluation.chosen import choose_metrics
+from i2ibench.evaluation.feature_cache import FeatureStore
+from i2ibench.evaluation.predictions import check_complete, check_images
+from i2ibench.evaluation.protocol import Protocol
+from i2ibench.evaluation.scores import Evaluation
+from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_table
+from i2ibench.metrics.interface import Context
+from i2ibench.provenance import stopwatch
+
+if TYPE_CHECKING:
+    from i2ibench.metrics.interface import UInt8Image
+
+_MOST_WORKERS = 16
+
+
+def evaluate(
+    dataset: PairedDataset,
+    predictions: Mapping[str, Path],
+    *,
+    protocol: Protocol,
+    metrics: Sequence[str] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    allow_unverified_weights: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    training_targets: PairedDataset | None = None,
+    feature_precision: Literal["fp32", "bf16"] = "fp32",
+    use_cache: bool = True,
+) -> Evaluation:
+    """Score ``predictions`` of a data set under a protocol.
+
+    Args:
+        dataset: the pairs; only targets are read.
+        predictions: image file by pair id, see ``find_predictions``.
+        protocol: prepares targets and names the metrics with their settings.
+        metrics: names, instead of the protocol's metrics. One that cannot be computed is then an
+            error; of the protocol's own metrics it is marked unavailable with its reason.
+        device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        workers: threads, by default one a processor; the scores do not depend on it.
+        allow_unverified_weights: accept weights of unknown hash; signatures then say so.
+        progress: called with the pairs done and all pairs.
+        training_targets: the training split, for metrics fitted on real training targets.
+        feature_precision: of network features; ``bf16`` is faster, deviates and is signed.
+        use_cache: keep features of targets in the cache and use those that are there.
+
+    Raises:
+        DataError: empty data set, missing or unreadable images, wrong sizes, a metric that fails
+            or is NaN, always with the pair's id.
+        MissingError: a metric of ``metrics`` lacks its weights.
+        UsageError: an unknown metric, setting or device.
+    """
+    if not len(dataset):
+        raise DataError(f"{dataset.name}/{dataset.split} has no pairs to score")
+    check_complete(predictions, dataset, "predictions")
+    with stopwatch() as watch:
+        sizes = check_images(dataset, predictions, protocol.preparation)
+        workers = _workers(workers)
+        context = Context(
+            device=_device(device, protocol, metrics),
+            precision=feature_precision,
+            allow_unverified_weights=allow_unverified_weights,
+            training_targets=_reader(training_targets, protocol.preparation),
+            workers=workers,
+        )
+        chosen = choose_metrics(protocol, metrics, context, sizes)
+        store = FeatureStore() if use_cache else None
+        found = accumulate(
+            dataset,
+            predictions,
+            chosen,
+            preparation=protocol.preparation,
+            workers=workers,
+            store=store,
+            progress=progress,
+        )
+        if store is not None:
+            store.flush()
+        overall, details = overall_values(found, chosen)
+        groups = group_values(found, chosen, dataset)
+        macro = macro_values(groups, chosen)
+        table = pair_table(found, chosen, dataset)
+    return Evaluation(
+        pair_scores=table,
+        metrics=overall,
+        groups=groups,
+        macro=macro,
+        protocol=protocol.id,
+        protocol_sha256=protocol.sha256,
+        seconds=watch.seconds,
+        details=details,
+    )
+
+
+def _workers(wanted: int | None) -> int:
+    if wanted is None:
+        available = getattr(os, "sched_getaffinity", None)
+        count = len(available(0)) if available is not None else os.cpu_count() or 1
+        return min(count, _MOST_WORKERS)
+    if wanted < 1:
+        raise UsageError(f"workers must be at least 1, not {wanted}")
+    return wanted
+
+
+def _device(wanted: str, protocol: Protocol, names: Sequence[str] | None) -> str:
+    """Return the device; torch is only loaded where a network will run."""
+    from i2ibench import registry
+
+    chosen = names if names is not None else protocol.metric_names
+    if not any(registry.metrics.get(name).weights for name in chosen):
+        return "cpu"
+    import torch
+
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = wanted.partition(":")
+    if kind == "cpu" and not index:
+        return "cpu"
+    if kind != "cuda" or (index and not index.isdecimal()):
+        raise UsageError(f"unknown device '{wanted}'; use auto, cpu, cuda or cuda:N")
+    if not torch.cuda.is_available() or int(index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"device {wanted} is not there; use --device auto or cpu")
+    return wanted
+
+
+def _reader(
+    dataset: PairedDataset | None, preparation: Preparation
+) -> Callable[[], Iterable[tuple[str | None, UInt8Image]]] | None:
+    if dataset is None or not len(dataset):
+        return None
+
+    def read() -> Iterator[tuple[str | None, UInt8Image]]:
+        for pair in dataset:
+            yield pair.group, preparation.apply(read_image(pair.target))
+
+    return read

@@ -1,0 +1,115 @@
+"""Finding a folder's predictions by pair id, whichever tool wrote them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from i2ibench.data.images import image_size, read_header
+from i2ibench.data.pairs import ImageRef, PairedDataset
+from i2ibench.data.preparation import Preparation
+from i2ibench.errors import DataError
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+# pytorch-CycleGAN-and-pix2pix writes all three images of a pair into one folder.
+_PREDICTION_MARK = "_fake_B"
+_OTHER_MARKS = ("_real_A", "_real_B", "_fake_A", "_rec_A", "_rec_B", "_idt_A", "_idt_B")
+_LOSSY = {"JPEG"}
+
+
+def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
+    """Return the prediction of each pair, matched by pair id and never by position.
+
+    A prediction is called ``<id>.png`` (or another image suffix), or ``<id>_fake_B.png``. Images
+    that belong to no pair and JPEG predictions are named in warnings.
+
+    Raises:
+        DataError: no such folder, a pair without a prediction, or with two.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give the folder that holds the predictions")
+    ids = {pair.id for pair in dataset}
+    found: dict[str, Path] = {}
+    extra: list[str] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+            continue
+        pair_id = _pair_id(path, ids)
+        if pair_id is None:
+            if not path.stem.endswith(_OTHER_MARKS):
+                extra.append(path.stem)
+        elif pair_id in found:
+            raise DataError(
+                f"pair {pair_id} has two predictions, {found[pair_id].name} and {path.name}; "
+                "remove one"
+            )
+        else:
+            found[pair_id] = path
+    check_complete(found, dataset, folder)
+    if extra:
+        warnings.warn(
+            f"{folder}: {len(extra)} images belong to no pair of {dataset.name}/{dataset.split} "
+            f"and are not scored: {_some(extra)}",
+            stacklevel=2,
+        )
+    return {pair.id: found[pair.id] for pair in dataset}
+
+
+def check_complete(found: Iterable[str], dataset: PairedDataset, where: object) -> None:
+    """Refuse predictions that miss a pair, naming the ids."""
+    known = set(found)
+    missing = [pair.id for pair in dataset if pair.id not in known]
+    if missing:
+        raise DataError(
+            f"{where}: {len(missing)} of {len(dataset)} pairs have no prediction: "
+            f"{_some(missing)}; every pair needs <id>.png"
+        )
+
+
+def check_images(
+    dataset: PairedDataset, predictions: Mapping[str, Path], preparation: Preparation
+) -> dict[str, tuple[int, int]]:
+    """Check from file headers that each prediction has its prepared target's size.
+
+    Returns:
+        ``(width, height)`` by pair id.
+
+    Raises:
+        DataError: a wrong size, by pair id.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
+    lossy: list[str] = []
+    for pair in dataset:
+        path = predictions[pair.id]
+        expected = preparation.size(*image_size(pair.target))
+        header = read_header(path)
+        if image_size(ImageRef(path)) != expected:
+            width, height = image_size(ImageRef(path))
+            raise DataError(
+                f"prediction of pair {pair.id} is {width} x {height}, its target under this "
+                f"protocol {expected[0]} x {expected[1]}; translate again with the same protocol "
+                "or choose the protocol it was made for"
+            )
+        if header.format in _LOSSY:
+            lossy.append(pair.id)
+        sizes[pair.id] = expected
+    if lossy:
+        warnings.warn(
+            f"{len(lossy)} predictions are JPEG, which is lossy; scores include the "
+            f"compression: {_some(lossy)}",
+            stacklevel=2,
+        )
+    return sizes
+
+
+def _pair_id(path: Path, ids: set[str]) -> str | None:
+    if path.stem in ids:
+        return path.stem
+    stripped = path.stem.removesuffix(_PREDICTION_MARK)
+    return stripped if stripped in ids else None
+
+
+def _some(ids: list[str]) -> str:
+    shown = ", ".join(ids[:3])
+    return shown if len(ids) <= 3 else f"{shown}, ..."

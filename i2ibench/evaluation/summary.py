@@ -1,0 +1,164 @@
+"""From accumulated scores and states to an evaluation: overall, by group, macro mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.errors import DataError
+from i2ibench.evaluation.accumulate import Accumulation
+from i2ibench.evaluation.chosen import Chosen
+from i2ibench.evaluation.scores import GroupScores, MetricValue
+from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Values = dict[str, MetricValue]
+
+
+def overall_values(found: Accumulation, chosen: Chosen) -> tuple[Values, dict[str, Any]]:
+    """Return the values over all pairs and the details that set metrics add to them."""
+    values: Values = {}
+    details: dict[str, Any] = {}
+    n = sum(found.counts.values())
+    for name, metric in chosen.metrics.items():
+        if name in chosen.unavailable:
+            values[name] = _without_value(metric, n, chosen.unavailable[name])
+            continue
+        if isinstance(metric, SetMetric):
+            score = _score_states(metric, found.states[name].values())
+            if score.unavailable is not None and name in chosen.by_name:
+                raise Unavailable(f"{name}: {score.unavailable}")
+            values[name] = _set_value(metric, score, n)
+            if score.details:
+                details[name] = dict(score.details)
+        elif isinstance(metric, PairMetric):
+            values[name] = _pair_value(metric, [row[name] for row in found.scores.values()])
+    return values, details
+
+
+def group_values(
+    found: Accumulation, chosen: Chosen, dataset: PairedDataset
+) -> dict[str, GroupScores]:
+    """Return the values of each group, in the data set's order."""
+    members: dict[str, list[str]] = {}
+    for pair in dataset:
+        if pair.group is not None:
+            members.setdefault(pair.group, []).append(pair.id)
+    groups = {}
+    for group in _ordered(members, dataset.group_order):
+        values: Values = {}
+        n = len(members[group])
+        for name, metric in chosen.metrics.items():
+            if name in chosen.unavailable:
+                values[name] = _without_value(metric, n, chosen.unavailable[name])
+            elif isinstance(metric, SetMetric):
+                score = _score_states(metric, [found.states[name][group]])
+                values[name] = _set_value(metric, score, n)
+            elif isinstance(metric, PairMetric):
+                rows = [found.scores[pair_id][name] for pair_id in members[group]]
+                values[name] = _pair_value(metric, rows)
+        groups[group] = GroupScores(n, values)
+    return groups
+
+
+def macro_values(groups: Mapping[str, GroupScores], chosen: Chosen) -> Values:
+    """Return the unweighted mean over groups of each metric."""
+    if not groups:
+        return {}
+    macro: Values = {}
+    for name, metric in chosen.metrics.items():
+        values = {group: scores.metrics[name] for group, scores in groups.items()}
+        n = sum(value.n for value in values.values())
+        if name in chosen.unavailable:
+            macro[name] = _without_value(metric, n, chosen.unavailable[name])
+            continue
+        signature = str(metric.signature().with_setting("macro", "group"))
+        empty = [group for group, value in values.items() if value.value is None]
+        numbers = [value.value for value in values.values() if value.value is not None]
+        if empty:
+            reason = f"no finite value for group {', '.join(empty)}"
+            macro[name] = MetricValue(None, n, metric.unit, metric.better, signature, reason)
+        else:
+            mean = math.fsum(numbers) / len(numbers)
+            notes = tuple(dict.fromkeys(_marks(values.values())))
+            macro[name] = MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
+    return macro
+
+
+def pair_table(found: Accumulation, chosen: Chosen, dataset: PairedDataset) -> pd.DataFrame:
+    """Return one row a pair: id, group, cluster, then one column a pair metric."""
+    import pandas as pd
+
+    table: pd.DataFrame = pd.DataFrame(
+        {
+            "id": [pair.id for pair in dataset],
+            "group": pd.Series([pair.group for pair in dataset], dtype=object),
+            "cluster": pd.Series([pair.cluster for pair in dataset], dtype=object),
+        }
+    )
+    for metric in chosen.pair_metrics:
+        values = [found.scores[pair.id][metric.name] for pair in dataset]
+        table[metric.name] = pd.Series(values, dtype="float64")
+    return table
+
+
+def _score_states(metric: SetMetric[Any], states: Iterable[Any]) -> Score:
+    merged, *others = states
+    for state in others:
+        merged = metric.merge(merged, state)
+    score = metric.compute(merged)
+    if score.value is not None and not math.isfinite(score.value):
+        raise DataError(f"metric {metric.name} is {score.value}; its inputs cannot be trusted")
+    return score
+
+
+def _set_value(metric: Metric, score: Score, n: int) -> MetricValue:
+    signature = metric.signature()
+    for key, value in score.settings:
+        signature = signature.with_setting(key, value)
+    return MetricValue(
+        score.value,
+        n,
+        metric.unit,
+        metric.better,
+        str(signature),
+        unavailable=score.unavailable,
+        notes=score.notes,
+    )
+
+
+def _pair_value(metric: PairMetric, values: Sequence[float]) -> MetricValue:
+    """Return the mean over pairs; infinite values make it infinite, which is said and counted."""
+    signature = str(metric.signature())
+    infinite = sum(math.isinf(value) for value in values)
+    value = MetricValue(None, len(values), metric.unit, metric.better, signature)
+    if not infinite:
+        return replace(value, value=math.fsum(values) / len(values))
+    notes = [f"infinite: {infinite} of {len(values)} predictions equal their targets"]
+    finite = [value for value in values if not math.isinf(value)]
+    if finite:
+        mean = math.fsum(finite) / len(finite)
+        notes.append(f"mean of the other {len(finite)}: {mean:.4f} {metric.unit}".strip())
+    return replace(value, notes=tuple(notes))
+
+
+def _without_value(metric: Metric, n: int, reason: str) -> MetricValue:
+    return MetricValue(None, n, metric.unit, metric.better, "", unavailable=reason)
+
+
+def _marks(values: Iterable[MetricValue]) -> Iterable[str]:
+    """Yield the short marks of values, such as "biased", without their numbers."""
+    for value in values:
+        for note in value.notes:
+            if note.startswith("biased"):
+                yield "biased: groups are small"
+
+
+def _ordered(groups: Iterable[str], order: Sequence[str]) -> list[str]:
+    known = {group: place for place, group in enumerate(order)}
+    return sorted(groups, key=lambda group: (known.get(group, len(known)), group))

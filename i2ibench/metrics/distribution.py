@@ -1,0 +1,152 @@
+"""Frechet and kernel distances between the Inception features of predictions and targets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from i2ibench.metrics.features import FeatureMetric, FeatureState
+from i2ibench.metrics.interface import MetricSettings, Score, Signature
+
+Float64 = npt.NDArray[np.float64]
+
+# Below as many images as features the covariance is singular and FID is biased upwards, for
+# each model differently.
+UNBIASED_FROM = 2048
+
+
+class FID(FeatureMetric):
+    """Frechet Inception distance with torch-fidelity's network and resize.
+
+    ``|mu_p - mu_t|^2 + Tr(S_p + S_t - 2 (S_p S_t)^(1/2))`` over the 2048 pooled features, unbiased
+    covariances. Heusel et al., NeurIPS 2017, equation 6. Beside it stands its floor: the same
+    distance between two halves of the targets.
+    """
+
+    name = "fid"
+    better = "lower"
+
+    def signature(self) -> Signature:
+        """Return ``fid|inception:tf-2015-12-05|resize:tf1-bilinear|weights:...|v:1``."""
+        return self._inception_signature()
+
+    def compute(self, state: FeatureState) -> Score:
+        """Return the distance; two pairs are the least."""
+        n = len(state.pairs)
+        if n < 2:
+            return Score(None, unavailable=f"{self.name} needs at least 2 pairs, not {n}")
+        predictions, targets = state.stacked()
+        value = frechet_distance(predictions, targets)
+        notes = [f"biased: n={n} < {UNBIASED_FROM}"] if n < UNBIASED_FROM else []
+        details: dict[str, object] = {}
+        if n >= 4:
+            floor = frechet_distance(targets[0::2], targets[1::2])
+            notes.append(f"floor {floor:.4g}: two halves of the targets, n={n // 2}")
+            details["floor"] = floor
+        return Score(value, notes=tuple(notes), details=details)
+
+
+class FIDClean(FID):
+    """Frechet Inception distance with clean-fid's antialiased bicubic resize.
+
+    As ``fid`` otherwise, the weights included. Parmar et al., CVPR 2022: an aliased resize makes
+    blurred and sharp images look alike.
+    """
+
+    name = "fid-clean"
+    resize = "pillow-bicubic"
+
+
+class KIDSettings(MetricSettings):
+    """Settings of KID: the largest subset and the number of subsets drawn where N is larger."""
+
+    subset: int = 1000
+    subsets: int = 100
+    seed: int = 2020
+
+
+class KID(FeatureMetric):
+    """Kernel Inception distance, unbiased at every number of pairs.
+
+    The unbiased squared maximum mean discrepancy with the kernel ``(x.y / 2048 + 1)^3``. Binkowski
+    et al., ICLR 2018. Up to ``subset`` pairs one estimate over all of them, beyond that the mean
+    over ``subsets`` random subsets, drawn as torch-fidelity draws them. Values slightly below zero
+    are valid.
+    """
+
+    name = "kid"
+    better = "lower"
+    Settings = KIDSettings
+
+    def signature(self) -> Signature:
+        """Return the definition; the subset's size follows from N and is added to the score's."""
+        return self._inception_signature(("kernel", "poly3"), ("estimator", "unbiased"))
+
+    def compute(self, state: FeatureState) -> Score:
+        """Return the distance; two pairs are the least."""
+        n = len(state.pairs)
+        if n < 2:
+            return Score(None, unavailable=f"kid needs at least 2 pairs, not {n}")
+        predictions, targets = (f.astype(np.float64) for f in state.stacked())
+        size = min(n, self.settings.subset)
+        if size == n:
+            value, subsets = squared_mmd(predictions, targets), 1
+        else:
+            subsets = self.settings.subsets
+            # The legacy generator, because it is torch-fidelity's.
+            draw = np.random.RandomState(self.settings.seed)
+            drawn = [
+                squared_mmd(
+                    predictions[draw.choice(n, size, replace=False)],
+                    targets[draw.choice(n, size, replace=False)],
+                )
+                for _ in range(subsets)
+            ]
+            value = float(np.mean(drawn))
+        return Score(value, settings=(("subset", str(size)), ("subsets", str(subsets))))
+
+
+def frechet_distance(x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]) -> float:
+    """Return the Frechet distance between Gaussians fitted to the rows of ``x`` and ``y``.
+
+    With centred ``X`` (n, d) and ``Y`` (m, d), ``Tr (S_x S_y)^(1/2)`` is the sum of the singular
+    values of ``X Y^T / sqrt((n-1)(m-1))``. No covariance is formed: at n < d it is singular, and
+    its square root costs d^3.
+    """
+    mean_x, mean_y = x.mean(axis=0, dtype=np.float64), y.mean(axis=0, dtype=np.float64)
+    centred_x, centred_y = _triangular(x - mean_x), _triangular(y - mean_y)
+    scale_x, scale_y = len(x) - 1, len(y) - 1
+    trace_x = float(np.square(centred_x).sum()) / scale_x
+    trace_y = float(np.square(centred_y).sum()) / scale_y
+    cross = centred_x @ centred_y.T
+    root = float(np.linalg.svd(cross, compute_uv=False).sum()) / math.sqrt(scale_x * scale_y)
+    difference = mean_x - mean_y
+    return max(0.0, float(difference @ difference) + trace_x + trace_y - 2 * root)
+
+
+def squared_mmd(x: Float64, y: Float64) -> float:
+    """Return the unbiased squared MMD of two (n, d) samples, kernel ``(x.y / d + 1)^3``."""
+    n = len(x)
+    within = _off_diagonal_sum(_kernel(x, x)) + _off_diagonal_sum(_kernel(y, y))
+    across = float(_kernel(x, y).sum())
+    return within / (n * (n - 1)) - 2 * across / (n * n)
+
+
+def _triangular(rows: Float64) -> Float64:
+    """Replace more rows than columns by a triangle with the same Gram matrix of columns."""
+    if rows.shape[0] <= rows.shape[1]:
+        return rows
+    return np.asarray(np.linalg.qr(rows, mode="r"))
+
+
+def _kernel(x: Float64, y: Float64) -> Float64:
+    values: Float64 = x @ y.T
+    values /= x.shape[1]
+    values += 1
+    return np.asarray(values * values * values)
+
+
+def _off_diagonal_sum(square: Float64) -> float:
+    return float(square.sum() - np.trace(square))

@@ -1,0 +1,132 @@
+"""Inception features of images, computed once for every set metric that wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from i2ibench.errors import DataError
+from i2ibench.metrics.interface import Context, PairImages, SetMetric, Signature
+from i2ibench.metrics.networks import find_weights, load_state, signature_mark, torch_dtype
+from i2ibench.metrics.resize import pillow_bicubic, tf1_bilinear
+
+if TYPE_CHECKING:
+    from i2ibench.metrics.inception import Inception
+
+Float32 = npt.NDArray[np.float32]
+Resize = Literal["tf1-bilinear", "pillow-bicubic"]
+
+# Raised when code changes features beyond rounding: cached features of targets become void.
+FEATURES_VERSION = 1
+
+
+class InceptionFeatures:
+    """Turns uint8 images into float32 (2048,) features; one image at a time.
+
+    One image at a time on one thread makes a feature independent of batches and of the number of
+    workers to the last bit.
+    """
+
+    def __init__(self, resize: Resize, network: Inception, mark: str, precision: str) -> None:
+        self._resize = tf1_bilinear if resize == "tf1-bilinear" else pillow_bicubic
+        self._network = network
+        # What cached features of targets depend on.
+        self.identity = f"inception-{resize}-{precision}-{mark}-v{FEATURES_VERSION}"
+
+    def of_image(self, image: npt.NDArray[np.uint8]) -> Float32:
+        """Return the feature of one uint8 (H, W, 3) image."""
+        import torch
+
+        resized = self._resize(image, 299)
+        with torch.inference_mode():
+            tensor = torch.from_numpy(resized).permute(2, 0, 1)[None]
+            found: Float32 = self._network.features(tensor)[0].cpu().numpy()
+        return found
+
+    def of_pair(self, pair: PairImages) -> tuple[Float32, Float32]:
+        """Return the features of prediction and target; the target's may come from the cache."""
+        return self.of_image(pair.prediction), self._of_target(pair)
+
+    def _of_target(self, pair: PairImages) -> Float32:
+        if pair.target_cache is None:
+            return self.of_image(pair.target)
+        known = pair.target_cache.get(self.identity)
+        if known is None:
+            known = self.of_image(pair.target)
+            pair.target_cache.put(self.identity, known)
+        return known
+
+
+@dataclass
+class FeatureState:
+    """Features of predictions and targets by pair id: 16 KB a pair."""
+
+    pairs: dict[str, tuple[Float32, Float32]] = field(default_factory=dict)
+
+    def stacked(self) -> tuple[Float32, Float32]:
+        """Return predictions' and targets' features (N, D) in the order of ids."""
+        ordered = [self.pairs[pair_id] for pair_id in sorted(self.pairs)]
+        return np.stack([p for p, _ in ordered]), np.stack([t for _, t in ordered])
+
+
+class FeatureMetric(SetMetric[FeatureState]):
+    """Base of set metrics of Inception features; subclasses say ``resize`` and ``compute``."""
+
+    weights = ("inception-fid",)
+    resize: Resize = "tf1-bilinear"
+
+    def prepare(self, context: Context) -> None:
+        """Load the network, or share the one that another metric has loaded."""
+        self._mark, self._precision, self._extractor = open_inception(self.resize, context)
+
+    def describe(self, pair: PairImages) -> tuple[Float32, Float32]:
+        """Return the features of prediction and target."""
+        return pair.once(self._extractor.of_pair, key=self._extractor.identity)
+
+    def new_state(self) -> FeatureState:
+        """Return the state of no pair."""
+        return FeatureState()
+
+    def update(self, state: FeatureState, pair_id: str, description: Any) -> None:
+        """Keep the pair's features."""
+        state.pairs[pair_id] = description
+
+    def merge(self, state: FeatureState, other: FeatureState) -> FeatureState:
+        """Return both; the features themselves are shared, not copied."""
+        twice = state.pairs.keys() & other.pairs.keys()
+        if twice:
+            raise DataError(f"pair {min(twice)} is in both of the states to merge")
+        return FeatureState({**state.pairs, **other.pairs})
+
+    def _network_settings(self) -> Iterator[tuple[str, str]]:
+        yield "inception", "tf-2015-12-05"
+        yield "resize", self.resize
+        if self._precision != "fp32":
+            yield "precision", self._precision
+        yield "weights", self._mark
+
+    def _inception_signature(self, *settings: tuple[str, object]) -> Signature:
+        return self._signature(*self._network_settings(), *settings)
+
+
+# Loaded networks by weights, device and dtype: metrics and evaluations of one process share them.
+_NETWORKS: dict[tuple[str, str, str], Inception] = {}
+
+
+def open_inception(resize: Resize, context: Context) -> tuple[str, str, InceptionFeatures]:
+    """Return the weights' mark, the precision and the extractor for ``resize``."""
+    files = find_weights("inception-fid", context)
+    key = (files[0].sha256, context.device, context.precision)
+    if key not in _NETWORKS:
+        from i2ibench.metrics.inception import Inception
+
+        _NETWORKS.clear()
+        state = load_state(files[0])
+        _NETWORKS[key] = Inception(state, context.device, torch_dtype(context))
+    mark = signature_mark(files)
+    extractor = InceptionFeatures(resize, _NETWORKS[key], mark, context.precision)
+    return mark, context.precision, extractor

@@ -1,0 +1,185 @@
+"""Sliced Wasserstein distance between Laplacian-pyramid patches; it needs no weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from i2ibench.metrics.interface import MetricSettings, PairImages, Score, SetMetric, Signature
+from i2ibench.seeds import derive_seed
+
+Float32 = npt.NDArray[np.float32]
+_SIDE = 7
+_SMALLEST_LEVEL = 16
+
+
+class SWDSettings(MetricSettings):
+    """Settings of the sliced Wasserstein distance.
+
+    Attributes:
+        patches: drawn from each image at each level.
+        kept: patches kept of a set at each level; beyond that a random sample of all.
+        directions: random projections.
+        seed: of patches, sample and directions.
+    """
+
+    patches: int = 64
+    kept: int = 8192
+    directions: int = 512
+    seed: int = 0
+
+
+@dataclass
+class Patches:
+    """Patches of one pyramid level with the priorities by which a sample is kept.
+
+    The ``kept`` patches of lowest random priority are a uniform sample of all patches, whatever
+    the order in which they came and however the set was split: so states merge exactly.
+    """
+
+    priority: npt.NDArray[np.uint64]
+    prediction: Float32
+    target: Float32
+
+    def lowest(self, count: int) -> Patches:
+        """Return the ``count`` patches of lowest priority, in that order."""
+        order = np.argsort(self.priority, kind="stable")[:count]
+        return Patches(self.priority[order], self.prediction[order], self.target[order])
+
+
+@dataclass
+class SWDState:
+    """Samples by level (0 is the finest), and the number of pairs they were drawn from."""
+
+    levels: dict[int, list[Patches]] = field(default_factory=dict)
+    pairs: int = 0
+
+
+class SWD(SetMetric[SWDState]):
+    """Sliced Wasserstein distance between 7x7 patches of Laplacian pyramids, times 1000.
+
+    At each pyramid level from full size down to 16 pixels, patches are normalised per channel over
+    the set, projected onto random directions and compared in one dimension; the mean over levels.
+    Karras et al., ICLR 2018, section 5. Prediction and target give patches at the same places, so
+    equal images have distance 0.
+    """
+
+    name = "swd"
+    better = "lower"
+    minimum_size = _SMALLEST_LEVEL
+    Settings = SWDSettings
+
+    def signature(self) -> Signature:
+        """Return ``swd|rgb|laplacian|patch:7|patches:64|kept:8192|directions:512|...``."""
+        s = self.settings
+        return self._signature(
+            "rgb",
+            "laplacian",
+            ("patch", _SIDE),
+            ("patches", s.patches),
+            ("kept", s.kept),
+            ("directions", s.directions),
+            ("seed", s.seed),
+            ("scale", 1000),
+        )
+
+    def describe(self, pair: PairImages) -> dict[int, Patches]:
+        """Return the pair's patches by pyramid level."""
+        described = {}
+        levels = zip(laplacian(pair.prediction), laplacian(pair.target), strict=True)
+        for level, (prediction, target) in enumerate(levels):
+            draw = np.random.default_rng(derive_seed(self.settings.seed, "swd", pair.id, level))
+            height, width = target.shape[:2]
+            y = draw.integers(0, height - _SIDE + 1, self.settings.patches)
+            x = draw.integers(0, width - _SIDE + 1, self.settings.patches)
+            priority = draw.integers(0, 2**64 - 1, self.settings.patches, dtype=np.uint64)
+            described[level] = Patches(priority, _cut(prediction, y, x), _cut(target, y, x))
+        return described
+
+    def new_state(self) -> SWDState:
+        """Return the state of no pair."""
+        return SWDState()
+
+    def update(self, state: SWDState, pair_id: str, description: Any) -> None:
+        """Add the pair's patches."""
+        for level, patches in description.items():
+            parts = state.levels.setdefault(level, [])
+            parts.append(patches)
+            if sum(len(part.priority) for part in parts) >= 2 * self.settings.kept:
+                state.levels[level] = [_joined(parts).lowest(self.settings.kept)]
+        state.pairs += 1
+
+    def merge(self, state: SWDState, other: SWDState) -> SWDState:
+        """Return the sample of both sets."""
+        merged = SWDState(pairs=state.pairs + other.pairs)
+        for level in sorted({*state.levels, *other.levels}):
+            parts = [*state.levels.get(level, []), *other.levels.get(level, [])]
+            merged.levels[level] = [_joined(parts).lowest(self.settings.kept)]
+        return merged
+
+    def compute(self, state: SWDState) -> Score:
+        """Return the mean distance over levels; the levels' own distances are details."""
+        if not state.pairs:
+            return Score(None, unavailable="swd needs at least 1 pair")
+        draw = np.random.default_rng(derive_seed(self.settings.seed, "swd", "directions"))
+        directions = draw.standard_normal((_SIDE * _SIDE * 3, self.settings.directions))
+        directions = (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
+        distances = {}
+        for level, parts in sorted(state.levels.items()):
+            sample = _joined(parts).lowest(self.settings.kept)
+            distances[str(level)] = 1000 * _sliced_distance(sample, directions)
+        return Score(float(np.mean([*distances.values()])), details={"levels": distances})
+
+
+def laplacian(image: npt.NDArray[np.uint8]) -> list[Float32]:
+    """Return the Laplacian pyramid, finest first, the coarsest level being the low-pass rest.
+
+    The last level has a side of 16 to 31 pixels; smaller images have one level.
+    """
+    current = image.astype(np.float32)
+    levels = []
+    while min(current.shape[:2]) >= 2 * _SMALLEST_LEVEL:
+        smaller = cv2.pyrDown(current)
+        levels.append(current - cv2.pyrUp(smaller, dstsize=(current.shape[1], current.shape[0])))
+        current = smaller
+    return [*levels, current]
+
+
+def _cut(image: Float32, y: npt.NDArray[np.int64], x: npt.NDArray[np.int64]) -> Float32:
+    """Return 7x7 patches (n, 3, 49) with their upper left corners at ``y`` and ``x``."""
+    windows = np.lib.stride_tricks.sliding_window_view(image, (_SIDE, _SIDE), axis=(0, 1))
+    cut: Float32 = np.ascontiguousarray(windows[y, x]).reshape(len(y), 3, _SIDE * _SIDE)
+    return cut
+
+
+def _joined(parts: list[Patches]) -> Patches:
+    if len(parts) == 1:
+        return parts[0]
+    return Patches(
+        np.concatenate([part.priority for part in parts]),
+        np.concatenate([part.prediction for part in parts]),
+        np.concatenate([part.target for part in parts]),
+    )
+
+
+def _sliced_distance(sample: Patches, directions: Float32) -> float:
+    """Return the mean over directions of the one-dimensional Wasserstein-1 distance."""
+    sides = (sample.prediction, sample.target)
+    projected = [directions.T @ _normalised(side).T for side in sides]
+    for values in projected:
+        values.sort(axis=1)
+    return float(np.abs(projected[0] - projected[1]).mean(dtype=np.float64))
+
+
+def _normalised(patches: Float32) -> Float32:
+    """Bring each channel to mean 0 and deviation 1 over the set: (n, 3, 49) -> (n, 147)."""
+    mean = patches.mean(axis=(0, 2), keepdims=True, dtype=np.float64)
+    deviation = patches.std(axis=(0, 2), keepdims=True, dtype=np.float64)
+    # A constant channel carries nothing; it must not become NaN.
+    scaled = (patches - mean) / np.where(deviation > 0, deviation, 1)
+    flat: Float32 = scaled.astype(np.float32).reshape(len(patches), -1)
+    return flat

@@ -1,0 +1,250 @@
+"""Structural similarity, in the conventions that the literature mixes up under one name.
+
+All moments come from four windowed sums, of x, y, xy and (x - y)^2, since
+``sum x^2 + sum y^2 = sum (x - y)^2 + 2 sum xy``. For uint8 images and a uniform window the sums
+are exact integers. The rest runs in float64 on strips of rows that stay in the cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from i2ibench.metrics.interface import PairImages, PairMetric, Signature
+
+Float64 = npt.NDArray[np.float64]
+
+K1, K2, RANGE = 0.01, 0.03, 255.0
+# Values of one strip: its dozen float64 arrays then fit into a second-level cache.
+_STRIP_VALUES = 50_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """The weights of a local neighbourhood.
+
+    Attributes:
+        radius: of the square window; that many border pixels are not scored.
+        sigma: of a Gaussian window; None for a uniform one.
+        sample_covariance: divide by n - 1 instead of n (uniform windows only).
+    """
+
+    radius: int
+    sigma: float | None = None
+    sample_covariance: bool = False
+
+    @property
+    def side(self) -> int:
+        """Width and height in pixels."""
+        return 2 * self.radius + 1
+
+    @property
+    def total(self) -> float:
+        """Sum of the weights: n for a uniform window, 1 for a Gaussian one."""
+        return float(self.side**2) if self.sigma is None else 1.0
+
+    def sums(self, image: npt.NDArray[Any]) -> Float64:
+        """Return the weighted sums around each inner pixel: (h, w, C) -> (h-2r, w-2r, C)."""
+        if self.sigma is None:
+            # Integer sums are exact; 49 * 255^2 needs 22 bits.
+            depth = cv2.CV_32S if image.dtype.kind == "u" else cv2.CV_64F
+            size = (self.side, self.side)
+            found = cv2.boxFilter(
+                image, depth, size, normalize=False, borderType=cv2.BORDER_REFLECT
+            )
+        else:
+            taps = _gaussian_taps(self.sigma, self.radius)
+            found = cv2.sepFilter2D(image, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_REFLECT)
+        r = self.radius
+        inner: Float64 = found[r:-r, r:-r].astype(np.float64, copy=False)
+        return inner
+
+
+UNIFORM_7 = Window(radius=3, sample_covariance=True)
+GAUSSIAN_11 = Window(radius=5, sigma=1.5)
+
+
+class SSIM(PairMetric):
+    """Structural similarity, 7x7 uniform window with sample covariance on RGB: BCI's convention.
+
+    What scikit-image computes by default with ``channel_axis=2`` on uint8: the mean over all
+    pixels 3 away from the border and over the channels; K1 0.01, K2 0.03, data range 255.
+    Wang et al., IEEE TIP 2004, equation 13, apart from the window.
+    """
+
+    name = "ssim"
+    better = "higher"
+    minimum_size = UNIFORM_7.side
+
+    def signature(self) -> Signature:
+        """Return ``ssim|rgb|range:255|window:uniform7|covariance:sample|border:crop3|...``."""
+        return self._signature(
+            "rgb",
+            ("range", 255),
+            ("window", "uniform7"),
+            ("covariance", "sample"),
+            ("border", "crop3"),
+            ("mean", "image"),
+        )
+
+    def score_pair(self, pair: PairImages) -> float:
+        """Return the mean SSIM of one pair, at most 1."""
+        return mean_ssim(pair.prediction, pair.target, UNIFORM_7)
+
+
+class SSIMGaussian(PairMetric):
+    """Structural similarity as in its paper: Gaussian window, sigma 1.5, population covariance.
+
+    An 11x11 window; the mean over the pixels 5 away from the border and over the RGB channels;
+    no downsampling. Wang et al., IEEE TIP 2004, equation 13. Equals scikit-image with
+    ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False``.
+    """
+
+    name = "ssim-gaussian"
+    better = "higher"
+    minimum_size = GAUSSIAN_11.side
+
+    def signature(self) -> Signature:
+        """Return ``ssim-gaussian|rgb|range:255|window:gauss11|sigma:1.5|...``."""
+        return self._signature(
+            "rgb",
+            ("range", 255),
+            ("window", "gauss11"),
+            ("sigma", 1.5),
+            ("covariance", "population"),
+            ("border", "crop5"),
+            ("mean", "image"),
+        )
+
+    def score_pair(self, pair: PairImages) -> float:
+        """Return the mean SSIM of one pair, at most 1."""
+        return mean_ssim(pair.prediction, pair.target, GAUSSIAN_11)
+
+
+class MSSSIM(PairMetric):
+    """Multi-scale structural similarity over five octaves, per RGB channel, mean of channels.
+
+    Wang et al., Asilomar 2003: contrast-structure at scales 1 to 4 and full SSIM at scale 5,
+    weighted 0.0448, 0.2856, 0.3001, 0.2363, 0.1333; 11x11 Gaussian window with sigma 1.5; 2x2
+    means between scales, an odd last row or column dropped. A negative term counts as 0, since a
+    power of it is not real. Needs sides of at least 176 pixels.
+    """
+
+    name = "ms-ssim"
+    better = "higher"
+    WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+    minimum_size = GAUSSIAN_11.side << (len(WEIGHTS) - 1)
+
+    def signature(self) -> Signature:
+        """Return ``ms-ssim|rgb|range:255|window:gauss11|sigma:1.5|scales:5|...``."""
+        return self._signature(
+            "rgb",
+            ("range", 255),
+            ("window", "gauss11"),
+            ("sigma", 1.5),
+            ("scales", 5),
+            ("negative", "zero"),
+            ("mean", "image"),
+        )
+
+    def score_pair(self, pair: PairImages) -> float:
+        """Return the MS-SSIM of one pair, in [0, 1]."""
+        product = np.ones(3)
+        a: npt.NDArray[Any] = pair.prediction
+        b: npt.NDArray[Any] = pair.target
+        for scale, weight in enumerate(self.WEIGHTS):
+            whole, contrast_structure = channel_means(a, b, GAUSSIAN_11)
+            last = scale == len(self.WEIGHTS) - 1
+            term = whole if last else contrast_structure
+            product *= np.maximum(term, 0.0) ** weight
+            if not last:
+                a, b = _halved(a), _halved(b)
+        return float(product.mean())
+
+
+def mean_ssim(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], window: Window) -> float:
+    """Return the mean SSIM of two uint8 images (H, W, C) over inner pixels and channels."""
+    total = sum(float(whole.sum()) for whole, _ in _strips(a, b, window, want_terms=False))
+    inner = (a.shape[0] - 2 * window.radius) * (a.shape[1] - 2 * window.radius)
+    return total / float(inner * a.shape[2])
+
+
+def channel_means(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], window: Window
+) -> tuple[Float64, Float64]:
+    """Return the means of SSIM and of its contrast-structure term, one value a channel each."""
+    whole, contrast = np.zeros(a.shape[2]), np.zeros(a.shape[2])
+    for strip, strip_contrast in _strips(a, b, window, want_terms=True):
+        whole += strip.sum(axis=(0, 1))
+        contrast += strip_contrast.sum(axis=(0, 1))
+    inner = (a.shape[0] - 2 * window.radius) * (a.shape[1] - 2 * window.radius)
+    return whole / inner, contrast / inner
+
+
+def _strips(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], window: Window, *, want_terms: bool
+) -> Iterator[tuple[Float64, Float64]]:
+    """Yield the maps of SSIM and of contrast-structure (empty unless wanted), strip by strip.
+
+    With window sums S over weights of total n, every factor below is the textbook one times n^2,
+    or times n (n - 1) for sample covariances; both cancel in the quotient.
+    """
+    n = window.total
+    c1 = (K1 * RANGE) ** 2 * n * n
+    c2 = (K2 * RANGE) ** 2 * (n * (n - 1) if window.sample_covariance else n * n)
+    product, difference = _products(a, b)
+    height, border = a.shape[0], 2 * window.radius
+    rows = max(8, _STRIP_VALUES // (a.shape[1] * a.shape[2]))
+    for top in range(0, height - border, rows):
+        strip = slice(top, min(top + rows, height - border) + border)
+        sx, sy = window.sums(a[strip]), window.sums(b[strip])
+        sxy, sdd = window.sums(product[strip]), window.sums(difference[strip])
+        means = sx * sy
+        squares = sx - sy
+        squares *= squares
+        squares += 2 * means  # sx^2 + sy^2
+        sdd += 2 * sxy  # sum x^2 + sum y^2
+        sdd *= n
+        sdd -= squares
+        sdd += c2  # variances
+        sxy *= n
+        sxy -= means
+        sxy *= 2
+        sxy += c2  # covariance
+        sxy /= sdd
+        contrast = sxy.copy() if want_terms else sxy
+        means *= 2
+        means += c1
+        squares += c1
+        means /= squares
+        means *= sxy
+        yield means, contrast
+
+
+def _products(
+    a: npt.NDArray[Any], b: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return ``a b`` and ``(a - b)^2``; both fit uint16 for uint8 images."""
+    depth = cv2.CV_16U if a.dtype == np.uint8 else cv2.CV_64F
+    difference = cv2.absdiff(a, b)
+    return cv2.multiply(a, b, dtype=depth), cv2.multiply(difference, difference, dtype=depth)
+
+
+def _halved(image: npt.NDArray[Any]) -> Float64:
+    """Return the means of 2x2 blocks; an odd last row or column is dropped."""
+    even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2].astype(np.float64)
+    return (even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+@cache
+def _gaussian_taps(sigma: float, radius: int) -> Float64:
+    taps = np.array([math.exp(-(x * x) / (2 * sigma * sigma)) for x in range(-radius, radius + 1)])
+    normalised: Float64 = taps / taps.sum()
+    return normalised

@@ -25,6 +25,7 @@ VERBS = {
     "leaderboard": "i2ibench.cli.leaderboard:app",
     "models": "i2ibench.cli.models:models",
     "datasets": "i2ibench.cli.datasets:datasets",
+    "audit": "i2ibench.cli.audit:audit",
 }
 
 

@@ -20,7 +20,7 @@ from i2ibench.data.cards import (
     read_card_file,
 )
 from i2ibench.data.images import image_size
-from i2ibench.data.layouts import list_pairs, present_name, read_table
+from i2ibench.data.layouts import OnFault, list_pairs, present_name, raise_fault, read_table
 from i2ibench.data.manifest import manifest_sha256
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.places import dataset_folders
@@ -45,6 +45,15 @@ class DatasetEntry:
     name: str
     card: Card
     root: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSplit:
+    """The pairs of one split by id, in their direction, and the form on disk they come from."""
+
+    pairs: list[ImagePair]
+    layout: Layout
+    direction: str
 
 
 def open_dataset(
@@ -75,10 +84,10 @@ def open_dataset(
     if limit is not None and limit < 1:
         raise UsageError(f"limit must be at least 1, not {limit}")
     entry = resolve_dataset(name_or_path, data_root)
-    pairs, layout, reverse, direction = list_split(entry, split_name, direction)
-    if not pairs:
-        raise DataError(f"{entry.root}: split '{split_name}' holds no pairs ({layout})")
-    pairs = pairs[:limit]
+    found = list_split(entry, split_name, direction)
+    if not found.pairs:
+        raise DataError(f"{entry.root}: split '{split_name}' holds no pairs ({found.layout})")
+    pairs = found.pairs[:limit]
     _check_sizes(pairs)
     groups = {pair.group for pair in pairs if pair.group is not None}
     declared = entry.card.groups
@@ -86,14 +95,14 @@ def open_dataset(
     return PairedDataset(
         name=entry.name,
         split=split_name,
-        pairs=tuple(pair.reversed() if reverse else pair for pair in pairs),
-        direction=direction,
+        pairs=tuple(pairs),
+        direction=found.direction,
         root=entry.root,
         group_name=(declared.name if declared else "group") if groups else None,
         group_order=tuple(
             [group for group in order if group in groups] + sorted(groups - set(order))
         ),
-        layout=str(layout),
+        layout=str(found.layout),
     )
 
 
@@ -105,7 +114,7 @@ def available_splits(name_or_path: str, *, data_root: Path | None = None) -> tup
         MissingError: not on this machine.
     """
     entry = resolve_dataset(name_or_path, data_root)
-    root = _present_root(entry)
+    root = present_root(entry)
     return splits_on_disk(entry.card, root)
 
 
@@ -136,21 +145,25 @@ def resolve_dataset(
 
 
 def list_split(
-    entry: DatasetEntry, split: SplitName, direction: str | None = None
-) -> tuple[list[ImagePair], Layout, bool, str]:
-    """Return a split's pairs with groups and clusters, sizes unchecked, as its layout states them.
-
-    Also returns the layout, whether the pairs are to be reversed, and the direction's name.
+    entry: DatasetEntry,
+    split: SplitName,
+    direction: str | None = None,
+    on_fault: OnFault = raise_fault,
+) -> ListedSplit:
+    """List a split's pairs with groups and clusters; sizes are not yet checked.
 
     Raises:
         MissingError: not on this machine.
-        DataError: as ``open_dataset``.
+        DataError: as ``open_dataset``, unless ``on_fault`` takes it.
     """
-    root = _present_root(entry)
+    root = present_root(entry)
     layout = _layout(entry, root, split)
     layout, reverse, direction = _directed(layout, direction or entry.card.direction)
-    pairs = list_pairs(layout, root, split, entry.card.split_folders(split))
-    return _labelled(pairs, entry.card, root, split), layout, reverse, direction
+    pairs = list_pairs(layout, root, split, entry.card.split_folders(split), on_fault)
+    pairs = _labelled(pairs, entry.card, root, split, on_fault)
+    if reverse:
+        pairs = [pair.reversed() for pair in pairs]
+    return ListedSplit(pairs, layout, direction)
 
 
 def catalogue_card(name: str) -> Card:
@@ -199,7 +212,12 @@ def _located(
     return DatasetEntry(name, card, None)
 
 
-def _present_root(entry: DatasetEntry) -> Path:
+def present_root(entry: DatasetEntry) -> Path:
+    """Return the folder of a data set.
+
+    Raises:
+        MissingError: it is not on this machine; says how to get it.
+    """
     if entry.root is not None:
         return entry.root
     steps = entry.card.obtain or f"see {entry.card.home or 'its authors'}"
@@ -240,7 +258,9 @@ def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
     return layout, direction == "BtoA", direction
 
 
-def _labelled(pairs: Sequence[ImagePair], card: Card, root: Path, split: str) -> list[ImagePair]:
+def _labelled(
+    pairs: Sequence[ImagePair], card: Card, root: Path, split: str, on_fault: OnFault
+) -> list[ImagePair]:
     """Add groups and clusters from the ids, and clusters from ``clusters.csv`` in the root."""
     listed = _listed_clusters(root / "clusters.csv", split)
     labelled = []
@@ -249,9 +269,11 @@ def _labelled(pairs: Sequence[ImagePair], card: Card, root: Path, split: str) ->
         if card.groups is not None and card.groups.pattern:
             group = _label(card.groups.pattern, "group", pair)
             if group is None:
-                raise DataError(
-                    f"{pair.source.path}: its name tells no {card.groups.name} "
-                    f"(expected {card.groups.pattern})"
+                on_fault(
+                    DataError(
+                        f"{pair.source.path}: its name tells no {card.groups.name} "
+                        f"(expected {card.groups.pattern})"
+                    )
                 )
         if card.clusters is not None and card.clusters.pattern:
             cluster = _label(card.clusters.pattern, "cluster", pair)

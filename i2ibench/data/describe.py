@@ -45,7 +45,7 @@ def describe_dataset(name_or_path: str, data_root: Path | None = None) -> dict[s
     here: dict[str, int] = {}
     if entry.root is not None:
         here = {
-            split: len(list_split(entry, split)[0])
+            split: len(list_split(entry, split).pairs)
             for split in splits_on_disk(entry.card, entry.root)
         }
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from i2ibench.data.cards import FoldersLayout, Layout, StripLayout, SuffixLayout, TableLayout
@@ -18,8 +18,23 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".
 # At most this many ids stand in a message.
 _SHOWN = 3
 
+# What happens with a fault of the data: raise it, or (in an audit) note it and go on without the
+# file it names.
+OnFault = Callable[[DataError], None]
 
-def list_pairs(layout: Layout, root: Path, split: str, names: Sequence[str]) -> list[ImagePair]:
+
+def raise_fault(fault: DataError) -> None:
+    """Stop at the first fault."""
+    raise fault
+
+
+def list_pairs(
+    layout: Layout,
+    root: Path,
+    split: str,
+    names: Sequence[str],
+    on_fault: OnFault = raise_fault,
+) -> list[ImagePair]:
     """Return the pairs of one split, sorted by id.
 
     Args:
@@ -27,26 +42,28 @@ def list_pairs(layout: Layout, root: Path, split: str, names: Sequence[str]) -> 
         root: the data set's folder.
         split: the split's name, as rows of a table have it.
         names: folder names the split may have.
+        on_fault: called with each fault; the file it names is then left out.
 
     Raises:
         DataError: an id lacks a partner, stands twice or is unsafe as a file name; a strip's width
             is not a multiple of its panels; a table lacks a column or names a missing file.
     """
     if isinstance(layout, TableLayout):
-        return _from_table(root / layout.file, names)
+        return _from_table(root / layout.file, names, on_fault)
     name = present_name(layout, root, names)
     if name is None:
         raise DataError(f"{root}: no folder of split '{split}' for {layout}")
     if isinstance(layout, StripLayout):
-        return _from_strips(layout, _below(root, layout.folder, name))
+        return _from_strips(layout, _below(root, layout.folder, name), on_fault)
     if isinstance(layout, SuffixLayout):
-        return _from_suffixes(layout, _below(root, layout.folder, name))
+        return _from_suffixes(layout, _below(root, layout.folder, name), on_fault)
     source, target = _below(root, layout.source, name), _below(root, layout.target, name)
     return _join(
-        images_by_id(source, layout.source_suffix),
-        images_by_id(target, layout.target_suffix),
+        images_by_id(source, layout.source_suffix, on_fault),
+        images_by_id(target, layout.target_suffix, on_fault),
         source,
         target,
+        on_fault,
     )
 
 
@@ -66,7 +83,7 @@ def present_name(layout: Layout, root: Path, names: Sequence[str]) -> str | None
     return None
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, on_fault: OnFault = raise_fault) -> list[Path]:
     """Return the image files directly in ``folder``, sorted by name.
 
     Hidden files, files of other formats (labels, ``Thumbs.db``) and nested folders are left out.
@@ -81,17 +98,22 @@ def list_images(folder: Path) -> list[Path]:
             if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
         ]
     except OSError as error:
-        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
+        on_fault(DataError(f"{folder}: cannot be listed ({error.strerror or error})"))
+        return []
     images = []
     for path in sorted(found):
         if path.is_file():
             images.append(path)
         elif path.is_symlink() and not path.exists():
-            raise DataError(f"{path}: a link that leads nowhere; restore its target or remove it")
+            on_fault(
+                DataError(f"{path}: a link that leads nowhere; restore its target or remove it")
+            )
     return images
 
 
-def images_by_id(folder: Path, suffix: str = "") -> dict[str, Path]:
+def images_by_id(
+    folder: Path, suffix: str = "", on_fault: OnFault = raise_fault
+) -> dict[str, Path]:
     """Return the images of ``folder`` whose name ends in ``suffix``, by id.
 
     The id is the name without extension and ``suffix``, in Unicode's composed form: macOS stores
@@ -101,19 +123,25 @@ def images_by_id(folder: Path, suffix: str = "") -> dict[str, Path]:
         DataError: two files have one id (``a.png`` and ``a.jpg``), or an id is unsafe.
     """
     found: dict[str, Path] = {}
-    for path in list_images(folder):
+    for path in list_images(folder, on_fault):
         if not path.stem.endswith(suffix):
             continue
         identifier = unicodedata.normalize("NFC", path.stem[: len(path.stem) - len(suffix)])
         if not is_safe_name(identifier):
-            raise DataError(
-                f"{path}: '{identifier}' is not safe as a file name on every system; rename it"
+            on_fault(
+                DataError(
+                    f"{path}: '{identifier}' is not safe as a file name on every system; rename it"
+                )
             )
-        if identifier in found:
-            raise DataError(
-                f"{path}: has the same id '{identifier}' as {found[identifier].name}; remove one"
+        elif identifier in found:
+            on_fault(
+                DataError(
+                    f"{path}: has the same id '{identifier}' as {found[identifier].name}; "
+                    "remove one"
+                )
             )
-        found[identifier] = path
+        else:
+            found[identifier] = path
     return found
 
 
@@ -133,61 +161,83 @@ def panel_boxes(path: Path, panels: int) -> list[tuple[int, int, int, int]]:
     return [(index * step, 0, (index + 1) * step, height) for index in range(panels)]
 
 
-def _from_strips(layout: StripLayout, folder: Path) -> list[ImagePair]:
+def _from_strips(layout: StripLayout, folder: Path, on_fault: OnFault) -> list[ImagePair]:
     source, target = layout.indices
     pairs = []
-    for identifier, path in sorted(images_by_id(folder).items()):
-        boxes = panel_boxes(path, len(layout.panels))
+    for identifier, path in sorted(images_by_id(folder, on_fault=on_fault).items()):
+        try:
+            boxes = panel_boxes(path, len(layout.panels))
+        except DataError as fault:
+            on_fault(fault)
+            continue
         pairs.append(
             ImagePair(identifier, ImageRef(path, boxes[source]), ImageRef(path, boxes[target]))
         )
     return pairs
 
 
-def _from_suffixes(layout: SuffixLayout, folder: Path) -> list[ImagePair]:
-    sources = images_by_id(folder, layout.source)
-    targets = images_by_id(folder, layout.target)
-    return _join(sources, targets, folder / f"*{layout.source}", folder / f"*{layout.target}")
+def _from_suffixes(layout: SuffixLayout, folder: Path, on_fault: OnFault) -> list[ImagePair]:
+    sources = images_by_id(folder, layout.source, on_fault)
+    targets = images_by_id(folder, layout.target, on_fault)
+    return _join(
+        sources, targets, folder / f"*{layout.source}", folder / f"*{layout.target}", on_fault
+    )
 
 
 def _join(
-    sources: dict[str, Path], targets: dict[str, Path], source_of: Path, target_of: Path
+    sources: dict[str, Path],
+    targets: dict[str, Path],
+    source_of: Path,
+    target_of: Path,
+    on_fault: OnFault,
 ) -> list[ImagePair]:
     for found, others, missing_in in (
         (sources, targets, target_of),
         (targets, sources, source_of),
     ):
         alone = sorted(found.keys() - others.keys())
-        if alone:
-            raise DataError(
-                f"{found[alone[0]]}: no partner in {missing_in} "
-                f"({_some(alone)} of {len(found)} without one); add it or remove the file"
+        for identifier in alone:
+            of_several = f" ({_some(alone)} of {len(found)} without one)" if alone[1:] else ""
+            on_fault(
+                DataError(
+                    f"{found[identifier]}: no partner in {missing_in}{of_several}; add it or "
+                    "remove the file"
+                )
             )
     return [
         ImagePair(identifier, ImageRef(sources[identifier]), ImageRef(targets[identifier]))
-        for identifier in sorted(sources)
+        for identifier in sorted(sources.keys() & targets.keys())
     ]
 
 
-def _from_table(file: Path, names: Sequence[str]) -> list[ImagePair]:
+def _from_table(file: Path, names: Sequence[str], on_fault: OnFault) -> list[ImagePair]:
     pairs: dict[str, ImagePair] = {}
     for line, row in enumerate(_rows(file), start=2):
         if (row.get("split") or "test") not in names:
             continue
-        source, target = (_table_path(file, line, row.get(side)) for side in ("source", "target"))
-        identifier = unicodedata.normalize("NFC", row.get("id") or source.stem)
-        if not is_safe_name(identifier):
-            raise DataError(f"{file}, line {line}: id '{identifier}' is not safe as a file name")
-        if identifier in pairs:
-            raise DataError(f"{file}, line {line}: id '{identifier}' stands twice in its split")
-        pairs[identifier] = ImagePair(
-            identifier,
-            ImageRef(source),
-            ImageRef(target),
-            row.get("group") or None,
-            row.get("cluster") or None,
-        )
+        try:
+            pair = _table_pair(file, line, row)
+            if pair.id in pairs:
+                raise DataError(f"{file}, line {line}: id '{pair.id}' stands twice in its split")
+        except DataError as fault:
+            on_fault(fault)
+            continue
+        pairs[pair.id] = pair
     return [pairs[identifier] for identifier in sorted(pairs)]
+
+
+def _table_pair(file: Path, line: int, row: dict[str, str]) -> ImagePair:
+    source, target = (_table_path(file, line, row.get(side)) for side in ("source", "target"))
+    identifier = unicodedata.normalize("NFC", row.get("id") or source.stem)
+    if not is_safe_name(identifier):
+        raise DataError(f"{file}, line {line}: id '{identifier}' is not safe as a file name")
+    return ImagePair(
+        identifier,
+        ImageRef(source),
+        ImageRef(target),
+        row.get("group") or None,
+        row.get("cluster") or None,
+    )
 
 
 def _rows(file: Path) -> Iterable[dict[str, str]]:

@@ -1,0 +1,96 @@
+"""`i2ibench audit DATASET`: what is wrong with a data set, before training on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from i2ibench.cli.common import DataRoot, Json, Limit, err, print_json, say, table
+from i2ibench.errors import DataError
+
+if TYPE_CHECKING:
+    from i2ibench.data.audit.findings import AuditReport
+
+# Findings of one kind that are printed; the report on disk has all.
+_SHOWN = 20
+
+
+def audit(
+    dataset: Annotated[
+        str, typer.Argument(help="Data set name, or the path of a folder, CSV or card.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write audit.json and pictures of the worst here."),
+    ] = None,
+    limit: Limit = None,
+    data_root: DataRoot = None,
+    json: Json = False,
+) -> None:
+    """Check a data set: pairing, sizes, formats, duplicates, leaks, alignment, colour drift.
+
+    Exit code 3 if there are errors; warnings are listed.
+    """
+    from rich.progress import Progress
+
+    from i2ibench.data.audit.run import audit_dataset
+
+    with Progress(console=err(), transient=True) as progress:
+        task = progress.add_task("looking at every pair", total=None)
+        report = audit_dataset(
+            dataset,
+            data_root=data_root,
+            output=output,
+            limit=limit,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    _print(report)
+    if json:
+        print_json(report.as_json())
+    if output is not None:
+        say(f"report and {len(report.pictures)} pictures are in {output}")
+    if report.errors:
+        raise DataError(
+            f"{report.name}: {len(report.errors)} errors, {len(report.warnings)} warnings; mend "
+            "the errors before training"
+        )
+
+
+def _print(report: AuditReport) -> None:
+    from rich.markup import escape
+
+    rows = [
+        [
+            split,
+            str(facts["pairs"]),
+            ", ".join(f"{group} {n}" for group, n in _items(facts["groups"])) or "-",
+            str(facts["clusters"] or "-"),
+            ", ".join(f"{size} ({n})" for size, n in _items(facts["sizes"])),
+            ", ".join(f"{name} {n}" for name, n in _items(facts["formats"])),
+            _offset(facts["alignment"]),
+        ]
+        for split, facts in report.facts.items()
+    ]
+    columns = ["split", "pairs", "groups", "clusters", "sizes", "formats", "offset px"]
+    err().print(table(f"{report.name}: {report.layout}", columns, rows))
+    if report.findings:
+        listed = [
+            [finding.severity, finding.check, escape(finding.message)]
+            for finding in report.findings[:_SHOWN]
+        ]
+        err().print(table("Findings", ["", "check", "what"], listed))
+        if len(report.findings) > _SHOWN:
+            say(f"and {len(report.findings) - _SHOWN} more; --json or --output has them all")
+    say(f"{len(report.errors)} errors, {len(report.warnings)} warnings in {report.seconds:.1f} s")
+
+
+def _items(value: object) -> list[tuple[str, int]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _offset(value: object) -> str:
+    if not isinstance(value, dict) or not value["estimated"]:
+        return "-"
+    return f"median {value['median_px']}, largest {value['largest_px']} ({value['estimated']})"

@@ -96,12 +96,14 @@ def _macro(
         split = np.stack(np.split(columns, len(parts), axis=-1))
         return np.asarray(split.mean(0), dtype=np.float64)
 
+    deviations = mean_of_groups(joint.deviations)
     return Resampled(
         estimate=mean_of_groups(joint.estimate),
         means=mean_of_groups(joint.means),
-        deviations=mean_of_groups(joint.deviations),
+        deviations=deviations,
+        variance=(joint.units - 1) / joint.units * (deviations**2).sum(0),
+        freedom=mean_of_groups(joint.freedom),
         units=min(part.units for part in parts.values()),
-        width=joint.width[: values.shape[1]],
     )
 
 

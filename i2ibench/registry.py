@@ -151,12 +151,13 @@ def read_card(entry: Entry) -> dict[str, Any]:
     """Read the TOML file ``<name>.toml`` in the package that an entry points to."""
     try:
         file = importlib.resources.files(entry.target).joinpath(f"{entry.name}.toml")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        card: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
             f"'{entry.name}' of {entry.provider} has no readable {entry.name}.toml in "
             f"{entry.target}: {error}"
         ) from error
+    return card
 
 
 def _provider(point: EntryPoint) -> str:

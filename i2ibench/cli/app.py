@@ -25,6 +25,9 @@ VERBS = {
     "leaderboard": "i2ibench.cli.leaderboard:app",
     "models": "i2ibench.cli.models:models",
     "datasets": "i2ibench.cli.datasets:datasets",
+    "metrics": "i2ibench.cli.metrics:metrics",
+    "protocols": "i2ibench.cli.protocols:protocols",
+    "weights": "i2ibench.cli.weights:app",
     "audit": "i2ibench.cli.audit:audit",
 }
 

@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from i2ibench.errors import DataError
 from i2ibench.metrics.interface import Context, PairImages, SetMetric, Signature
-from i2ibench.metrics.networks import find_weights, load_state, signature_mark, torch_dtype
+from i2ibench.metrics.networks import (
+    NOT_LOADED,
+    find_weights,
+    load_state,
+    signature_mark,
+    torch_dtype,
+)
 from i2ibench.metrics.resize import pillow_bicubic, tf1_bilinear
 
 if TYPE_CHECKING:
@@ -78,6 +84,9 @@ class FeatureMetric(SetMetric[FeatureState]):
 
     weights = ("inception-fid",)
     resize: Resize = "tf1-bilinear"
+    # Known after ``prepare``.
+    _mark = NOT_LOADED
+    _precision = "fp32"
 
     def prepare(self, context: Context) -> None:
         """Load the network, or share the one that another metric has loaded."""

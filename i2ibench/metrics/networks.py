@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# Stands in a signature for weights that are not loaded yet.
+NOT_LOADED = "not-loaded"
+
+
 def find_weights(name: str, context: Context) -> list[WeightsFile]:
     """Return the files of catalogue entry ``name``; ``MissingError`` as ``weights.locate``."""
     return locate(name, allow_unverified=context.allow_unverified_weights)

@@ -12,7 +12,13 @@ import numpy.typing as npt
 
 from i2ibench.errors import MissingError
 from i2ibench.metrics.interface import Context, PairImages, PairMetric, Signature
-from i2ibench.metrics.networks import find_weights, load_state, signature_mark, torch_dtype
+from i2ibench.metrics.networks import (
+    NOT_LOADED,
+    find_weights,
+    load_state,
+    signature_mark,
+    torch_dtype,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +46,9 @@ class LPIPSAlex(PairMetric):
     trunk: ClassVar[TrunkName] = "alex"
     minimum_size = 32
     weights = ("lpips-alex",)
+    # Known after ``prepare``.
+    _mark = NOT_LOADED
+    _precision = "fp32"
 
     def prepare(self, context: Context) -> None:
         """Load trunk and heads."""

@@ -135,6 +135,26 @@ def add(name: str, path: Path, *, allow_unverified: bool = False) -> WeightsFile
     return _weights_file(name, place, digest, verified=verified)
 
 
+def check(name: str | None = None) -> list[dict[str, str]]:
+    """Return each weights file on this machine with its state, ``"verified"`` or what it is.
+
+    Raises:
+        UsageError: unknown name.
+        MissingError: none of ``name`` is on this machine.
+    """
+    checked = []
+    for each in [name] if name is not None else [*catalogue()]:
+        for file in entry(each).files:
+            for path in dict.fromkeys(candidates(each, file)):
+                if path.is_file():
+                    digest = sha256_file(path)
+                    state = "verified" if digest == file.sha256 else f"unknown: {digest[:8]}..."
+                    checked.append({"weights": each, "path": str(path), "state": state})
+    if name is not None and not checked:
+        raise _not_found(name)
+    return checked
+
+
 def weights_cache() -> Path:
     """Return the folder that fetched and added weights are kept in."""
     return cache_folder() / "weights"

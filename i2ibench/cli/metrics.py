@@ -1,0 +1,59 @@
+"""`i2ibench metrics [NAME]`: the metrics, or one metric's card."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from i2ibench.cli.common import Json, err, print_json, say, table
+
+_KINDS = {
+    "pair": "one value a pair; the score of a set is their mean",
+    "set": "one value for a set of pairs",
+}
+
+
+def metrics(
+    name: Annotated[str | None, typer.Argument(help="Show this metric's card.")] = None,
+    json: Json = False,
+) -> None:
+    """List the metrics, or show how one is defined and what it needs.
+
+    i2ibench metrics ssim
+    """
+    if name is None:
+        _list(json)
+        return
+    from i2ibench.metrics.card import metric_card
+
+    card = metric_card(name)
+    if json:
+        print_json(card)
+        return
+    say(f"[bold]{name}[/] {card['description']}\n")
+    facts = [
+        ["what", _KINDS.get(card["kind"], card["kind"])],
+        ["unit", card["unit"] or "none"],
+        ["better", card["better"] or "neither: it describes"],
+        ["smallest side", f"{card['minimum_size']} px"],
+        ["signature", card["signature"]],
+        *[[f"weights {each}", state] for each, state in card["weights"].items()],
+        *[[f"setting {key}", str(each["default"])] for key, each in card["settings"].items()],
+        ["from", card["provider"]],
+    ]
+    err().print(table("Card", ["fact", "value"], facts))
+
+
+def _list(json: bool) -> None:
+    from i2ibench import registry
+
+    rows = [
+        [each, registry.metrics.summary(each), registry.metrics.entry(each).provider]
+        for each in registry.metrics.names()
+    ]
+    if json:
+        keys = ("name", "summary", "provider")
+        print_json([dict(zip(keys, row, strict=True)) for row in rows])
+    else:
+        err().print(table("Metrics", ["name", "what it is", "from"], rows))

@@ -1,0 +1,110 @@
+"""`i2ibench protocols [NAME [NAME]]`: the protocols, one card, or two side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from i2ibench.cli.common import Json, err, print_json, say, table
+from i2ibench.errors import UsageError
+
+
+def protocols(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME [NAME]]", help="Show this protocol, or two side by side."),
+    ] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--scores",
+            help="A finished run; give two, and the difference of their scores is shown.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the protocols, show one, or compare two and what they do to a model's scores.
+
+    i2ibench protocols i2i-1 bci-2022
+
+    i2ibench protocols --scores runs/synthetic/varpyramid/AAA --scores runs/synthetic/varpyramid/BBB
+    """
+    if runs:
+        _compare_runs(runs, json)
+    elif not names:
+        _list(json)
+    elif len(names) <= 2:
+        _show(names, json)
+    else:
+        raise UsageError(f"one protocol or two, not {len(names)}")
+
+
+def _list(json: bool) -> None:
+    from i2ibench import registry
+
+    rows = [
+        [each, registry.protocols.summary(each), registry.protocols.entry(each).provider]
+        for each in registry.protocols.names()
+    ]
+    if json:
+        keys = ("name", "title", "provider")
+        print_json([dict(zip(keys, row, strict=True)) for row in rows])
+    else:
+        err().print(table("Protocols", ["name", "what it is", "from"], rows))
+
+
+def _show(names: list[str], json: bool) -> None:
+    from i2ibench.evaluation.protocol import load_protocol
+    from i2ibench.evaluation.side_by_side import protocol_facts
+
+    loaded = [load_protocol(name) for name in names]
+    if json:
+        cards = [{**p.model_dump(mode="json"), "sha256": p.sha256} for p in loaded]
+        print_json(cards[0] if len(cards) == 1 else cards)
+        return
+    facts = [protocol_facts(protocol) for protocol in loaded]
+    if len(loaded) == 1:
+        say(f"[bold]{loaded[0].id}[/] {loaded[0].description}")
+    rows = [[key, *(each[key] for each in facts)] for key in facts[0] if key != "id"]
+    err().print(table("Protocol", ["", *(protocol.id for protocol in loaded)], rows))
+
+
+def _compare_runs(runs: list[Path], json: bool) -> None:
+    from i2ibench.evaluation.side_by_side import compare_scores
+    from i2ibench.results.record import read_result
+
+    if len(runs) != 2:
+        raise UsageError("give --scores twice: two finished runs of one model and data set")
+    results = [read_result(run / "result.json" if run.is_dir() else run) for run in runs]
+    first, second = results
+    what = [(r.model.name, r.dataset["name"], r.dataset["split"]) for r in results]
+    if what[0] != what[1]:
+        raise UsageError(f"{_of(what[0])} and {_of(what[1])} differ in more than the protocol")
+    rows = compare_scores(first.metrics, second.metrics)
+    ids = [first.protocol.id, second.protocol.id]
+    if json:
+        shown = [
+            {"metric": r.metric, "first": r.first, "second": r.second, "change": r.change}
+            for r in rows
+        ]
+        print_json({"protocols": ids, "scores": shown})
+        return
+    cells = [
+        [_named(r.metric, r.unit), _number(r.first), _number(r.second), _number(r.change, "+")]
+        for r in rows
+    ]
+    err().print(table(_of(what[0]), ["metric", *ids, "difference"], cells))
+
+
+def _of(what: tuple[Any, ...]) -> str:
+    return f"{what[0]} on {what[1]}/{what[2]}"
+
+
+def _named(metric: str, unit: str) -> str:
+    return f"{metric} ({unit})" if unit else metric
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.4f}"

@@ -1,0 +1,75 @@
+"""Two protocols, or one model's scores under both, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from typing import Protocol as Structural
+
+from i2ibench.evaluation.protocol import Protocol
+
+
+class Scored(Structural):
+    """A metric's value: ``MetricValue`` of an evaluation, or its record."""
+
+    @property
+    def value(self) -> float | None:
+        """The score, or None."""
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One metric under two protocols; ``change`` is second minus first, where both exist."""
+
+    metric: str
+    first: float | None
+    second: float | None
+    change: float | None
+    unit: str
+
+
+def protocol_facts(protocol: Protocol) -> dict[str, str]:
+    """Return what a protocol fixes, as words for a card."""
+    preparation, inference = protocol.preparation, protocol.inference
+    if preparation.is_native:
+        prepared = "native size"
+    else:
+        steps = []
+        if preparation.scale_width is not None:
+            steps.append(f"bicubic to width {preparation.scale_width}")
+        if preparation.centre_crop is not None:
+            steps.append(f"centre {preparation.centre_crop} x {preparation.centre_crop}")
+        prepared = ", ".join(steps)
+    return {
+        "id": protocol.id,
+        "title": protocol.title,
+        "images": prepared,
+        "normalisation": f"{inference.normalization} statistics",
+        "dropout": "active" if inference.dropout else "off",
+        "seed": "none needed" if inference.seed is None else str(inference.seed),
+        "quantisation": inference.quantization,
+        "metrics": ", ".join(_with_settings(c.name, c.settings) for c in protocol.metrics),
+        "sha256": protocol.sha256,
+    }
+
+
+def compare_scores(first: Mapping[str, Scored], second: Mapping[str, Scored]) -> list[Difference]:
+    """Return the metrics of two evaluations in the first one's order, then the second's own."""
+    rows = []
+    for name in dict.fromkeys([*first, *second]):
+        a, b = first.get(name), second.get(name)
+        one, two = (None if v is None else v.value for v in (a, b))
+        known = a if a is not None else b
+        change = None if one is None or two is None else two - one
+        rows.append(Difference(name, one, two, change, known.unit if known is not None else ""))
+    return rows
+
+
+def _with_settings(name: str, settings: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{key} {value}" for key, value in settings.items())
+    return f"{name} ({shown})" if shown else name

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import provenance
-from i2ibench.data.datasets import manifest_sha256, open_dataset
+from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
 from i2ibench.data.images import read_pair
 from i2ibench.data.loading import TrainingLoader
 from i2ibench.data.pairs import PairedDataset
@@ -140,6 +140,7 @@ def evaluate(
         device=resolved,
         allow_unverified_weights=allow_unverified_weights,
         progress=reporter.progress,
+        training_targets=_training_targets(dataset, direction, data_root),
     )
     result = build_result(
         model={"name": name or predictions.resolve().name, "predictions": "external"},
@@ -231,6 +232,7 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
         device=plan.device,
         allow_unverified_weights=plan.options.allow_unverified_weights,
         progress=reporter.progress,
+        training_targets=plan.training_pairs,
     )
     write_pair_scores(folder.scores, evaluation)
     contact_sheet(plan.test, predictions, folder.pictures / "samples.png")
@@ -284,6 +286,14 @@ def _dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]
         "manifest_sha256": manifest_sha256(dataset),
         "limit": limit,
     }
+
+
+def _training_targets(
+    dataset: str | None, direction: str | None, data_root: Path | None
+) -> PairedDataset | None:
+    if dataset is None or "train" not in available_splits(dataset, data_root=data_root):
+        return None
+    return open_dataset(dataset, "train", direction=direction, data_root=data_root)
 
 
 def _pairs_to_score(

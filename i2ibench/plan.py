@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import registry
-from i2ibench.data.datasets import manifest_sha256, open_dataset
+from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError, UsageError
@@ -74,7 +74,8 @@ class Plan:
         recipe: settings and budget.
         protocol: how predictions are made and scored.
         test: the pairs to translate and score.
-        train: the training pairs; None where nothing is trained.
+        train: the pairs to train or fit on; None where nothing is trained.
+        training_pairs: the training split where there is one, for metrics fitted on it.
         device: resolved.
         precision: resolved.
     """
@@ -85,6 +86,7 @@ class Plan:
     protocol: Protocol
     test: PairedDataset
     train: PairedDataset | None
+    training_pairs: PairedDataset | None
     device: str
     precision: str
 
@@ -140,16 +142,19 @@ def resolve(options: Options) -> Plan:
     }
     test = open_dataset(options.dataset, "test", **where)
     recipe = load_recipe(options.model, test.name, options.recipe, options.settings)
+    splits = available_splits(options.dataset, data_root=options.data_root)
+    training_pairs = open_dataset(options.dataset, "train", **where) if "train" in splits else None
     train = None
     if options.checkpoint is not None:
         model = model_from_checkpoint(options.model, options.checkpoint)
     else:
         model = build_model(options.model, recipe.model)
         if issubclass(model_class, TrainableModel | FittedModel):
-            train = open_dataset(options.dataset, "train", **where)
+            # A second call where the split is absent, for its error.
+            train = training_pairs or open_dataset(options.dataset, "train", **where)
         if isinstance(model, TrainableModel) and train is not None:
             _check_trainable(options.model, model, recipe, train)
-    return Plan(options, model, recipe, protocol, test, train, device, precision)
+    return Plan(options, model, recipe, protocol, test, train, training_pairs, device, precision)
 
 
 def model_from_checkpoint(name: str, path: Path) -> TranslationModel:

@@ -18,8 +18,9 @@ _BAND = (3.0, 60.0)
 class Shift(NamedTuple):
     """Displacement of the target in pixels, and how clearly the peak stands out.
 
-    ``confidence`` is the peak's height over the noise of the correlation in standard deviations;
-    values below ``CONFIDENT`` say nothing.
+    ``confidence`` says by how many standard deviations of the correlation the peak stands above
+    any other place; below ``CONFIDENT`` the shift says nothing. Rows of equal windows, say, give
+    several high peaks and no confidence.
     """
 
     x: float
@@ -32,7 +33,9 @@ class Shift(NamedTuple):
         return float(np.hypot(self.x, self.y))
 
 
-CONFIDENT = 10.0  # unrelated pictures reach 8.5
+CONFIDENT = 9.0
+# Around a peak, within so many pixels of the estimate, is no other place.
+_PEAK = 6
 
 
 def estimate_shift(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> Shift:
@@ -52,13 +55,24 @@ def estimate_shift(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> Shif
     phase = np.where(magnitude > 1e-9 * (magnitude.max() + 1e-30), cross / (magnitude + 1e-30), 0)
     surface = np.fft.irfft2(phase * band, s=(size[1], size[0]))
     row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
-    noise = float(surface.std())
-    confidence = float(surface[row, column]) / noise if noise > 0 else 0.0
+    confidence = _confidence(surface, int(row), int(column))
     y, x = (
         _signed(_refined(surface, int(row), int(column), axis), surface.shape[axis])
         for axis in (0, 1)
     )
     return Shift(x * width / size[0], y * height / size[1], confidence)
+
+
+def _confidence(surface: NDArray[np.float64], row: int, column: int) -> float:
+    noise = float(surface.std())
+    if noise == 0:
+        return 0.0
+    around = np.arange(-_PEAK, _PEAK + 1)
+    others = surface.copy()
+    others[
+        np.ix_((row + around) % surface.shape[0], (column + around) % surface.shape[1])
+    ] = -np.inf
+    return (float(surface[row, column]) - float(others.max())) / noise
 
 
 def _edges(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -163,13 +163,12 @@ def check_alignment(pairs: Sequence[PairFacts], show: Show) -> Iterator[Finding]
         ]
         if shifted:
             shifted.sort(key=_shift_length, reverse=True)
-            worst = shifted[0]
+            lengths = [_shift_length(facts) for facts in shifted]
             yield _about(
                 "alignment",
                 "warning",
-                f"targets of split {split} seem displaced by {_NOTABLE_SHIFT:.0f} px or more, median "
-                f"{float(np.median([_shift_length(facts) for facts in shifted])):.0f} px, largest "
-                f"{_shift_length(worst):.0f} px",
+                f"targets of split {split} seem displaced by {_NOTABLE_SHIFT:.0f} px or more, "
+                f"median {float(np.median(lengths)):.0f} px, largest {lengths[0]:.0f} px",
                 [facts.target.path for facts in shifted],
                 show,
             )

@@ -11,6 +11,7 @@ import pydantic
 from pydantic import Field
 
 from i2ibench.errors import DataError, UsageError
+from i2ibench.registry import unknown_name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -239,9 +240,14 @@ def parse_card(name: str, values: dict[str, Any]) -> Card:
     try:
         return Card(**values)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"card of data set '{name}': {key}: {first['msg']}") from None
+        # A misspelt key also leaves its right spelling missing: name the misspelt one.
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        key = ".".join(str(part) for part in faults[0]["loc"])
+        if faults[0]["type"] == "extra_forbidden" and len(faults[0]["loc"]) == 1:
+            message = unknown_name("key", key, list(Card.model_fields))
+        else:
+            message = f"{key}: {faults[0]['msg']}"
+        raise UsageError(f"card of data set '{name}': {message}") from None
 
 
 def read_card_file(path: Path) -> dict[str, Any]:

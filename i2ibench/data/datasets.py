@@ -244,7 +244,7 @@ def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
                 if source != target and direction == f"{source}to{target}":
                     chosen = layout.model_copy(update={"source": source, "target": target})
                     return chosen, False, direction
-        if len(layout.panels) > 2 and not layout.source:
+        if len(layout.panels) > 2 and not layout.source and direction in {"AtoB", "BtoA"}:
             first, second = layout.panels[:2]
             raise DataError(
                 f"files of {len(layout.panels)} panels ({', '.join(layout.panels)}): say which is "

@@ -68,7 +68,10 @@ def list_pairs(
 
 
 def present_name(layout: Layout, root: Path, names: Sequence[str]) -> str | None:
-    """Return the first of ``names`` under which ``layout`` has a folder (or rows), else None."""
+    """Return the first of ``names`` under which ``layout`` has a folder (or rows), else None.
+
+    Folders may also be spelt ``Train`` or ``TRAIN``; the name is returned as it is on disk.
+    """
     if isinstance(layout, TableLayout):
         return next((name for name in names if name in table_splits(root / layout.file)), None)
     folders = (
@@ -78,8 +81,9 @@ def present_name(layout: Layout, root: Path, names: Sequence[str]) -> str | None
         # Without a folder a split there is one set, to be scored.
         names = [name for name in names if name == "test"]
     for name in names:
-        if any(_below(root, folder, name).is_dir() for folder in folders):
-            return name
+        for spelling in (name, name.capitalize(), name.upper()):
+            if any(_below(root, folder, spelling).is_dir() for folder in folders):
+                return spelling
     return None
 
 
@@ -147,7 +151,7 @@ def images_by_id(
 
 def table_splits(file: Path) -> set[str]:
     """Return the splits of a table; a table without that column is one test split."""
-    return {row.get("split") or "test" for row in _rows(file)}
+    return {_row_split(row) for row in _rows(file)}
 
 
 def panel_boxes(path: Path, panels: int) -> list[tuple[int, int, int, int]]:
@@ -213,7 +217,7 @@ def _join(
 def _from_table(file: Path, names: Sequence[str], on_fault: OnFault) -> list[ImagePair]:
     pairs: dict[str, ImagePair] = {}
     for line, row in enumerate(_rows(file), start=2):
-        if (row.get("split") or "test") not in names:
+        if _row_split(row) not in names:
             continue
         try:
             pair = _table_pair(file, line, row)
@@ -224,6 +228,10 @@ def _from_table(file: Path, names: Sequence[str], on_fault: OnFault) -> list[Ima
             continue
         pairs[pair.id] = pair
     return [pairs[identifier] for identifier in sorted(pairs)]
+
+
+def _row_split(row: dict[str, str]) -> str:
+    return (row.get("split") or "test").lower()
 
 
 def _table_pair(file: Path, line: int, row: dict[str, str]) -> ImagePair:

@@ -42,6 +42,9 @@ _KNOWN_SIDES = (
     ("visible", "infrared"),
 )
 _ALIASES = tuple(alias for aliases in SPLIT_ALIASES.values() for alias in aliases)
+_SPELLINGS = tuple(
+    spelling for alias in _ALIASES for spelling in (alias, alias.capitalize(), alias.upper())
+)
 _SPLIT_AND_SIDE = re.compile(rf"^({'|'.join(_ALIASES)})([_-]?)([^_-].*)$", re.IGNORECASE)
 _BCI_NAME = re.compile(r"^\d+_(?:train|val|test)_(?:0|1\+|2\+|3\+)$")
 _HER2 = Groups(name="HER2", pattern=r"_(?P<group>0|1\+|2\+|3\+)$", order=("0", "1+", "2+", "3+"))
@@ -170,7 +173,7 @@ def _sides(names: list[str]) -> list[tuple[str, str]]:
 
 def _two_folders(root: Path, source: str, target: str) -> FoldersLayout:
     """Return the layout, with the endings to strip of names like ``1_A`` and ``1_B``."""
-    for alias in _ALIASES:
+    for alias in _SPELLINGS:
         folders = [root / side.replace("{split}", alias) for side in (source, target)]
         if not all(folder.is_dir() for folder in folders):
             continue
@@ -209,7 +212,7 @@ def _groups(root: Path, layout: Layout) -> Groups | None:
     if not isinstance(layout, FoldersLayout | StripLayout):
         return None
     folder = layout.source if isinstance(layout, FoldersLayout) else layout.folder
-    for alias in _ALIASES:
+    for alias in _SPELLINGS:
         place = root / folder.replace("{split}", alias)
         if place.is_dir():
             images = list_images(place)

@@ -79,7 +79,7 @@ def _compare_runs(runs: list[Path], json: bool) -> None:
         raise UsageError("give --scores twice: two finished runs of one model and data set")
     results = [read_result(run / "result.json" if run.is_dir() else run) for run in runs]
     first, second = results
-    what = [(r.model.name, r.dataset["name"], r.dataset["split"]) for r in results]
+    what = [(r.model["name"], r.dataset["name"], r.dataset["split"]) for r in results]
     if what[0] != what[1]:
         raise UsageError(f"{_of(what[0])} and {_of(what[1])} differ in more than the protocol")
     rows = compare_scores(first.metrics, second.metrics)

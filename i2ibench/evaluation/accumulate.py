@@ -33,7 +33,7 @@ class Accumulation:
 
     Attributes:
         scores: by pair id, the values of pair metrics by name.
-        states: by set metric, its states by group.
+        states: by state key, the states by group; set metrics may share them.
         counts: pairs by group.
     """
 
@@ -49,9 +49,9 @@ class Accumulation:
         merged = Accumulation({**self.scores, **other.scores})
         for group in [*self.counts, *other.counts]:
             merged.counts[group] = self.counts.get(group, 0) + other.counts.get(group, 0)
-        for metric in chosen.set_metrics:
-            mine, theirs = self.states[metric.name], other.states[metric.name]
-            merged.states[metric.name] = {
+        for key, metric in chosen.state_owners.items():
+            mine, theirs = self.states[key], other.states[key]
+            merged.states[key] = {
                 group: metric.merge(
                     mine.get(group, metric.new_state()), theirs.get(group, metric.new_state())
                 )
@@ -79,7 +79,8 @@ def accumulate(
     Raises:
         DataError: an unreadable image, or a metric that fails or is NaN, with the pair's id.
     """
-    found = Accumulation(states={metric.name: {} for metric in chosen.set_metrics})
+    owners = chosen.state_owners
+    found = Accumulation(states={key: {} for key in owners})
 
     def work(pair: ImagePair) -> _Scored:
         return _score(_load(pair, predictions[pair.id], preparation, store), chosen)
@@ -88,11 +89,11 @@ def accumulate(
         for done, (pair, scored) in enumerate(_in_order(work, dataset, workers), start=1):
             found.scores[pair.id] = scored.values
             found.counts[pair.group] = found.counts.get(pair.group, 0) + 1
-            for metric in chosen.set_metrics:
-                states = found.states[metric.name]
+            for key, metric in owners.items():
+                states = found.states[key]
                 if pair.group not in states:
                     states[pair.group] = metric.new_state()
-                metric.update(states[pair.group], pair.id, scored.descriptions[metric.name])
+                metric.update(states[pair.group], pair.id, scored.descriptions[key])
             if progress is not None:
                 progress(done, len(dataset))
     return found
@@ -117,7 +118,7 @@ def _load(
     cache = None
     if store is not None:
         cache = TargetFeatures(store, lambda: content_hash(pair.target, preparation))
-    return PairImages(pair.id, predicted, target, cache)
+    return PairImages(pair.id, predicted, target, cache, pair.group)
 
 
 def _score(images: PairImages, chosen: Chosen) -> _Scored:
@@ -127,8 +128,8 @@ def _score(images: PairImages, chosen: Chosen) -> _Scored:
         value = _guarded(metric.name, images, metric.score_pair)
         _check_value(metric, value, images.id)
         values[metric.name] = value
-    for described in chosen.set_metrics:
-        descriptions[described.name] = _guarded(described.name, images, described.describe)
+    for key, described in chosen.state_owners.items():
+        descriptions[key] = _guarded(described.name, images, described.describe)
     return _Scored(values, descriptions)
 
 

@@ -41,6 +41,14 @@ class Chosen:
         """Those of a set of pairs that can be computed."""
         return [m for m in self._ready() if isinstance(m, SetMetric)]
 
+    @property
+    def state_owners(self) -> dict[str, SetMetric]:  # type: ignore[type-arg]
+        """By state key, the first of the metrics that share a state: it keeps the state."""
+        owners: dict[str, SetMetric] = {}  # type: ignore[type-arg]
+        for metric in self.set_metrics:
+            owners.setdefault(metric.state_key(), metric)
+        return owners
+
     def _ready(self) -> list[Metric]:
         return [m for name, m in self.metrics.items() if name not in self.unavailable]
 

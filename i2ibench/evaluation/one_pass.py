@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from i2ibench.data.images import read_image
-from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.accumulate import accumulate
@@ -18,7 +19,7 @@ from i2ibench.evaluation.predictions import check_complete, check_images
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_table
-from i2ibench.metrics.interface import Context
+from i2ibench.metrics.interface import Context, TrainingTarget
 from i2ibench.provenance import stopwatch
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def evaluate(
             device=_device(device, protocol, metrics),
             precision=feature_precision,
             allow_unverified_weights=allow_unverified_weights,
-            training_targets=_reader(training_targets, protocol.preparation),
+            training_targets=_training(training_targets, protocol.preparation),
+            group_order=dataset.group_order,
             workers=workers,
         )
         chosen = choose_metrics(protocol, metrics, context, sizes)
@@ -136,14 +138,18 @@ def _device(wanted: str, protocol: Protocol, names: Sequence[str] | None) -> str
     return wanted
 
 
-def _reader(
+def _training(
     dataset: PairedDataset | None, preparation: Preparation
-) -> Callable[[], Iterable[tuple[str | None, UInt8Image]]] | None:
+) -> list[TrainingTarget] | None:
     if dataset is None or not len(dataset):
         return None
 
-    def read() -> Iterator[tuple[str | None, UInt8Image]]:
-        for pair in dataset:
-            yield pair.group, preparation.apply(read_image(pair.target))
+    def target(pair: ImagePair) -> TrainingTarget:
+        read = partial(_read_prepared, pair.target, preparation)
+        return TrainingTarget(pair.id, pair.group, read)
 
-    return read
+    return [target(pair) for pair in dataset]
+
+
+def _read_prepared(ref: ImageRef, preparation: Preparation) -> UInt8Image:
+    return preparation.apply(read_image(ref))

@@ -30,7 +30,7 @@ def overall_values(found: Accumulation, chosen: Chosen) -> tuple[Values, dict[st
             values[name] = _without_value(metric, n, chosen.unavailable[name])
             continue
         if isinstance(metric, SetMetric):
-            score = _score_states(metric, found.states[name].values())
+            score = _score_states(metric, found.states[metric.state_key()].values())
             if score.unavailable is not None and name in chosen.by_name:
                 raise Unavailable(f"{name}: {score.unavailable}")
             values[name] = _set_value(metric, score, n)
@@ -57,7 +57,7 @@ def group_values(
             if name in chosen.unavailable:
                 values[name] = _without_value(metric, n, chosen.unavailable[name])
             elif isinstance(metric, SetMetric):
-                score = _score_states(metric, [found.states[name][group]])
+                score = _score_states(metric, [found.states[metric.state_key()][group]])
                 values[name] = _set_value(metric, score, n)
             elif isinstance(metric, PairMetric):
                 rows = [found.scores[pair_id][name] for pair_id in members[group]]

@@ -92,6 +92,10 @@ class FeatureMetric(SetMetric[FeatureState]):
         """Load the network, or share the one that another metric has loaded."""
         self._mark, self._precision, self._extractor = open_inception(self.resize, context)
 
+    def state_key(self) -> str:
+        """Return the features' identity: metrics of the same features share them."""
+        return self._extractor.identity
+
     def describe(self, pair: PairImages) -> tuple[Float32, Float32]:
         """Return the features of prediction and target."""
         return pair.once(self._extractor.of_pair, key=self._extractor.identity)

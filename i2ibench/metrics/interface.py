@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ __all__ = [
     "SetMetric",
     "Signature",
     "TargetCache",
+    "TrainingTarget",
     "Unavailable",
     "build_metric",
 ]
@@ -63,12 +64,14 @@ class PairImages:
         prediction: uint8 (H, W, 3), RGB.
         target: uint8 (H, W, 3), RGB.
         target_cache: where features of the target are kept, if anywhere.
+        group: the pair's group, e.g. its HER2 level.
     """
 
     id: str
     prediction: UInt8Image
     target: UInt8Image
     target_cache: TargetCache | None = None
+    group: str | None = None
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def once(self, function: Callable[[PairImages], T], key: Hashable = None) -> T:
@@ -81,6 +84,15 @@ class PairImages:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingTarget:
+    """A real target of the training split: its pair's id and group, and how to read it."""
+
+    id: str
+    group: str | None
+    read: Callable[[], UInt8Image]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What metrics may need before the first pair.
 
@@ -88,16 +100,19 @@ class Context:
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; where networks run.
         precision: of network features; bf16 is faster, deviates and stands in the signature.
         allow_unverified_weights: whether weights with an unknown hash are accepted.
-        training_targets: yields ``(group, image)`` of the real training targets, prepared as the
-            protocol says; None where there is no training split.
-        workers: threads that call ``PairMetric.score_pair`` and ``SetMetric.describe``.
+        training_targets: prepared as the protocol says; None where there is no training split.
+        group_order: the groups from lowest to highest, where they have an order.
+        workers: threads that may be used.
+        shared: what one metric has prepared for the others, by a name of its own.
     """
 
     device: str = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
     allow_unverified_weights: bool = False
-    training_targets: Callable[[], Iterable[tuple[str | None, UInt8Image]]] | None = None
+    training_targets: Sequence[TrainingTarget] | None = None
+    group_order: tuple[str, ...] = ()
     workers: int = 1
+    shared: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Metric:
@@ -185,6 +200,10 @@ class SetMetric(Metric, Generic[State]):
     States are keyed by pair id, so neither the order of pairs nor the way they were split into
     shards can change a value.
     """
+
+    def state_key(self) -> str:
+        """Return what states are shared by: metrics with equal keys see one state."""
+        return self.name
 
     def describe(self, pair: PairImages) -> Any:
         """Return what the state keeps of one pair. Called from several threads at once."""

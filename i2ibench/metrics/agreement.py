@@ -1,0 +1,259 @@
+"""Group agreement: would a reader of the stain give a prediction its real group (HER2 level)?
+
+The reader is a transparent classifier: linear discriminant analysis with equal priors on six
+numbers of an image's DAB density histogram, fitted on real training targets. Its score on the real
+test targets is the ceiling that stands beside every value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from i2ibench.errors import DataError
+from i2ibench.metrics.interface import (
+    Context,
+    MetricSettings,
+    PairImages,
+    Score,
+    SetMetric,
+    Signature,
+    TrainingTarget,
+    Unavailable,
+)
+from i2ibench.metrics.stain import BIN_WIDTH, BINS, Stain, stain_of, stains_of
+from i2ibench.seeds import derive_seed
+
+Float64 = npt.NDArray[np.float64]
+
+_QUANTILES = (0.5, 0.9, 0.99)
+_POSITIVE = 0.2
+# Added to the pooled covariance, relative to its mean variance: constant features must not blow up.
+_SHRINKAGE = 1e-3
+
+
+class AgreementSettings(MetricSettings):
+    """Settings: the most training targets that are read of each group, drawn by id."""
+
+    per_group: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """Linear discriminant functions ``features @ weights + offsets``; the largest wins.
+
+    Attributes:
+        groups: from lowest to highest.
+        weights: (features, groups).
+        offsets: (groups,).
+        fitted_on: training targets by group.
+    """
+
+    groups: tuple[str, ...]
+    weights: Float64
+    offsets: Float64
+    fitted_on: dict[str, int]
+
+    def classify(self, features: Float64) -> npt.NDArray[np.intp]:
+        """Return the index of the group of each row of features (n, 6)."""
+        return np.asarray(np.argmax(features @ self.weights + self.offsets, axis=1))
+
+
+@dataclass
+class AgreementState:
+    """Features of prediction and target, and the true group, by pair id."""
+
+    pairs: dict[str, tuple[Float64, Float64, str | None]] = field(default_factory=dict)
+
+
+class GroupAccuracy(SetMetric[AgreementState]):
+    """Share of predictions that a classifier of real DAB staining puts into their true group.
+
+    For HER2 the share of predictions read at the right level. The classifier never sees a
+    prediction or a test image while it is fitted; its own accuracy on the real test targets is the
+    ceiling.
+    """
+
+    name = "group-accuracy"
+    better = "higher"
+    Settings = AgreementSettings
+
+    def prepare(self, context: Context) -> None:
+        """Fit the classifier, or share the one that another metric has fitted."""
+        key = f"agreement/{self.settings.per_group}"
+        if key not in context.shared:
+            context.shared[key] = fit_classifier(context, self.settings.per_group)
+        self._classifier: Classifier = context.shared[key]
+
+    def signature(self) -> Signature:
+        """Return ``group-accuracy|classifier:lda|features:dab6|deconvolution:skimage-hed|...``."""
+        return self._signature(
+            ("classifier", "lda"),
+            ("features", "dab6"),
+            ("deconvolution", "skimage-hed"),
+            ("priors", "equal"),
+            ("fitted", f"train-{self.settings.per_group}-a-group"),
+        )
+
+    def state_key(self) -> str:
+        """Return the key that both agreement metrics share."""
+        return f"agreement/{self.settings.per_group}"
+
+    def describe(self, pair: PairImages) -> tuple[Float64, Float64, str | None]:
+        """Return the features of prediction and target, and the group."""
+        prediction, target = pair.once(stains_of)
+        return stain_features(prediction), stain_features(target), pair.group
+
+    def new_state(self) -> AgreementState:
+        """Return the state of no pair."""
+        return AgreementState()
+
+    def update(self, state: AgreementState, pair_id: str, description: Any) -> None:
+        """Keep the pair's features."""
+        state.pairs[pair_id] = description
+
+    def merge(self, state: AgreementState, other: AgreementState) -> AgreementState:
+        """Return both."""
+        twice = state.pairs.keys() & other.pairs.keys()
+        if twice:
+            raise DataError(f"pair {min(twice)} is in both of the states to merge")
+        return AgreementState({**state.pairs, **other.pairs})
+
+    def compute(self, state: AgreementState) -> Score:
+        """Return the agreement of predictions with true groups; pairs without one are left out."""
+        groups = self._classifier.groups
+        rows = [row for _, row in sorted(state.pairs.items()) if row[2] is not None]
+        unknown = sorted({str(row[2]) for row in rows} - set(groups))
+        if not rows or unknown:
+            reason = (
+                f"no training targets of group {unknown[0]}" if unknown else "no pair has a group"
+            )
+            return Score(None, unavailable=reason)
+        truth = np.array([groups.index(str(row[2])) for row in rows])
+        read = [
+            self._classifier.classify(np.stack(features))
+            for features in ([row[0] for row in rows], [row[1] for row in rows])
+        ]
+        value, ceiling = (self._agreement(truth, found, len(groups)) for found in read)
+        if value is None or ceiling is None:
+            return Score(None, unavailable=f"{self.name} needs pairs of at least 2 groups")
+        return Score(
+            value,
+            notes=(f"ceiling {ceiling:.3f}: real test targets",),
+            details={
+                "ceiling": ceiling,
+                "groups": list(groups),
+                "confusion": confusion(truth, read[0], len(groups)).tolist(),
+                "ceiling_confusion": confusion(truth, read[1], len(groups)).tolist(),
+                "fitted_on": self._classifier.fitted_on,
+            },
+        )
+
+    def _agreement(
+        self, truth: npt.NDArray[np.intp], found: npt.NDArray[np.intp], groups: int
+    ) -> float | None:
+        return float((truth == found).mean())
+
+
+class GroupKappa(GroupAccuracy):
+    """Quadratic-weighted kappa between true groups and those read from predictions.
+
+    As ``group-accuracy``, corrected for chance, and a neighbouring level costs less than a distant
+    one. Cohen, Psychological Bulletin 1968. Groups must have an order.
+    """
+
+    name = "group-kappa"
+
+    def signature(self) -> Signature:
+        """Return the definition of ``group-accuracy`` with ``weights:quadratic``."""
+        return GroupAccuracy.signature(self).with_setting("disagreement", "quadratic")
+
+    def _agreement(
+        self, truth: npt.NDArray[np.intp], found: npt.NDArray[np.intp], groups: int
+    ) -> float | None:
+        return quadratic_kappa(truth, found, groups)
+
+
+def fit_classifier(context: Context, per_group: int) -> Classifier:
+    """Fit the classifier on at most ``per_group`` training targets of each group.
+
+    Raises:
+        Unavailable: there are no training targets, or fewer than two groups of at least two.
+    """
+    by_group: dict[str, list[TrainingTarget]] = {}
+    for target in context.training_targets or ():
+        if target.group is not None:
+            by_group.setdefault(target.group, []).append(target)
+    if not by_group:
+        raise Unavailable("needs the real training targets with their groups")
+    small = sorted(group for group, targets in by_group.items() if len(targets) < 2)
+    if small or len(by_group) < 2:
+        which = f"group {small[0]} has 1" if small else "there is 1 group"
+        raise Unavailable(f"needs 2 groups of at least 2 training targets; {which}")
+    order = {group: place for place, group in enumerate(context.group_order)}
+    groups = tuple(sorted(by_group, key=lambda group: (order.get(group, len(order)), group)))
+    chosen = {group: _drawn(by_group[group], per_group) for group in groups}
+    with ThreadPoolExecutor(context.workers) as pool:
+        features = {
+            group: np.stack([*pool.map(lambda t: stain_features(stain_of(t.read())), targets)])
+            for group, targets in chosen.items()
+        }
+    return discriminant([features[group] for group in groups], groups)
+
+
+def discriminant(samples: Sequence[Float64], groups: tuple[str, ...]) -> Classifier:
+    """Return the linear discriminant functions of samples (n, features), one array a group.
+
+    Pooled within-group covariance, equal priors: a rare level counts as much as a frequent one.
+    """
+    means = np.stack([sample.mean(axis=0) for sample in samples])
+    centred = np.concatenate([s - m for s, m in zip(samples, means, strict=True)])
+    covariance = centred.T @ centred / max(1, len(centred) - len(groups))
+    mean_variance = float(np.trace(covariance)) / len(covariance)
+    covariance += np.eye(len(covariance)) * max(_SHRINKAGE * mean_variance, 1e-12)
+    weights = np.linalg.solve(covariance, means.T)
+    offsets = -0.5 * np.einsum("gf,fg->g", means, weights)
+    fitted_on = {group: len(s) for group, s in zip(groups, samples, strict=True)}
+    return Classifier(groups, weights, offsets, fitted_on)
+
+
+def stain_features(stain: Stain) -> Float64:
+    """Return mean, deviation, median, 90 and 99 % quantiles and positive area of DAB density."""
+    centres = (np.arange(BINS) + 0.5) * BIN_WIDTH
+    share = stain.histogram / stain.pixels
+    mean = float(share @ centres)
+    deviation = float(np.sqrt(share @ (centres - mean) ** 2))
+    quantiles = centres[np.searchsorted(np.cumsum(share), _QUANTILES).clip(max=BINS - 1)]
+    return np.array([stain.mean, deviation, *quantiles, stain.positive_area(_POSITIVE)])
+
+
+def quadratic_kappa(
+    truth: npt.NDArray[np.intp], found: npt.NDArray[np.intp], groups: int
+) -> float | None:
+    """Return the quadratic-weighted kappa; None where it is undefined (one group only)."""
+    observed = confusion(truth, found, groups) / len(truth)
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0))
+    places = np.arange(groups)
+    cost = np.square(places[:, None] - places[None, :])
+    by_chance = float((cost * expected).sum())
+    if len(set(truth.tolist())) < 2 or by_chance == 0:
+        return None
+    return 1 - float((cost * observed).sum()) / by_chance
+
+
+def confusion(
+    truth: npt.NDArray[np.intp], found: npt.NDArray[np.intp], groups: int
+) -> npt.NDArray[np.int64]:
+    """Return the counts (true group, group found)."""
+    counts = np.bincount(truth * groups + found, minlength=groups * groups)
+    return np.asarray(counts.reshape(groups, groups))
+
+
+def _drawn(targets: list[TrainingTarget], count: int) -> list[TrainingTarget]:
+    """Return at most ``count`` targets, the same ones whatever their order."""
+    return sorted(targets, key=lambda t: derive_seed(0, "agreement", t.id))[:count]

@@ -1,0 +1,250 @@
+"""DAB staining after colour deconvolution: how much, how wide, how distributed.
+
+The stain's optical density comes from scikit-image's ``hed`` matrix (Ruifrok and Johnston 2001),
+in decadic units: the amount of the DAB vector of unit length in ``-log10`` of the transmitted
+light. scikit-image's own third channel is this divided by 6.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from i2ibench.errors import DataError
+from i2ibench.metrics.interface import (
+    MetricSettings,
+    PairImages,
+    PairMetric,
+    Score,
+    SetMetric,
+    Signature,
+)
+
+Float64 = npt.NDArray[np.float64]
+
+# Histograms of optical density: bins of this width from 0; the last one holds all above.
+BIN_WIDTH = 0.005
+BINS = 512
+# skimage clips light at 1e-6, so its densities are in units of log10(1e6).
+_DECADES = 6.0
+_ROWS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Stain:
+    """What stain metrics know of one image.
+
+    Attributes:
+        mean: DAB optical density, mean over pixels.
+        pixels: number of pixels.
+        histogram: pixels by density, ``BINS`` bins of ``BIN_WIDTH``.
+    """
+
+    mean: float
+    pixels: int
+    histogram: npt.NDArray[np.int64]
+
+    @property
+    def integrated(self) -> float:
+        """Integrated optical density: the sum over pixels."""
+        return self.mean * self.pixels
+
+    def positive_area(self, threshold: float) -> float:
+        """Share of pixels whose density reaches ``threshold``, a multiple of the bin width."""
+        first = round(threshold / BIN_WIDTH)
+        return float(self.histogram[first:].sum()) / self.pixels
+
+
+class StainSettings(MetricSettings):
+    """Settings: the optical density from which a pixel counts as ``positive``."""
+
+    positive: float = 0.2
+
+
+class DABDensityError(PairMetric):
+    """Error of the mean DAB optical density of one image pair, mean over pairs.
+
+    ``|mean DAB density of the prediction - that of the target|`` in decadic optical density.
+    """
+
+    name = "dab-od-error"
+    unit = "OD"
+    better = "lower"
+
+    def signature(self) -> Signature:
+        """Return ``dab-od-error|deconvolution:skimage-hed|density:decadic|mean:image|v:1``."""
+        return self._signature(*_DECONVOLUTION, ("mean", "image"))
+
+    def score_pair(self, pair: PairImages) -> float:
+        """Return the absolute error of the mean density."""
+        prediction, target = pair.once(stains_of)
+        return abs(prediction.mean - target.mean)
+
+
+class DABAreaError(PairMetric):
+    """Error of the DAB-positive share of one image pair's area, mean over pairs.
+
+    A pixel is positive from a decadic DAB density of 0.2.
+    """
+
+    name = "dab-area-error"
+    better = "lower"
+    Settings = StainSettings
+
+    def signature(self) -> Signature:
+        """Return ``dab-area-error|deconvolution:skimage-hed|density:decadic|positive:0.2|...``."""
+        positive = ("positive", self.settings.positive)
+        return self._signature(*_DECONVOLUTION, positive, ("mean", "image"))
+
+    def score_pair(self, pair: PairImages) -> float:
+        """Return the absolute error of the positive share, in [0, 1]."""
+        threshold = self.settings.positive
+        prediction, target = pair.once(stains_of)
+        return abs(prediction.positive_area(threshold) - target.positive_area(threshold))
+
+
+class DABHistogramDistance(PairMetric):
+    """Earth mover's distance between the DAB density histograms of one image pair, mean over pairs.
+
+    Blind to where the stain is, and so to the offset of adjacent sections. Bins of 0.005.
+    """
+
+    name = "dab-histogram-distance"
+    unit = "OD"
+    better = "lower"
+
+    def signature(self) -> Signature:
+        """Return ``dab-histogram-distance|...|bin:0.005|mean:image|v:1``."""
+        return self._signature(*_DECONVOLUTION, ("bin", BIN_WIDTH), ("mean", "image"))
+
+    def score_pair(self, pair: PairImages) -> float:
+        """Return the area between the two cumulative histograms."""
+        prediction, target = pair.once(stains_of)
+        difference = prediction.histogram / prediction.pixels - target.histogram / target.pixels
+        return float(np.abs(np.cumsum(difference)).sum()) * BIN_WIDTH
+
+
+@dataclass
+class StainState:
+    """Means and integrated densities of prediction and target by pair id."""
+
+    pairs: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+
+
+class IntegratedDensityCorrelation(SetMetric[StainState]):
+    """Pearson correlation across images of the integrated DAB optical density.
+
+    One value an image: the sum of the density over its pixels. One of the quantities published as
+    "Pearson-R"; not the correlation of pixels.
+    """
+
+    name = "dab-iod-correlation"
+    better = "higher"
+    _columns = (2, 3)
+
+    def signature(self) -> Signature:
+        """Return ``dab-iod-correlation|deconvolution:skimage-hed|density:decadic|pearson|...``."""
+        return self._signature(*_DECONVOLUTION, "pearson", ("across", "images"))
+
+    def state_key(self) -> str:
+        """Return the key that the stain correlations share."""
+        return "stain"
+
+    def describe(self, pair: PairImages) -> tuple[float, float, float, float]:
+        """Return mean and integrated density of prediction and target."""
+        prediction, target = pair.once(stains_of)
+        return prediction.mean, target.mean, prediction.integrated, target.integrated
+
+    def new_state(self) -> StainState:
+        """Return the state of no pair."""
+        return StainState()
+
+    def update(self, state: StainState, pair_id: str, description: Any) -> None:
+        """Keep the pair's densities."""
+        state.pairs[pair_id] = description
+
+    def merge(self, state: StainState, other: StainState) -> StainState:
+        """Return both."""
+        twice = state.pairs.keys() & other.pairs.keys()
+        if twice:
+            raise DataError(f"pair {min(twice)} is in both of the states to merge")
+        return StainState({**state.pairs, **other.pairs})
+
+    def compute(self, state: StainState) -> Score:
+        """Return the correlation; three pairs are the least."""
+        n = len(state.pairs)
+        if n < 3:
+            return Score(None, unavailable=f"{self.name} needs at least 3 pairs, not {n}")
+        rows = [state.pairs[pair_id] for pair_id in sorted(state.pairs)]
+        x, y = ([row[column] for row in rows] for column in self._columns)
+        value = _pearson(x, y)
+        if value is None:
+            return Score(None, unavailable="all images have the same density: no correlation")
+        return Score(value)
+
+
+class MeanDensityCorrelation(IntegratedDensityCorrelation):
+    """Pearson correlation across images of the mean DAB optical density.
+
+    Equals ``dab-iod-correlation`` where all images have one size.
+    """
+
+    name = "dab-od-correlation"
+    _columns = (0, 1)
+
+
+def stains_of(pair: PairImages) -> tuple[Stain, Stain]:
+    """Return the stain of prediction and target."""
+    return stain_of(pair.prediction), stain_of(pair.target)
+
+
+def stain_of(image: npt.NDArray[np.uint8]) -> Stain:
+    """Return the DAB stain of one uint8 (H, W, 3) image, computed in strips of rows."""
+    total = 0.0
+    histogram = np.zeros(BINS, dtype=np.int64)
+    for top in range(0, image.shape[0], _ROWS):
+        density = dab_density(image[top : top + _ROWS])
+        total += float(density.sum())
+        # A tiny offset keeps k * BIN_WIDTH in bin k, where rounding would put it below.
+        bins = np.minimum(density * (1 / BIN_WIDTH) + 1e-9, BINS - 1).astype(np.intp)
+        histogram += np.bincount(bins.ravel(), minlength=BINS)
+    pixels = image.shape[0] * image.shape[1]
+    return Stain(total / pixels, pixels, histogram)
+
+
+def dab_density(image: npt.NDArray[np.uint8]) -> Float64:
+    """Return the decadic DAB optical density (H, W) of uint8 RGB (H, W, 3)."""
+    channels = cv2.LUT(np.ascontiguousarray(image), _density_table())
+    density: Float64 = channels[:, :, 0] + channels[:, :, 1]
+    density += channels[:, :, 2]
+    return np.maximum(density, 0.0, out=density)
+
+
+@cache
+def _density_table() -> Float64:
+    """Return what each level of each channel adds to the DAB density: (1, 256, 3)."""
+    from skimage.color import hed_from_rgb
+
+    light = np.maximum(np.arange(256)[:, None] / 255.0, 10.0**-_DECADES)
+    table: Float64 = (-np.log10(light) * hed_from_rgb[:, 2])[None]
+    return table
+
+
+def _pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
+    a, b = np.asarray(x) - np.mean(x), np.asarray(y) - np.mean(y)
+    norm = math.sqrt(float(a @ a) * float(b @ b))
+    scale = max(float(np.abs(x).max()), float(np.abs(y).max()))
+    # Values that differ by rounding alone are constant.
+    if min(float(np.abs(a).max()), float(np.abs(b).max())) <= 1e-12 * scale:
+        return None
+    return max(-1.0, min(1.0, float(a @ b) / norm))
+
+
+_DECONVOLUTION = (("deconvolution", "skimage-hed"), ("density", "decadic"))

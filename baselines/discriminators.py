@@ -5,7 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from i2ibench.errors import UsageError
 from i2ibench_baselines.generators import Norm, has_bias, norm_layer
+
+# Below it the last 4x4 convolution has nothing to stand on.
+MINIMUM_SIDE = 24
 
 
 class PatchGAN(nn.Module):
@@ -28,6 +32,12 @@ class PatchGAN(nn.Module):
 
     def forward(self, source: Tensor, candidate: Tensor) -> Tensor:
         """Return logits ``(N, 1, H / 8 - 2, W / 8 - 2)``, high where the patch looks real."""
+        height, width = source.shape[-2:]
+        if min(height, width) < MINIMUM_SIDE:
+            raise UsageError(
+                f"PatchGAN judges images of at least {MINIMUM_SIDE} px, not {width} x {height}; "
+                "raise images.crop or images.resize"
+            )
         return self.model(torch.cat([source, candidate], 1))
 
 

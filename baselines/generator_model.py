@@ -78,6 +78,10 @@ class GeneratorModel(TrainableModel):
         model.generator.load_state_dict(weights)
         return model.eval()
 
+    def parameter_count(self) -> int:
+        """Return the number of parameters of the generator."""
+        return sum(parameter.numel() for parameter in self.generator.parameters())
+
     def translate(self, source: Tensor) -> Tensor:
         """Return the generator's output, in whatever mode it is."""
         translation: Tensor = self.generator(source)

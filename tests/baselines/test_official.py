@@ -1,0 +1,189 @@
+"""Official checkpoints are recognised by keys and shapes; everything else is named."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from i2ibench import registry
+from i2ibench.errors import DataError
+from i2ibench_baselines.discriminators import PatchGAN
+from i2ibench_baselines.generators import build_generator
+from i2ibench_baselines.official import load_generator, read_generator
+
+KINDS = ["resnet_6blocks", "resnet_9blocks", "unet_128", "unet_256"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS),
+    width=st.integers(1, 6),
+    norm=st.sampled_from(["batch", "instance", "none"]),
+    dropout=st.booleans(),
+    prefix=st.sampled_from(["", "module.", "_orig_mod.", "module._orig_mod."]),
+)
+def test_every_official_generator_is_recognised(
+    tmp_path_factory: pytest.TempPathFactory,
+    kind: str,
+    width: int,
+    norm: str,
+    dropout: bool,
+    prefix: str,
+) -> None:
+    saved = build_generator(kind, width, norm, dropout)
+    path = tmp_path_factory.mktemp("official") / "latest_net_G.pth"
+    torch.save({prefix + key: value for key, value in saved.state_dict().items()}, path)
+    found, weights = read_generator(path)
+    assert (found["generator"], found["ngf"], found["norm"]) == (kind, width, norm)
+    if kind.startswith("resnet"):
+        assert found["dropout"] == dropout
+    for key, value in saved.state_dict().items():
+        assert torch.equal(weights[key], value)
+
+
+@pytest.mark.parametrize(("kind", "width"), [("resnet_9blocks", 8), ("unet_256", 4)])
+def test_golden_checkpoints_load_in_evaluation_mode_and_translate(
+    shared: Path, kind: str, width: int
+) -> None:
+    golden = shared / "golden"
+    generator = load_generator(golden / f"{kind}_ngf{width}_state.pth")
+    assert not any(module.training for module in generator.modules())
+    image = torch.from_numpy(np.load(golden / "input_256.npz")["x"][:1])
+    expected = np.load(golden / f"{kind}_ngf{width}_outputs.npz")["y_eval_img0_full"]
+    with torch.no_grad():
+        np.testing.assert_allclose(generator(image).numpy(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "pyramid", "varpyramid", "l1-unet"])
+def test_every_model_takes_over_an_official_generator(shared: Path, name: str) -> None:
+    path = shared / "golden" / "resnet_9blocks_ngf8_state.pth"
+    model = registry.models.get(name).from_external_checkpoint(path)
+    assert (model.config.generator, model.config.ngf) == ("resnet_9blocks", 8)
+    image = torch.rand(1, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        assert torch.equal(model.translate(image), load_generator(path)(image))
+
+
+def test_files_of_older_torch_versions_load(tmp_path: Path) -> None:
+    saved = build_generator("resnet_6blocks", 2, "instance", dropout=False)
+    old = OrderedDict(saved.state_dict())
+    # Until torch 0.4 instance norm saved statistics that it never used.
+    for place, channels in (("model.2", 2), ("model.5", 4)):
+        old[f"{place}.running_mean"] = torch.zeros(channels)
+        old[f"{place}.running_var"] = torch.ones(channels)
+    path = tmp_path / "old_net_G.pth"
+    torch.save(old, path, _use_new_zipfile_serialization=False)
+    assert read_generator(path)[0]["norm"] == "instance"
+
+    batch = build_generator("unet_128", 2).state_dict()
+    without_counters = {k: v for k, v in batch.items() if not k.endswith("num_batches_tracked")}
+    torch.save(without_counters, path)
+    assert set(load_generator(path).state_dict()) == set(batch)
+
+
+def test_half_precision_is_widened(tmp_path: Path) -> None:
+    path = tmp_path / "half.pth"
+    torch.save(build_generator("resnet_6blocks", 2).half().state_dict(), path)
+    assert all(parameter.dtype == torch.float32 for parameter in load_generator(path).parameters())
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        load_generator(path)
+    message = str(caught.value)
+    assert message.startswith(str(path)) and "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"\n<html>", "web page"),
+        (b"", "empty file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS"),
+        (b"\x89PNG\r\n\x1a\n", "PNG image"),
+        (b"\xff\xd8\xff\xe0", "JPEG image"),
+        (b"\x10\0\0\0\0\0\0\0" + b'{"a":{}}', "safetensors"),
+        (b"epoch: 1, loss: 2", "torch.save did not write"),
+        (b"PK\x03\x04 and no more", "truncated"),
+        (b"\x80\x02\x8a\x0a", "not a"),
+    ],
+)
+def test_other_files_are_named(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "latest_net_G.pth"
+    path.write_bytes(content)
+    assert words in refusal(path)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+def test_truncated_checkpoints_are_refused(tmp_path: Path, new_format: bool, part: float) -> None:
+    path = tmp_path / "latest_net_G.pth"
+    state = build_generator("resnet_6blocks", 2).state_dict()
+    torch.save(state, path, _use_new_zipfile_serialization=new_format)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    refusal(path)
+
+
+def test_other_contents_are_named(tmp_path: Path) -> None:
+    adam = torch.optim.Adam([nn.Parameter(torch.ones(2))])
+    state = build_generator("resnet_6blocks", 2).state_dict()
+    contents = {
+        "PatchGAN discriminator": PatchGAN(width=2).state_dict(),
+        "state of an optimiser": adam.state_dict(),
+        "Lightning checkpoint": {"state_dict": state, "pytorch-lightning_version": "2.4"},
+        "collection of parts (netG": {"netG": state, "netD": {}},
+        "checkpoint of i2ibench itself, of model 'pyramid'": {
+            "format": "i2ibench-checkpoint",
+            "model": "pyramid",
+        },
+        "holds a Tensor": torch.ones(3),
+        "empty dictionary": {},
+        "1 entries, such as features.0.weight": {"features.0.weight": torch.ones(1)},
+    }
+    for number, (words, content) in enumerate(contents.items()):
+        path = tmp_path / f"{number}.pth"
+        torch.save(content, path)
+        assert words in refusal(path)
+
+
+def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
+    path = tmp_path / "whole_module.pth"
+    torch.save(build_generator("resnet_6blocks", 2), path)
+    message = refusal(path)
+    assert "never loaded" in message and "state_dict" in message
+
+
+def test_almost_official_generators_are_refused_with_the_difference(tmp_path: Path) -> None:
+    state = build_generator("resnet_6blocks", 2).state_dict()
+    key = "model.12.conv_block.1.weight"
+    changes = {
+        f"{key} is missing": {k: v for k, v in state.items() if k != key},
+        "extra.weight is not part of it": {**state, "extra.weight": torch.ones(1)},
+        f"{key} has shape [8, 8, 5, 5] instead of [8, 8, 3, 3]": {
+            **state,
+            key: torch.zeros(8, 8, 5, 5),
+        },
+        f"{key} holds NaN": {**state, key: state[key] * float("nan")},
+    }
+    path = tmp_path / "latest_net_G.pth"
+    for words, changed in changes.items():
+        torch.save(changed, path)
+        assert words in refusal(path)
+    blocks = {k: v for k, v in state.items() if not k.startswith("model.15.")}
+    torch.save(blocks, path)
+    assert "5 residual blocks; the official ones have 6 or 9" in refusal(path)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    assert "no such checkpoint" in refusal(tmp_path / "nowhere.pth")
+    assert "directory" in refusal(tmp_path).lower()

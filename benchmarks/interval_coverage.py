@@ -49,19 +49,20 @@ def pairs(shape: str, n: int) -> Scenario:
     return Scenario(f"{n} pairs, {shape}", lambda rng, m: (draw(rng, (n, m)), None, [n]), truth)
 
 
-def clusters(shape: str, count: int, share: float) -> Scenario:
-    """Clusters of very different sizes; ``share`` of the variance lies between them."""
+def clusters(shape: str, count: int, share: float, size: int | None = None) -> Scenario:
+    """Clusters of ``size`` pairs or of very different sizes; ``share`` of variance between."""
     draw, truth = SHAPES[shape]
 
     def sample(rng: np.random.Generator, m: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
-        sizes = 1 + rng.geometric(1 / 18, count)
+        sizes = 1 + rng.geometric(1 / 18, count) if size is None else np.full(count, size)
         codes = np.repeat(np.arange(count), sizes)
         between = (draw(rng, (count, m)) - truth)[codes]
         within = draw(rng, (len(codes), m)) - truth
         values = truth + np.sqrt(share) * between + np.sqrt(1 - share) * within
         return values, codes, [len(codes)]
 
-    name = f"{count} clusters of 2 to 100 pairs, {share:.0%} of variance between, {shape}"
+    described = "2 to 100" if size is None else str(size)
+    name = f"{count} clusters of {described} pairs, {share:.0%} of variance between, {shape}"
     return Scenario(name, sample, truth)
 
 
@@ -91,13 +92,14 @@ def macro_clusters(shape: str, counts: list[int], share: float) -> Scenario:
 
 
 SCENARIOS = [
-    *(pairs(shape, n) for n in (12, 24, 38, 106, 977) for shape in SHAPES),
-    *(clusters("normal", count, share) for count in (12, 20, 51) for share in (0.3, 0.7)),
-    *(clusters("lognormal (skew 1.75)", count, 0.5) for count in (12, 20, 51)),
+    *(pairs(shape, n) for n in (16, 24, 38, 106, 977) for shape in SHAPES),
+    *(clusters("normal", count, share) for count in (16, 20, 51) for share in (0.3, 0.7)),
+    *(clusters("lognormal (skew 1.75)", count, 0.5) for count in (16, 20, 51)),
+    *(clusters(shape, 16, 0.5, 4) for shape in ("normal", "lognormal (skew 1.75)")),
     macro("mixture", [38, 235, 446, 258]),
     macro("lognormal (skew 1.75)", [38, 235, 446, 258]),
-    macro("beta (skew 0.6)", [12, 40, 40, 40]),
-    macro_clusters("normal", [12, 12, 20, 15], 0.5),
+    macro("beta (skew 0.6)", [16, 40, 40, 40]),
+    macro_clusters("normal", [16, 16, 20, 16], 0.5),
 ]
 
 

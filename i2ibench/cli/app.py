@@ -22,6 +22,7 @@ VERBS = {
     "train": "i2ibench.cli.train:train",
     "translate": "i2ibench.cli.translate:translate",
     "evaluate": "i2ibench.cli.evaluate:evaluate",
+    "compare": "i2ibench.cli.compare:compare",
     "leaderboard": "i2ibench.cli.leaderboard:app",
     "models": "i2ibench.cli.models:models",
     "datasets": "i2ibench.cli.datasets:datasets",

@@ -10,17 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.scores import Better
-from i2ibench.results.statistics import Codes, Floats, holm, signed_rank_p
-
-SIGNIFICANCE = 0.05
+from i2ibench.results.statistics import (
+    SIGNIFICANCE,
+    Codes,
+    Floats,
+    holm,
+    is_separated,
+    mean_intervals,
+    rank_biserial,
+    signed_rank_p,
+)
 
 # How a board says what these functions do.
 RULE = (
-    "Two methods share a rank in a column unless their paired differences differ from zero "
-    "(Wilcoxon signed-rank test over pairs, or over cluster means where clusters are known; "
-    f"p < {SIGNIFICANCE} after Holm's correction over all pairs of methods) and, where seeds were "
-    "repeated, the ranges of their seeds do not overlap. A rank is one more than the number of "
-    "methods that are better and separated from it."
+    "Two methods are separated in a column where their paired differences say so twice and in one "
+    "direction: the 95 % interval of the mean difference excludes zero, and the Wilcoxon "
+    f"signed-rank test has p < {SIGNIFICANCE} after Holm's correction over all pairs of methods "
+    "(both over pairs, or over clusters where clusters are known). Where seeds were repeated, the "
+    "ranges of the seeds must not overlap either. A rank is one more than the number of methods "
+    "that are better and separated from it: what cannot be separated shares a rank."
 )
 
 
@@ -64,18 +72,40 @@ def separations(
     size = len(contestants)
     separated = np.zeros((size, size), dtype=bool)
     tested: list[tuple[int, int]] = []
-    p_values: list[float] = []
+    differences: list[Floats] = []
     for i, j in combinations(range(size), 2):
         first, second = contestants[i], contestants[j]
         apart = _ranges_apart(first.seeds or (first.value,), second.seeds or (second.value,))
         separated[i, j] = separated[j, i] = apart
-        if first.pair_scores is not None and second.pair_scores is not None:
+        if apart and first.pair_scores is not None and second.pair_scores is not None:
             tested.append((i, j))
-            p_values.append(signed_rank_p(first.pair_scores - second.pair_scores, clusters))
-    for (i, j), p_value in zip(tested, holm(p_values), strict=True):
-        if p_value >= SIGNIFICANCE:
-            separated[i, j] = separated[j, i] = False
+            differences.append(_difference(first.pair_scores, second.pair_scores))
+    for (i, j), proven in zip(tested, _proven(differences, clusters), strict=True):
+        separated[i, j] = separated[j, i] = proven
     return separated
+
+
+def _proven(differences: Sequence[Floats], clusters: Codes | None) -> list[bool]:
+    """Whether each column of paired differences separates two methods; Holm over all of them."""
+    if not differences:
+        return []
+    corrected = holm([signed_rank_p(difference, clusters) for difference in differences])
+    intervals = mean_intervals(np.stack(differences, axis=1), clusters)
+    return [
+        is_separated(_finite_mean(difference), interval, p, rank_biserial(difference, clusters))
+        for difference, interval, p in zip(differences, intervals, corrected, strict=True)
+    ]
+
+
+def _difference(first: Floats, second: Floats) -> Floats:
+    """Return first minus second; two infinite scores are equal."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(first == second, 0.0, first - second), dtype=np.float64)
+
+
+def _finite_mean(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else 0.0
 
 
 def places(mean_ranks: Sequence[float]) -> list[int]:

@@ -17,10 +17,12 @@ from typing import Any, Literal
 import pandas as pd
 import pydantic
 
-from i2ibench.errors import DataError
+from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json
+from i2ibench.registry import unknown_name
 from i2ibench.results.record import first_problem, migrate
 from i2ibench.results.score_tables import read_score_table
+from i2ibench.results.sources import ScoredMethod
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable
@@ -151,6 +153,18 @@ def published_pair_scores(file: str) -> dict[str, pd.DataFrame]:
     """Return a shipped table of scores per pair, by method."""
     with importlib.resources.as_file(_published() / file) as path:
         return read_score_table(path)
+
+
+def reported_methods(group: str) -> list[ScoredMethod]:
+    """Return the methods of a comparable group whose scores per pair are published."""
+    known = {name: found for name, found in published_groups().items() if found.pair_scores}
+    if group not in known:
+        raise UsageError(unknown_name("group with scores per pair", group, sorted(known)))
+    file = known[group].pair_scores or ""
+    return [
+        ScoredMethod(method, scores, {"psnr": "higher", "ssim": "higher"}, path=Path(file))
+        for method, scores in published_pair_scores(file).items()
+    ]
 
 
 def parse_reported(content: Any, path: Path, dataset: str) -> tuple[ReportedEntry, ...]:

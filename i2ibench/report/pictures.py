@@ -14,8 +14,8 @@ from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError
 
-_INK, _PAPER, _FAINT = (32, 32, 32), (255, 255, 255), (120, 120, 120)
-_GAP, _BLOCK_GAP, _LINE = 3, 18, 18
+INK, PAPER, FAINT = (32, 32, 32), (255, 255, 255), (120, 120, 120)
+GAP, _BLOCK_GAP, LINE = 3, 18, 18
 
 
 def contact_sheet(
@@ -40,27 +40,27 @@ def contact_sheet(
     lines = _choose(dataset, predictions, per_group, rows)
     if not lines:
         raise DataError("no picture to draw: none of the pairs has a prediction")
-    block = 3 * tile + 2 * _GAP
+    block = 3 * tile + 2 * GAP
     left = 12
     width = left + per_group * block + (per_group - 1) * _BLOCK_GAP + left
-    row_height = _LINE + tile + _BLOCK_GAP
-    sheet = Image.new("RGB", (width, 2 * _LINE + len(lines) * row_height), _PAPER)
+    row_height = LINE + tile + _BLOCK_GAP
+    sheet = Image.new("RGB", (width, 2 * LINE + len(lines) * row_height), PAPER)
     draw = ImageDraw.Draw(sheet)
     for column in range(min(per_group, max(len(pairs) for _, pairs in lines))):
         for index, word in enumerate(("source", "target", "prediction")):
-            x = left + column * (block + _BLOCK_GAP) + index * (tile + _GAP)
-            draw.text((x, 8), word, fill=_INK, font=_font(13))
+            x = left + column * (block + _BLOCK_GAP) + index * (tile + GAP)
+            draw.text((x, 8), word, fill=INK, font=font(13))
     for row, (label, pairs) in enumerate(lines):
-        y = 2 * _LINE - 6 + row * row_height
+        y = 2 * LINE - 6 + row * row_height
         for column, pair in enumerate(pairs):
             x = left + column * (block + _BLOCK_GAP)
             caption = f"{label}   {pair.id}" if label else pair.id
-            draw.text((x, y), _shortened(caption, block), fill=_FAINT, font=_font(11))
+            draw.text((x, y), shortened(caption, block), fill=FAINT, font=font(11))
             source, target = read_pair(pair)
             prediction = read_image(ImageRef(predictions[pair.id]))
             for index, image in enumerate((source, target, prediction)):
                 picture = Image.fromarray(fit(image, tile))
-                sheet.paste(picture, (x + index * (tile + _GAP), y + _LINE))
+                sheet.paste(picture, (x + index * (tile + GAP), y + LINE))
     write_png(path, np.asarray(sheet))
     return path
 
@@ -98,10 +98,12 @@ def _evenly(pairs: Sequence[ImagePair], most: int) -> list[ImagePair]:
     return [pairs[int((index + 0.5) * len(pairs) / most)] for index in range(most)]
 
 
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Return Pillow's own font, so that pictures look the same everywhere."""
     return ImageFont.load_default(size)
 
 
-def _shortened(text: str, pixels: int) -> str:
+def shortened(text: str, pixels: int) -> str:
+    """Return ``text`` cut to about ``pixels`` of small type."""
     most = pixels // 7
     return text if len(text) <= most else text[: most - 1] + "…"

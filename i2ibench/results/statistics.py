@@ -19,10 +19,11 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 LEVEL = 0.95
+SIGNIFICANCE = 0.05
 RESAMPLES = 2000
 # Below this many independent units the simulated coverage of skewed scores falls under 93 %: no
 # interval is given.
-FEWEST_UNITS = 12
+FEWEST_UNITS = 16
 METHOD = "BCa bootstrap, widened for few units"
 
 # Half-width of a normal interval of this level in standard errors.
@@ -88,7 +89,7 @@ def resample_means(
             means=np.concatenate(blocks),
             deviations=deviations,
             variance=(units - 1) / units * (deviations**2).sum(0),
-            freedom=_effective_units(values, finite, clusters, sums, counts) - 1,
+            freedom=_effective_units(values, finite, clusters, sums, counts) * (1 - 1 / units),
             units=units,
         )
 
@@ -116,13 +117,16 @@ def bca_intervals(resampled: Resampled) -> list[tuple[float, float] | None]:
 
     The bootstrap of a mean is too narrow in small samples, more so with clusters of unequal
     sizes. Both ends are therefore moved away from the mean by the factor between the half-width of
-    a t interval with the jackknife's standard error and that of a normal one with the
-    bootstrap's; it tends to 1 as units grow. Coverage: benchmarks/interval_coverage.py.
+    a t interval and that of a normal one with the bootstrap's standard error. The t interval's
+    variance is the geometric mean of the jackknife's (too large with unequal clusters) and the
+    bootstrap's times U / (U - 1) (too small); for single pairs both are the sample variance over n.
+    Coverage: benchmarks/interval_coverage.py.
     """
     if resampled.units < FEWEST_UNITS:
         return [None] * len(resampled.estimate)
     with np.errstate(invalid="ignore", divide="ignore"):
-        narrowness = np.sqrt(resampled.variance / resampled.means.var(0))
+        ratio = resampled.variance / resampled.means.var(0)
+        narrowness = (ratio * resampled.units / (resampled.units - 1)) ** 0.25
     freedom = np.maximum(np.nan_to_num(resampled.freedom, nan=1.0), 1.0)
     factor = stats.t.ppf((1 + LEVEL) / 2, freedom) / _NORMAL_WIDTH * narrowness
     columns = zip(
@@ -181,15 +185,48 @@ def signed_rank_p(differences: Floats, clusters: Codes | None = None) -> float:
     since pairs of one slide are not independent. Two infinite scores are equal. Without any
     difference the p-value is 1.
     """
-    values = np.where(np.isnan(differences), 0.0, differences)
-    if clusters is not None:
-        values = (
-            _by_cluster(values[:, None], clusters)[:, 0]
-            / np.unique(clusters, return_counts=True)[1]
-        )
+    values = _test_units(differences, clusters)
     if not np.any(values):
         return 1.0
     return float(stats.wilcoxon(values, zero_method="zsplit").pvalue)
+
+
+def is_separated(
+    difference: float, ci95: tuple[float, float] | None, p_value: float, effect: float
+) -> bool:
+    """Whether paired differences prove that the mean scores of two methods differ.
+
+    The signed-rank test alone asks about most pairs; where a few pairs go strongly the other way,
+    it can prove the opposite of what the means say. So mean and ranks must agree in sign, and the
+    interval of the mean difference (where there are units enough for one) must exclude zero.
+    """
+    if p_value >= SIGNIFICANCE or difference * effect <= 0:
+        return False
+    return ci95 is None or ci95[0] > 0 or ci95[1] < 0
+
+
+def rank_biserial(differences: Floats, clusters: Codes | None = None) -> float:
+    """Return the matched-pairs rank-biserial correlation of paired ``differences`` (Kerby 2014).
+
+    (sum of ranks of positive - of negative differences) / sum of all ranks, zeros left out: 1
+    where all differences are positive, -1 where all are negative. ``clusters`` as in
+    ``signed_rank_p``.
+    """
+    values = _test_units(differences, clusters)
+    nonzero = values[values != 0]
+    if not len(nonzero):
+        return 0.0
+    ranks = stats.rankdata(np.abs(nonzero))
+    return float(np.sum(ranks * np.sign(nonzero)) / np.sum(ranks))
+
+
+def _test_units(differences: Floats, clusters: Codes | None) -> Floats:
+    """Return one difference a unit: of every pair, or the mean of every cluster."""
+    values = np.where(np.isnan(differences), 0.0, differences)
+    if clusters is None:
+        return values
+    sizes = np.unique(clusters, return_counts=True)[1]
+    return np.asarray(_by_cluster(values[:, None], clusters)[:, 0] / sizes, dtype=np.float64)
 
 
 def _effective_units(

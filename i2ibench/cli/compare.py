@@ -1,0 +1,104 @@
+"""`i2ibench compare RUN RUN...`: whether methods really differ, pair by pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2ibench.cli.common import (
+    HOW,
+    WHAT,
+    WHERE,
+    DataRoot,
+    Direction,
+    Json,
+    err,
+    print_json,
+    say,
+    table,
+)
+
+
+def compare(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Run folders, result.json files, board entries, or CSV tables of scores per pair."
+        ),
+    ] = None,
+    reported: Annotated[
+        str | None,
+        typer.Option(
+            "--reported",
+            help="Also compare published scores per pair of this group, e.g. bcistainer.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            help="Comma-separated names; default: all that every method has.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    extremes: Annotated[
+        int,
+        typer.Option(
+            "--extremes",
+            min=0,
+            help="How many of the pairs that differ most to name, in each direction.",
+            rich_help_panel=HOW,
+        ),
+    ] = 3,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            help="Draw those pairs into this PNG; needs --dataset and run folders.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset", "-d", help="Data set of the pictures: name or path.", rich_help_panel=WHAT
+        ),
+    ] = None,
+    direction: Direction = None,
+    data_root: DataRoot = None,
+    json: Json = False,
+) -> None:
+    """Compare two or more methods on the same pairs.
+
+    Paired differences with intervals, Wilcoxon's signed-rank test with Holm's correction, effect
+    sizes and win rates: overall and per level.
+
+    i2ibench compare runs/synthetic/pyramid/3f2a9c01d4e5 runs/synthetic/varpyramid/90ab12cd34ef
+
+    i2ibench compare --reported bcistainer
+    """
+    from i2ibench.leaderboard.reported import reported_methods
+    from i2ibench.results.compare import compare as compare_methods
+    from i2ibench.results.compare_table import comparison_tables
+    from i2ibench.results.sources import read_methods
+
+    methods = read_methods(runs or []) + (reported_methods(reported) if reported else [])
+    chosen = [name.strip() for name in metrics.split(",")] if metrics else None
+    comparison = compare_methods(methods, chosen, extremes=extremes)
+    if json:
+        print_json(comparison.to_json())
+    else:
+        for title, header, rows in comparison_tables(comparison):
+            err().print(table(title, header, rows))
+        for note in comparison.notes:
+            say(note)
+    if pictures is not None:
+        from i2ibench.report.compared import draw_extremes
+
+        where = draw_extremes(
+            methods, comparison, pictures, dataset, direction=direction, data_root=data_root
+        )
+        say(f"pictures: {where}")

@@ -1,0 +1,116 @@
+"""Where scores per pair come from: runs, entries of boards, tables that others published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from i2ibench.errors import DataError
+from i2ibench.evaluation.scores import Better
+from i2ibench.results.pair_scores import read_pair_scores
+from i2ibench.results.record import Result, read_result
+from i2ibench.results.score_tables import read_score_table
+
+# Directions of metrics in tables that do not state them.
+_BETTER: dict[str, Better] = {
+    "psnr": "higher",
+    "ssim": "higher",
+    "ms-ssim": "higher",
+    "lpips": "lower",
+    "dists": "lower",
+    "mae": "lower",
+    "mse": "lower",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredMethod:
+    """A method with its scores per pair.
+
+    Attributes:
+        label: how tables call it.
+        scores: id, group, cluster, one column a metric.
+        better: direction by metric.
+        signatures: definition by metric; metrics of foreign tables have none.
+        identity: what must be equal to compare: data set, split, hashes, protocol.
+        path: the run folder or file it was read from.
+    """
+
+    label: str
+    scores: pd.DataFrame
+    better: Mapping[str, Better | None]
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=dict)
+    path: Path = Path()
+
+    def signature(self, metric: str) -> str:
+        """Return the definition of ``metric``; of a foreign table, that it is that table's."""
+        return self.signatures.get(metric) or f"as in {self.path.name}, not stated"
+
+
+def read_methods(paths: Sequence[Path]) -> list[ScoredMethod]:
+    """Read the methods of runs, entries and tables; equal labels are told apart by run or seed.
+
+    Each path is a run folder, a ``result.json``, an entry of a board, or a CSV with the columns
+    ``id``, optionally ``group`` or ``level``, ``cluster`` and ``method``, and one a metric.
+    """
+    found = [method for path in paths for method in _read(path)]
+    labels = [method.label for method in found]
+    return [
+        replace(method, label=_distinct(method)) if labels.count(method.label) > 1 else method
+        for method in found
+    ]
+
+
+def _read(path: Path) -> list[ScoredMethod]:
+    if path.is_dir():
+        return [_from_result(path / "result.json", path / "scores.csv")]
+    if path.suffix == ".json":
+        beside = path.with_suffix(".csv")
+        scores = beside if beside.exists() else path.parent / "scores.csv"
+        return [_from_result(path, scores)]
+    beside = path.parent / "result.json"
+    if path.name == "scores.csv" and beside.exists():
+        return [_from_result(beside, path)]
+    tables = read_score_table(path)
+    return [
+        ScoredMethod(
+            label=method,
+            scores=scores,
+            better={name: _BETTER.get(name.lower()) for name in scores.columns},
+            path=path,
+        )
+        for method, scores in tables.items()
+    ]
+
+
+def _from_result(path: Path, scores: Path) -> ScoredMethod:
+    result = read_result(path)
+    if not scores.exists():
+        raise DataError(f"{path}: no scores per pair beside it; evaluate again with --output")
+    return ScoredMethod(
+        label=str(result.model.get("name")),
+        scores=read_pair_scores(scores),
+        better={name: record.better for name, record in result.metrics.items()},
+        signatures={name: record.signature for name, record in result.metrics.items()},
+        identity=_identity(result),
+        path=path,
+    )
+
+
+def _identity(result: Result) -> dict[str, str]:
+    named = {
+        "the data set": result.dataset.get("name"),
+        "the split": result.dataset.get("split"),
+        "the direction": result.dataset.get("direction"),
+        "the hash of the data": result.dataset.get("manifest_sha256"),
+    }
+    return {what: str(value) for what, value in named.items() if value is not None}
+
+
+def _distinct(method: ScoredMethod) -> str:
+    folder = method.path.parent if method.path.name == "result.json" else method.path
+    return f"{method.label} ({folder.stem})"

@@ -64,7 +64,11 @@ def fetch_dataset(
     with filelock.FileLock(downloads / f".{name}.lock"):
         archive = _download(name, card, downloads, progress)
         digest = sha256_file(archive)
-        _unpack_as(name, card, archive, folder)
+        try:
+            _unpack_as(name, card, archive, folder)
+        except DataError:
+            archive.unlink()  # the next call must not find it again
+            raise
         known = card.download.sha256 is not None
         write_json(
             folder / "download.json",
@@ -83,7 +87,7 @@ def _download(name: str, card: Card, folder: Path, progress: Progress | None) ->
     if card.download is None:
         raise MissingError(f"data set '{name}' has no public download")
     url, sha256 = card.download.url, card.download.sha256
-    file_name = url.rsplit("/", 1)[-1]
+    file_name = f"{name}-{url.rsplit('/', 1)[-1]}"
 
     def resume(url: str, output_file: str, _: object) -> None:
         part = folder / f"{file_name}.part"

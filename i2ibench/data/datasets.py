@@ -122,7 +122,8 @@ def resolve_dataset(
     name_or_path: str, data_root: Path | None = None, *, draw: bool = True
 ) -> DatasetEntry:
     """Find the card and the folder of a data set; a synthetic one is drawn unless not ``draw``."""
-    path = Path(name_or_path).expanduser()
+    # Not Path.expanduser(): it raises for a user it does not know.
+    path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111
     if not _is_path(name_or_path):
         try:
             return _located(name_or_path, catalogue_card(name_or_path), data_root, draw)

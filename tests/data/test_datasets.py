@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from i2ibench import registry
@@ -266,6 +266,8 @@ def test_throughput_counts_pairs_a_second(bci: Path) -> None:
     assert decode_throughput(open_dataset(str(bci)), 10, clock=lambda: next(ticks)) > 0
 
 
+@example("~0")
+@example("\0")
 @given(st.text(min_size=1, max_size=30))
 def test_any_text_is_a_name_or_one_clear_error(text: str) -> None:
     try:

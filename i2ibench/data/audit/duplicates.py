@@ -64,20 +64,22 @@ def _equal(images: Sequence[tuple[str, ImageFacts]]) -> list[Twins]:
 
 
 def _similar(images: Sequence[tuple[str, ImageFacts]]) -> Iterator[tuple[int, int]]:
-    """Yield the indices of nearly equal images."""
+    """Yield the indices of nearly equal images; each image is paired with its first twin only."""
     lively = [i for i, (_, facts) in enumerate(images) if facts.spread >= _SMALLEST_SPREAD]
     if not 2 <= len(lively) <= LARGEST_SET:
         return
     words = np.stack([images[index][1].fingerprint for index in lively])
     thumbnails = np.stack([_standardised(images[index][1].thumbnail) for index in lively])
+    paired: set[int] = set()
     for start in range(0, len(lively), _BLOCK):
         block = words[start : start + _BLOCK]
         distance = _bit_distance(block, words[start:])
         for row, column in zip(*np.nonzero(distance <= _LARGEST_DISTANCE), strict=True):
             first, second = start + int(row), start + int(column)
-            if second <= first:
+            if second <= first or second in paired:
                 continue
             if float(thumbnails[first] @ thumbnails[second]) >= _SMALLEST_CORRELATION:
+                paired.add(second)
                 yield lively[first], lively[second]
 
 

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from i2ibench.models.interface import build_model as build_model
     from i2ibench.pipeline import Outcome as Outcome
     from i2ibench.pipeline import Reporter as Reporter
-    from i2ibench.pipeline import evaluate as evaluate
     from i2ibench.pipeline import run as run
     from i2ibench.pipeline import train as train
     from i2ibench.pipeline import translate as translate
     from i2ibench.plan import Options as Options
+    from i2ibench.scoring import evaluate as evaluate
 
 _PUBLIC = {
     "ImagePair": "i2ibench.data.pairs",
@@ -50,7 +50,7 @@ _PUBLIC = {
     "TrainableModel": "i2ibench.models.interface",
     "TranslationModel": "i2ibench.models.interface",
     "build_model": "i2ibench.models.interface",
-    "evaluate": "i2ibench.pipeline",
+    "evaluate": "i2ibench.scoring",
     "load_protocol": "i2ibench.evaluation.protocol",
     "open_dataset": "i2ibench.data.datasets",
     "run": "i2ibench.pipeline",

@@ -91,7 +91,9 @@ class Registry(Generic[T]):
             entry = self.entry(name)
             try:
                 self._loaded[name] = self._load(entry)
-            except (ImportError, AttributeError, SyntaxError) as error:
+            except UsageError:
+                raise
+            except Exception as error:  # importing a plugin can fail in any way
                 raise UsageError(
                     f"{self.kind} '{name}' of {entry.provider} cannot be loaded from "
                     f"{entry.target}: {error}; reinstall or remove that package"

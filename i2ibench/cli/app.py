@@ -23,6 +23,7 @@ VERBS = {
     "translate": "i2ibench.cli.translate:translate",
     "evaluate": "i2ibench.cli.evaluate:evaluate",
     "compare": "i2ibench.cli.compare:compare",
+    "verify": "i2ibench.cli.verify:verify",
     "leaderboard": "i2ibench.cli.leaderboard:app",
     "models": "i2ibench.cli.models:models",
     "datasets": "i2ibench.cli.datasets:datasets",
@@ -30,6 +31,7 @@ VERBS = {
     "protocols": "i2ibench.cli.protocols:protocols",
     "weights": "i2ibench.cli.weights:app",
     "audit": "i2ibench.cli.audit:audit",
+    "doctor": "i2ibench.cli.doctor:doctor",
 }
 
 

@@ -75,7 +75,7 @@ def evaluate(
     i2ibench evaluate my_predictions --targets real_images --metrics psnr,ssim
     """
     from i2ibench.cli.progress import RichReporter, show_result
-    from i2ibench.pipeline import evaluate as evaluate_folder
+    from i2ibench.scoring import evaluate as evaluate_folder
 
     reporter = RichReporter()
     try:
@@ -93,7 +93,7 @@ def evaluate(
             device=device,
             allow_unverified_weights=allow_unverified_weights,
             output=output,
-            reporter=reporter,
+            progress=reporter.progress,
         )
     finally:
         reporter.close()

@@ -55,7 +55,7 @@ class RawBatch(NamedTuple):
 
 class _Position(NamedTuple):
     epoch: int
-    index: int
+    pair: int
 
 
 class TrainingLoader:
@@ -163,8 +163,8 @@ class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
         return len(self._pairs)
 
     def __getitem__(self, position: _Position) -> tuple[UInt8Image, UInt8Image, str]:
-        pair = self._pairs[position.index]
-        source, target = self._resized(position.index, pair)
+        pair = self._pairs[position.pair]
+        source, target = self._resized(position.pair, pair)
         generator = np.random.default_rng(
             derive_seed(self._seed, "augment", position.epoch, pair.id)
         )

@@ -78,6 +78,7 @@ def training_siblings(folder: RunFolder, experiment: Mapping[str, Any]) -> Itera
     wanted = training_id(experiment)
     for path in sorted(folder.path.parent.glob("*/experiment.json")):
         other = RunFolder(path.parent)
-        if other != folder and other.checkpoint.exists():
-            if training_id(read_json(path)) == wanted:
-                yield other
+        if other == folder or not other.checkpoint.exists():
+            continue
+        if training_id(read_json(path)) == wanted:
+            yield other

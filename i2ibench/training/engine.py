@@ -37,7 +37,18 @@ def resolve_precision(precision: str, device: str) -> str:
         return "bf16" if has_bf16 else "fp32"
     if precision not in _FABRIC_PRECISION:
         raise UsageError(f"unknown precision '{precision}'; known: auto, fp32, bf16")
+    if precision == "bf16" and device == "cpu" and not cpu_has_bf16():
+        warnings.warn(
+            "this processor has no bf16 instructions: bf16 is many times slower here than fp32",
+            stacklevel=2,
+        )
     return precision
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the processor multiplies bf16 in hardware (AVX512-BF16 or AMX)."""
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, bool)() for check in checks)
 
 
 def make_fabric(device: str, precision: str) -> Fabric:

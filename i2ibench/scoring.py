@@ -1,0 +1,109 @@
+"""Scoring a folder of images that any tool made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from i2ibench import provenance
+from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.targets import open_targets
+from i2ibench.errors import UsageError
+from i2ibench.evaluation.one_pass import evaluate as score
+from i2ibench.evaluation.predictions import find_predictions
+from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
+from i2ibench.training.engine import resolve_device
+
+
+def evaluate(
+    predictions: Path,
+    *,
+    dataset: str | None = None,
+    targets: Path | None = None,
+    split: str = "test",
+    direction: str | None = None,
+    data_root: Path | None = None,
+    limit: int | None = None,
+    protocol: str = "i2i-1",
+    metrics: Sequence[str] | None = None,
+    name: str | None = None,
+    device: str = "auto",
+    allow_unverified_weights: bool = False,
+    output: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Score a folder of images that any tool made, matched to the pairs by id.
+
+    Args:
+        predictions: folder with one image a pair.
+        dataset: name or path of the data set whose ``split`` holds the targets.
+        targets: a folder of targets instead of a data set.
+        metrics: names instead of the protocol's; one that cannot be computed is an error.
+        name: the model's name in the record; by default the folder's.
+        output: receives ``result.json`` and ``scores.csv``.
+        progress: called with (done, total).
+        (others as in ``plan.Options``)
+    """
+    chosen = load_protocol(protocol)
+    pairs = _pairs_to_score(
+        dataset, targets, split, direction=direction, data_root=data_root, limit=limit
+    )
+    found = find_predictions(predictions, pairs)
+    resolved = resolve_device(device)
+    evaluation = score(
+        pairs,
+        found,
+        protocol=chosen,
+        metrics=metrics,
+        device=resolved,
+        allow_unverified_weights=allow_unverified_weights,
+        progress=progress,
+        training_targets=_training_targets(dataset, direction, data_root),
+    )
+    result = build_result(
+        model={"name": name or predictions.resolve().name, "predictions": "external"},
+        dataset=dataset_record(pairs, limit),
+        evaluation=evaluation,
+        cost={"evaluate_seconds": round(evaluation.seconds, 2)},
+        seed=None,
+        environment={**provenance.environment(), "device": resolved},
+        created=provenance.now(),
+    )
+    if output is not None:
+        write_pair_scores(output / "scores.csv", evaluation)
+        write_result(output / "result.json", result)
+    return result
+
+
+def _training_targets(
+    dataset: str | None, direction: str | None, data_root: Path | None
+) -> PairedDataset | None:
+    if dataset is None or "train" not in available_splits(dataset, data_root=data_root):
+        return None
+    return open_dataset(dataset, "train", direction=direction, data_root=data_root)
+
+
+def _pairs_to_score(
+    dataset: str | None, targets: Path | None, split: str, **where: Any
+) -> PairedDataset:
+    if (dataset is None) == (targets is None):
+        raise UsageError("give either --dataset or --targets")
+    if dataset is not None:
+        return open_dataset(dataset, split, **where)
+    return open_targets(targets or Path(), limit=where["limit"])
+
+
+def dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]:
+    """Return what a result says of its data set."""
+    return {
+        "name": dataset.name,
+        "split": dataset.split,
+        "direction": dataset.direction,
+        "pairs": len(dataset),
+        "group_name": dataset.group_name,
+        "manifest_sha256": manifest_sha256(dataset),
+        "limit": limit,
+    }

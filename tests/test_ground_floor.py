@@ -41,14 +41,14 @@ def test_a_plugin_of_another_package_is_found_and_described_without_import(tmp_p
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean varpyramid"):
         registry.models.get("varpyramide")
-    with pytest.raises(UsageError, match="known: .*pix2pix"):
+    with pytest.raises(UsageError, match=r"known: .*pix2pix"):
         registry.models.get("zzz")
 
 
 def test_two_packages_with_one_name_are_refused(tmp_path, monkeypatch):
     install(tmp_path / "a", monkeypatch, "first", ["thing = mod_a:A"])
     install(tmp_path / "b", monkeypatch, "second", ["thing = mod_b:B"])
-    with pytest.raises(UsageError, match="both (first and second|second and first)"):
+    with pytest.raises(UsageError, match=r"both (first and second|second and first)"):
         Registry("thing", "test.group").names()
 
 

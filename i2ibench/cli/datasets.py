@@ -127,8 +127,8 @@ def _fetch(name: str, data_root: Path | None, json: bool) -> None:
 
 
 def _draw(name: str, folder: Path, options: dict[str, Any], json: bool) -> None:
-    from i2ibench.data.datasets import catalogue_card
     from i2ibench.data.generation import generate
+    from i2ibench.data.resolve import catalogue_card
     from i2ibench.data.synthetic import SyntheticOptions
 
     declared = catalogue_card(name).synthetic

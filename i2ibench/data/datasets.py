@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,36 +14,21 @@ from i2ibench.data.cards import (
     Layout,
     SplitName,
     StripLayout,
-    TableLayout,
-    parse_card,
-    read_card_file,
 )
 from i2ibench.data.images import image_size
 from i2ibench.data.layouts import OnFault, list_pairs, present_name, raise_fault, read_table
 from i2ibench.data.manifest import manifest_sha256
 from i2ibench.data.pairs import ImagePair, PairedDataset
-from i2ibench.data.places import dataset_folders
-from i2ibench.data.recognise import recognise
-from i2ibench.errors import DataError, MissingError, UsageError
+from i2ibench.data.resolve import DatasetEntry, present_root, resolve_dataset, splits_on_disk
+from i2ibench.errors import DataError, UsageError
 
 __all__ = [
-    "DatasetEntry",
+    "ListedSplit",
     "available_splits",
-    "catalogue_card",
+    "list_split",
     "manifest_sha256",
     "open_dataset",
-    "resolve_dataset",
-    "splits_on_disk",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetEntry:
-    """A data set found: its name, its card, and the folder it lies in (None where absent)."""
-
-    name: str
-    card: Card
-    root: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,33 +102,6 @@ def available_splits(name_or_path: str, *, data_root: Path | None = None) -> tup
     return splits_on_disk(entry.card, root)
 
 
-def resolve_dataset(
-    name_or_path: str, data_root: Path | None = None, *, draw: bool = True
-) -> DatasetEntry:
-    """Find the card and the folder of a data set; a synthetic one is drawn unless not ``draw``."""
-    # Not Path.expanduser(): it raises for a user it does not know.
-    path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111
-    if not _is_path(name_or_path):
-        try:
-            return _located(name_or_path, catalogue_card(name_or_path), data_root, draw)
-        except UsageError:
-            if name_or_path in registry.datasets.names() or not path.exists():
-                raise
-    if not path.exists():
-        raise UsageError(f"{name_or_path}: no such folder, CSV or card")
-    # Not resolve(): a linked folder keeps the name its user gave it.
-    path = Path(os.path.abspath(path))  # noqa: PTH100
-    if path.is_dir():
-        return DatasetEntry(path.name or "data", recognise(path), path)
-    if path.suffix.lower() == ".csv":
-        card = Card(title=f"{path.stem}: table", layouts=(TableLayout(file=path.name),))
-        return DatasetEntry(path.stem, card, path.parent)
-    if path.suffix.lower() == ".toml":
-        card = parse_card(path.stem, read_card_file(path))
-        return _located(path.stem, card, data_root, draw, beside=path.parent)
-    raise UsageError(f"{name_or_path}: a data set is a folder, a CSV or a TOML card")
-
-
 def list_split(
     entry: DatasetEntry,
     split: SplitName,
@@ -165,64 +122,6 @@ def list_split(
     if reverse:
         pairs = [pair.reversed() for pair in pairs]
     return ListedSplit(pairs, layout, direction)
-
-
-def catalogue_card(name: str) -> Card:
-    """Return the card of a catalogue name.
-
-    Raises:
-        UsageError: unknown name, or a bad card.
-    """
-    return parse_card(name, registry.datasets.get(name))
-
-
-def splits_on_disk(card: Card, root: Path) -> tuple[SplitName, ...]:
-    """Return the splits of ``card`` that lie in ``root``, in the order train, val, test."""
-    return tuple(
-        split
-        for split in SPLIT_ALIASES
-        if any(present_name(layout, root, card.split_folders(split)) for layout in card.layouts)
-    )
-
-
-def _located(
-    name: str, card: Card, data_root: Path | None, draw: bool, beside: Path | None = None
-) -> DatasetEntry:
-    if card.synthetic is not None:
-        from i2ibench.data.generation import ensure_generated, generated_folder
-        from i2ibench.data.synthetic import SyntheticOptions
-
-        options = SyntheticOptions.parse(card.synthetic)
-        if draw:
-            return DatasetEntry(name, card, ensure_generated(options))
-        folder = generated_folder(options)
-        return DatasetEntry(name, card, folder if folder.is_dir() else None)
-    names = card.folders or (name,)
-    if data_root is not None:
-        places = [*(data_root / each for each in names), data_root]
-    else:
-        places = [folder / each for folder in dataset_folders() for each in names]
-        if beside is not None:
-            places = [*(beside / each for each in names), beside, *places]
-    for place in places:
-        if place.is_dir() and splits_on_disk(card, place):
-            return DatasetEntry(name, card, place)
-    if data_root is not None and data_root.is_dir():
-        expected = "; or ".join(str(layout) for layout in card.layouts)
-        raise DataError(f"{data_root}: does not hold {name} as its card expects it: {expected}")
-    return DatasetEntry(name, card, None)
-
-
-def present_root(entry: DatasetEntry) -> Path:
-    """Return the folder of a data set.
-
-    Raises:
-        MissingError: it is not on this machine; says how to get it.
-    """
-    if entry.root is not None:
-        return entry.root
-    steps = entry.card.obtain or f"see {entry.card.home or 'its authors'}"
-    raise MissingError(f"data set '{entry.name}' is not on this machine; {steps}")
 
 
 def _layout(entry: DatasetEntry, root: Path, split: SplitName) -> Layout:
@@ -315,12 +214,3 @@ def _split_name(split: str) -> SplitName:
         if split in aliases:
             return name
     raise UsageError(registry.unknown_name("split", split, list(SPLIT_ALIASES)))
-
-
-def _is_path(text: str) -> bool:
-    return (
-        "/" in text
-        or "\\" in text
-        or text.startswith((".", "~"))
-        or Path(text).suffix.lower() in {".toml", ".csv"}
-    )

@@ -15,9 +15,8 @@ def list_datasets() -> list[dict[str, Any]]:
     Cards are not validated here, and folders only looked for: the listing must be instant.
     """
     listed = []
-    for name in registry.datasets.names():
+    for name, card in registry.datasets.items():
         entry = registry.datasets.entry(name)
-        card = registry.datasets.get(name)
         listed.append(
             {
                 "name": name,
@@ -39,7 +38,8 @@ def describe_dataset(name_or_path: str, data_root: Path | None = None) -> dict[s
         UsageError: unknown name or bad card.
         DataError: a folder that is not recognised, or pairs that do not open.
     """
-    from i2ibench.data.datasets import list_split, resolve_dataset, splits_on_disk
+    from i2ibench.data.datasets import list_split
+    from i2ibench.data.resolve import resolve_dataset, splits_on_disk
 
     entry = resolve_dataset(name_or_path, data_root, draw=False)
     here: dict[str, int] = {}

@@ -16,8 +16,8 @@ import pooch
 
 from i2ibench.data.archives import unpack
 from i2ibench.data.cards import Card
-from i2ibench.data.datasets import catalogue_card, splits_on_disk
 from i2ibench.data.places import cache_folder, dataset_folders
+from i2ibench.data.resolve import catalogue_card, splits_on_disk
 from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.files import sha256_file, write_json
 from i2ibench.provenance import now

@@ -99,15 +99,21 @@ def _png_header(content: bytes, whole: bool) -> ImageHeader:
     if colour not in _PNG_MODES or width == 0 or height == 0:
         raise BrokenImageError("is a malformed PNG (bad IHDR)")
     mode, orientation, frames = _PNG_MODES[colour], 1, 1
-    position, ended = 8, False
+    position, reached_pixels, ended = 8, False, False
     while position + 8 <= len(content):
         length = int.from_bytes(content[position : position + 4], "big")
         kind = content[position + 4 : position + 8]
         body = position + 8
+        if kind == b"IDAT":
+            reached_pixels = True
+            if not whole:
+                break
         if kind == b"IEND":
             ended = True
             break
-        if kind == b"tRNS":
+        if reached_pixels:
+            pass  # what stands behind the pixels changes nothing
+        elif kind == b"tRNS":
             # Transparency of a grey, RGB or palette image: alpha by another name.
             mode = {"grey": "grey+alpha", "RGB": "RGBA"}.get(mode, mode)
         elif kind == b"eXIf":
@@ -115,7 +121,7 @@ def _png_header(content: bytes, whole: bool) -> ImageHeader:
         elif kind == b"acTL":
             frames = int.from_bytes(content[body : body + 4], "big")
         position = body + length + 4
-    if whole and not ended:
+    if not (ended or (reached_pixels and not whole)):
         raise BrokenImageError("is truncated")
     return ImageHeader("PNG", width, height, mode, bits, orientation, frames)
 

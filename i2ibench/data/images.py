@@ -15,6 +15,7 @@ A file is decoded by its content, never by its suffix (copies of BCI hold JPEG s
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 1 << 28  # 16384 x 16384
 
-_HEADER_BYTES = 1 << 16
+# A large profile or thumbnail can push a header beyond the beginning of a file.
+_HEADER_BYTES = (1 << 12, 1 << 16, -1)
 
 
 def read_image(ref: ImageRef) -> NDArray[np.uint8]:
@@ -73,11 +75,7 @@ def read_header(path: Path) -> ImageHeader:
 
     Only the beginning of a PNG or JPEG is read; whether its end is there, decoding tells.
     """
-    try:
-        with path.open("rb") as file:
-            header = _parse_start(file.read(_HEADER_BYTES), path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    header = _parse_start(path)
     if header.width == 0:
         with _open_with_pillow(path) as image:
             header = _pillow_header(image)
@@ -107,10 +105,7 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def _decode(path: Path) -> NDArray[np.uint8]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    content = _read(path)
     try:
         header = parse_header(content)
     except BrokenImageError as error:
@@ -264,16 +259,20 @@ def _too_large(path: Path, size: str = "") -> DataError:
     )
 
 
-def _parse_start(start: bytes, path: Path) -> ImageHeader:
+def _parse_start(path: Path) -> ImageHeader:
+    *beginnings, whole = _HEADER_BYTES
+    for length in beginnings:
+        with contextlib.suppress(BrokenImageError):
+            return parse_header(_read(path, length), whole=False)
     try:
-        return parse_header(start, whole=False)
-    except BrokenImageError:
-        # A large profile or thumbnail can push the frame header beyond the beginning.
-        try:
-            return parse_header(path.read_bytes(), whole=False)
-        except BrokenImageError as error:
-            raise DataError(f"{path}: {error}; replace or remove it") from None
+        return parse_header(_read(path, whole), whole=False)
+    except BrokenImageError as error:
+        raise DataError(f"{path}: {error}; replace or remove it") from None
 
 
-def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: cannot be read ({error.strerror or error})")
+def _read(path: Path, length: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(length)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None

@@ -46,6 +46,8 @@ _SPELLINGS = tuple(
     spelling for alias in _ALIASES for spelling in (alias, alias.capitalize(), alias.upper())
 )
 _SPLIT_AND_SIDE = re.compile(rf"^({'|'.join(_ALIASES)})([_-]?)([^_-].*)$", re.IGNORECASE)
+# A damaged file must not decide what the others are.
+_TRIED = 5
 _BCI_NAME = re.compile(r"^\d+_(?:train|val|test)_(?:0|1\+|2\+|3\+)$")
 _HER2 = Groups(name="HER2", pattern=r"_(?P<group>0|1\+|2\+|3\+)$", order=("0", "1+", "2+", "3+"))
 
@@ -140,19 +142,22 @@ def _images_in(root: Path, splits: list[str]) -> Iterator[Layout]:
         (name, root / name) for name in ("images", "test_latest/images") if _has_images(root / name)
     ]
     for folder, place in places:
-        images = list_images(place)
+        images = list_images(place, _pass_over)
         stems = [image.stem for image in images]
         if any(stem.endswith("_real_A") for stem in stems):
             yield SuffixLayout(folder=folder)
             continue
-        panels = _panels(images[0])
+        panels = next((found for image in images[:_TRIED] if (found := _panels(image))), ())
         if panels:
             yield StripLayout(folder=folder, panels=panels)
 
 
 def _panels(image: Path) -> tuple[str, ...]:
     """Return the panels of a strip; empty where the image is no strip of square panels."""
-    width, height = image_size(ImageRef(image))
+    try:
+        width, height = image_size(ImageRef(image))
+    except DataError:
+        return ()
     if width == 2 * height:
         return ("A", "B")
     if width % height == 0 and width // height > 2:
@@ -177,7 +182,7 @@ def _two_folders(root: Path, source: str, target: str) -> FoldersLayout:
         folders = [root / side.replace("{split}", alias) for side in (source, target)]
         if not all(folder.is_dir() for folder in folders):
             continue
-        sources, targets = (images_by_id(folder) for folder in folders)
+        sources, targets = (images_by_id(folder, on_fault=_pass_over) for folder in folders)
         if not sources or not targets or sources.keys() & targets.keys():
             break
         endings = _common_ending(sources), _common_ending(targets)
@@ -215,8 +220,9 @@ def _groups(root: Path, layout: Layout) -> Groups | None:
     for alias in _SPELLINGS:
         place = root / folder.replace("{split}", alias)
         if place.is_dir():
-            images = list_images(place)
-            if images and all(_BCI_NAME.match(image.stem) for image in images):
+            images = list_images(place, _pass_over)
+            # Most, not all: a name without its level shall be told, not hide those of the others.
+            if 2 * sum(bool(_BCI_NAME.match(image.stem)) for image in images) > len(images):
                 return _HER2
     return None
 
@@ -241,6 +247,10 @@ def _has_images(folder: Path) -> bool:
         path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
         for path in folder.iterdir()
     )
+
+
+def _pass_over(_: DataError) -> None:
+    """Leave a fault to whoever opens the pairs: recognising needs only names."""
 
 
 def _nothing_found(root: Path) -> str:

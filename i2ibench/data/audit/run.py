@@ -10,15 +10,10 @@ from i2ibench.data.audit.duplicates import LARGEST_SET, find_twins
 from i2ibench.data.audit.findings import AuditReport, Finding
 from i2ibench.data.audit.measure import PairFacts, measure_pairs
 from i2ibench.data.audit.pictures import draw_offenders
-from i2ibench.data.datasets import (
-    DatasetEntry,
-    list_split,
-    present_root,
-    resolve_dataset,
-    splits_on_disk,
-)
+from i2ibench.data.datasets import list_split
 from i2ibench.data.layouts import IMAGE_SUFFIXES
 from i2ibench.data.pairs import ImagePair
+from i2ibench.data.resolve import DatasetEntry, present_root, resolve_dataset, splits_on_disk
 from i2ibench.errors import DataError
 from i2ibench.files import write_json
 from i2ibench.provenance import stopwatch

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench.metrics.interface import MetricSettings, PairImages, PairMetric, Signature
-from i2ibench.metrics.pixel import psnr_of
+from i2ibench.metrics.pixel import psnr_of, squared_error
 from i2ibench.metrics.structural import UNIFORM_7, mean_ssim
 
 # Rows and columns by which the prediction has to be moved onto the target.
@@ -95,7 +95,7 @@ class PSNRAligned(PairMetric):
         """Return the PSNR in dB at the best shift; ``inf`` where the overlap is equal."""
         shift = _best_shift(pair, self.settings.radius)
         prediction, target = overlap(pair.prediction, pair.target, shift)
-        return psnr_of(cv2.norm(prediction, target, cv2.NORM_L2SQR), target.size)
+        return psnr_of(squared_error(prediction, target), target.size)
 
 
 class SSIMAligned(PairMetric):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 
 from i2ibench.metrics.interface import PairImages, PairMetric, Signature
 
@@ -27,7 +29,7 @@ class PSNR(PairMetric):
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the PSNR in dB; ``inf`` for equal images."""
-        return psnr_of(squared_error_sum(pair), pair.target.size)
+        return psnr_of(squared_error(pair.prediction, pair.target), pair.target.size)
 
 
 class MAE(PairMetric):
@@ -47,14 +49,14 @@ class MAE(PairMetric):
         return total / pair.target.size
 
 
-def squared_error_sum(pair: PairImages) -> float:
-    """Return the sum of squared differences; an exact integer below 2**53."""
-    total: float = cv2.norm(pair.prediction, pair.target, cv2.NORM_L2SQR)
-    return total
+def squared_error(prediction: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> int:
+    """Return the sum of squared differences of two uint8 images, exactly."""
+    # OpenCV takes the root and squares it again; the integer is recovered by rounding.
+    return round(cv2.norm(prediction, target, cv2.NORM_L2SQR))
 
 
-def psnr_of(squared_error: float, count: int) -> float:
+def psnr_of(error: int, count: int) -> float:
     """Return the PSNR in dB of a sum of squared uint8 errors over ``count`` values."""
-    if squared_error == 0:
+    if error == 0:
         return math.inf
-    return 10 * math.log10(255**2 * count / squared_error)
+    return 10 * math.log10(255**2 * count / error)

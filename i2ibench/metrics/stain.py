@@ -113,7 +113,8 @@ class DABAreaError(PairMetric):
 class DABHistogramDistance(PairMetric):
     """Earth mover's distance between the DAB density histograms of one image pair, mean over pairs.
 
-    Blind to where the stain is, and so to the offset of adjacent sections. Bins of 0.005.
+    Blind to where the stain is, and so to the offset of adjacent sections. Bins of 0.005 up to
+    2.56, which holds all that 8 bits can measure.
     """
 
     name = "dab-histogram-distance"

@@ -1,0 +1,99 @@
+"""Protocols are frozen: any change of what decides a number needs a new version."""
+
+from __future__ import annotations
+
+import pytest
+
+from i2ibench import registry
+from i2ibench.errors import UsageError
+from i2ibench.evaluation.protocol import Protocol, load_protocol
+from i2ibench.evaluation.side_by_side import protocol_facts
+from i2ibench.metrics.interface import build_metric
+
+# A hash changes only with a new id (i2i-2, ...): published numbers stand under the old one.
+FROZEN = {
+    "bci-2022": "df94f668ebfbb4ad11865962df79051b6b804514ddf355406292d553d7124983",
+    "bci-2022-1024": "f9bff022371fba7f056148dd341aefcb981ad3cfcd23df59dbc94eba95dd88d1",
+    "i2i-1": "f273f8853e3ef023ef0b595c910dea153bb6e68ecdca74e56fb2b993bb3e27df",
+    "stain-1": "45b483b8a75fff15ac28e538552fef8b708478427902ab7ac950e2722fcc29fa",
+}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_shipped_protocols_are_frozen(name):
+    assert load_protocol(name).sha256 == FROZEN[name]
+
+
+def test_every_shipped_protocol_is_frozen_here():
+    shipped = {
+        n for n in registry.protocols.names() if registry.protocols.entry(n).provider == "i2ibench"
+    }
+    assert shipped == set(FROZEN)
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_every_metric_of_a_protocol_exists_and_takes_its_settings(name):
+    protocol = load_protocol(name)
+    for choice in protocol.metrics:
+        assert build_metric(choice.name, choice.settings).name == choice.name
+
+
+def test_the_sane_protocol_avoids_every_trap_of_the_official_path():
+    sane, official = load_protocol("i2i-1"), load_protocol("bci-2022")
+    assert sane.preparation.is_native
+    assert (sane.inference.normalization, sane.inference.dropout) == ("running", False)
+    assert sane.inference.quantization == "round"
+    assert official.preparation.size(1024, 1024) == (256, 256)
+    assert (official.inference.normalization, official.inference.dropout) == ("batch", True)
+    assert official.inference.quantization == "truncate"
+    assert official.inference.seed is not None, "what is random has a recorded seed"
+    native = load_protocol("bci-2022-1024")
+    assert native.preparation.is_native
+    assert native.inference == official.inference
+
+
+def test_the_hash_sees_settings_and_not_wording():
+    protocol = load_protocol("i2i-1")
+    reworded = protocol.model_copy(update={"title": "other", "description": "words"})
+    assert Protocol(**reworded.model_dump()).sha256 == protocol.sha256
+    content = protocol.model_dump()
+    content["inference"]["quantization"] = "truncate"
+    assert Protocol(**content).sha256 != protocol.sha256
+    content = protocol.model_dump()
+    content["metrics"][0]["settings"] = {"x": 1}
+    assert Protocol(**content).sha256 != protocol.sha256
+
+
+def test_a_protocol_of_ones_own_comes_from_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('id = "mine-1"\ntitle = "t"\n[[metrics]]\nname = "psnr"\n', encoding="utf-8")
+    assert load_protocol(path).metric_names == ["psnr"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('id = "a-1"\ntitle = "t"\nmetrics = []\n', "metrics"),
+        ('id = "a-1"\ntitle = "t"\ninferense = {}\n[[metrics]]\nname = "psnr"\n', "inference"),
+        ('id = "a-1"\ntitle = "t"\n' + '[[metrics]]\nname = "psnr"\n' * 2, "listed twice"),
+        ('id = "i2i-1"\ntitle = "t"\n[[metrics]]\nname = "psnr"\n', "choose another id"),
+        ("id = \n", "not valid TOML"),
+    ],
+)
+def test_a_bad_protocol_is_one_line_that_says_why(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=message) as caught:
+        load_protocol(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_protocol_is_suggested():
+    with pytest.raises(UsageError, match="did you mean i2i-1"):
+        load_protocol("i2i1")
+
+
+def test_the_card_tells_what_is_fixed():
+    facts = protocol_facts(load_protocol("bci-2022"))
+    assert facts["images"] == "bicubic to width 320, centre 256 x 256"
+    assert (facts["dropout"], facts["seed"], facts["quantisation"]) == ("active", "0", "truncate")

@@ -1,0 +1,33 @@
+"""Pairs of images that the metric tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from i2ibench.metrics.interface import PairImages
+
+MakePair = Callable[..., PairImages]
+
+
+def textured(seed: int, height: int, width: int, sigma: float = 3.0) -> np.ndarray:
+    """A smooth random RGB image that uses the whole range of grey levels."""
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    smooth = cv2.GaussianBlur(noise, (0, 0), sigma)
+    return np.asarray(cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX))
+
+
+@pytest.fixture(scope="session")
+def make_pair() -> MakePair:
+    """Make a pair of a textured target and a noisy, shifted-brightness prediction of it."""
+
+    def make(height: int = 96, width: int = 80, seed: int = 0, noise: float = 20.0) -> PairImages:
+        target = textured(seed, height, width)
+        rough = np.random.default_rng(seed + 1).normal(8, noise, target.shape)
+        prediction = np.clip(target + rough, 0, 255).astype(np.uint8)
+        return PairImages(f"pair-{seed}", prediction, target)
+
+    return make

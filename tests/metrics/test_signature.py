@@ -1,0 +1,52 @@
+"""A signature prints and parses through one class, without loss."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from i2ibench import registry
+from i2ibench.errors import DataError
+from i2ibench.metrics.interface import build_metric
+from i2ibench.metrics.signature import Signature
+
+WORDS = st.text(
+    st.characters(blacklist_characters="|:", blacklist_categories=("Z", "C")), min_size=1
+)
+SETTINGS = st.dictionaries(WORDS.filter(lambda w: w != "v"), WORDS | st.just(""), max_size=5)
+
+
+@given(name=WORDS, settings=SETTINGS, version=st.integers(0, 999))
+def test_what_is_printed_parses_to_the_same(name, settings, version):
+    signature = Signature(name, tuple(settings.items()), version)
+    assert Signature.parse(str(signature)) == signature
+
+
+def test_psnr_prints_as_the_design_says():
+    assert str(build_metric("psnr").signature()) == "psnr|rgb|range:255|mean:image|v:1"
+
+
+@pytest.mark.parametrize("name", registry.metrics.names())
+def test_every_metric_has_a_signature_that_parses_and_begins_with_its_name(name):
+    signature = build_metric(name).signature()
+    assert signature.name == name
+    assert Signature.parse(str(signature)) == signature
+
+
+def test_no_two_metrics_share_a_signature():
+    printed = [str(build_metric(name).signature()) for name in registry.metrics.names()]
+    assert len(set(printed)) == len(printed)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "psnr", "psnr|rgb", "psnr|v:x", "psnr|range:|v:1", "|v:1", "psnr|a|a|v:1"]
+)
+def test_what_is_no_signature_is_refused(text):
+    with pytest.raises(DataError):
+        Signature.parse(text)
+
+
+def test_a_changed_setting_keeps_its_place():
+    signature = Signature("kid", (("subset", "10"), ("seed", "1")))
+    assert str(signature.with_setting("subset", 20)) == "kid|subset:20|seed:1|v:1"

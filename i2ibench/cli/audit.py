@@ -52,10 +52,7 @@ def audit(
     if output is not None:
         say(f"report and {len(report.pictures)} pictures are in {output}")
     if report.errors:
-        raise DataError(
-            f"{report.name}: {len(report.errors)} errors, {len(report.warnings)} warnings; mend "
-            "the errors before training"
-        )
+        raise DataError(f"{report.name}: {_counts(report)}; mend the errors before training")
 
 
 def _print(report: AuditReport) -> None:
@@ -83,7 +80,12 @@ def _print(report: AuditReport) -> None:
         err().print(table("Findings", ["", "check", "what"], listed))
         if len(report.findings) > _SHOWN:
             say(f"and {len(report.findings) - _SHOWN} more; --json or --output has them all")
-    say(f"{len(report.errors)} errors, {len(report.warnings)} warnings in {report.seconds:.1f} s")
+    say(f"{_counts(report)} in {report.seconds:.1f} s")
+
+
+def _counts(report: AuditReport) -> str:
+    parts = ((len(report.errors), "error"), (len(report.warnings), "warning"))
+    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in parts)
 
 
 def _items(value: object) -> list[tuple[str, int]]:

@@ -90,7 +90,11 @@ def _candidates(root: Path) -> Iterator[Layout]:
 
 def _sides_then_splits(root: Path, folders: list[str]) -> Iterator[Layout]:
     """``HE/train``, ``IHC/train``."""
-    with_splits = [name for name in folders if _present_splits(root / name)]
+    known = {side for sides in _KNOWN_SIDES for side in sides}
+    # An empty folder of a known side counts: that its images are missing shall then be told.
+    with_splits = [
+        name for name in folders if _splits_in(root / name, even_empty=name.lower() in known)
+    ]
     for source, target in _sides(with_splits):
         yield _two_folders(root, f"{source}/{{split}}", f"{target}/{{split}}")
 
@@ -227,9 +231,11 @@ def _groups(root: Path, layout: Layout) -> Groups | None:
     return None
 
 
-def _present_splits(folder: Path) -> list[str]:
+def _splits_in(folder: Path, even_empty: bool) -> list[str]:
     return [
-        name for name in _folders(folder) if name.lower() in _ALIASES and _has_images(folder / name)
+        name
+        for name in _folders(folder)
+        if name.lower() in _ALIASES and (even_empty or _has_images(folder / name))
     ]
 
 

@@ -175,6 +175,22 @@ def test_a_planted_fault_is_found(
     assert bool(report.errors) == (severity == "error")
 
 
+def test_a_plain_folder_with_many_faults_is_still_recognised(copy: Path) -> None:
+    for plant in (_missing_partner, _truncated, _id_twice, _no_level):
+        plant(copy)
+    (copy / "HE/train/00000_train.png").symlink_to(copy / "nowhere.png")
+    report = audit_dataset(str(copy))
+    told = " ".join(finding.message for finding in report.errors)
+    for name in (
+        "00003_test_3+",
+        "00001_train_1+",
+        "00010_test_2+",
+        "00015_train",
+        "00000_train.png",
+    ):
+        assert name in told
+
+
 def test_counts_are_held_against_the_card(copy: Path) -> None:
     (copy / "set.toml").write_text(
         'title = "t"\nsize = [64, 64]\n[splits.test]\npairs = 15\ngroups = { "0" = 4, "3+" = 9 }\n'

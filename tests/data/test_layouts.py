@@ -251,6 +251,16 @@ def test_an_unknown_form_says_what_is_known(tmp_path: Path) -> None:
         open_dataset(str(tmp_path / "empty"))
 
 
+def test_an_empty_side_is_told(tmp_path: Path) -> None:
+    draw(tmp_path / "HE" / "test" / "a.png", 1)
+    (tmp_path / "IHC" / "test").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"HE/test/a\.png: no partner in .*IHC/test"):
+        open_dataset(str(tmp_path))
+    (tmp_path / "HE" / "test" / "a.png").unlink()
+    with pytest.raises(DataError, match="split 'test' holds no pairs"):
+        open_dataset(str(tmp_path))
+
+
 def test_a_strip_of_odd_width_is_told_by_name(tmp_path: Path) -> None:
     draw(tmp_path / "test" / "a.png", 1, 2)
     write_png(tmp_path / "test" / "odd.png", np.zeros((16, 33, 3), np.uint8))

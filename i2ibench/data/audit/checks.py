@@ -72,7 +72,9 @@ def check_files(pairs: Sequence[PairFacts], show: Show) -> Iterator[Finding]:
         if mode != "RGB":
             modes.setdefault(mode, []).append(image.path)
     for (content, suffix), paths in wrong.items():
-        yield _about("format", "warning", f"{content} content under {suffix}", paths, show)
+        yield _about(
+            "format", "warning", f"files with {content} content under {suffix}", paths, show
+        )
     for mode, paths in modes.items():
         yield _about(
             "mode", "warning", f"{mode} images, read as 8-bit RGB by the stated rule", paths, show

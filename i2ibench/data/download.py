@@ -98,6 +98,7 @@ def _download(name: str, card: Card, folder: Path, progress: Progress | None) ->
             raise ValueError(f"the file sent is not the one of sha256 {sha256[:12]}...")
         part.replace(output_file)
 
+    pooch.get_logger().setLevel("WARNING")  # its notes are ours to print
     try:
         path = pooch.retrieve(
             url,

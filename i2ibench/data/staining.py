@@ -11,6 +11,7 @@ incomplete; 2+ weak to moderate and complete; 3+ intense and complete.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,25 @@ LEVELS = ("0", "1+", "2+", "3+")
 
 # Optical densities are rounded to this step and looked up; 4 is darker than any slide.
 _STEPS_PER_DENSITY = 1024
-_TRANSMITTANCE = np.array(
-    [round(65535 * 10 ** (-step / _STEPS_PER_DENSITY)) for step in range(4 * _STEPS_PER_DENSITY)],
-    dtype=np.int64,
-)
+
+
+def _transmittances() -> NDArray[np.int64]:
+    """Return 65535 10^-d for each step of density d, rounded; ties, as at d = 1, upwards.
+
+    In decimal arithmetic, whose every digit is specified: a binary power may differ in its last
+    bit from one machine to the next.
+    """
+    with localcontext() as context:
+        context.prec = 40
+        factor = Decimal(10) ** (Decimal(-1) / _STEPS_PER_DENSITY)
+        value, table = Decimal(65535) + Decimal("1e-20"), []
+        for _ in range(4 * _STEPS_PER_DENSITY):
+            table.append(round(value))
+            value *= factor
+    return np.array(table, dtype=np.int64)
+
+
+_TRANSMITTANCE = _transmittances()
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,8 @@ class _Scene:
         for x, y in self._lattice(self.pitch, 0.30):
             row, column = self._pixel(x, y)
             in_gland = any(
-                (x - gx) * (x - gx) + (y - gy) * (y - gy) < (lumen + 1.15 * self.pitch) ** 2
-                for gx, gy, lumen in glands
+                (x - gx) * (x - gx) + (y - gy) * (y - gy) < reach * reach
+                for gx, gy, reach in ((gx, gy, r + 1.15 * self.pitch) for gx, gy, r in glands)
             )
             if self.nest[row, column] >= 0 and not in_gland:
                 self._tumour_cell(x, y, self.stream.direction())

@@ -1,44 +1,58 @@
-"""A board as markdown for GitHub: compact tables, every claim with its footnote."""
+"""The measured part of a board as markdown for GitHub: compact tables, claims with footnotes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from i2ibench.leaderboard import text
 from i2ibench.leaderboard.places import PlacedRow, Ranking, rank_track
 from i2ibench.leaderboard.ranking import RULE
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
 from i2ibench.leaderboard.text import NO_VALUE, Footnotes
+from i2ibench.results.statistics import FEWEST_UNITS
 
 # Wider tables do not fit a page of GitHub.
 COLUMNS_A_TABLE = 6
 
+READING = f"""### How to read these tables
+
+- **Arrows** point to better values. **Bold** is rank 1 in its column, shared where nothing better \
+is proven. Small print: 95 % interval of the mean over pairs; ± standard deviation over seeds; \
+# rank in the column.
+- **Ranks.** {RULE}
+- **Place** (first column): by the mean of a method's ranks in all columns.
+- Neither intervals nor ranks are given below {FEWEST_UNITS} independent pairs or clusters.
+- An **oracle** reads the target: a bound to read others against, never ranked."""
+
 
 def measured_section(track: Track) -> str:
     """Return everything a board says about one track."""
-    signatures, notes = Footnotes("1"), Footnotes("a")
     ranking = rank_track(track)
+    tables = _Tables()
     parts = [_headline(track)]
-    columns = track.columns[OVERALL]
-    main = [column for column in columns if column.is_main]
-    parts.append(_ranked_table(ranking, main, OVERALL, signatures, notes))
+    parts.append(tables.ranked(ranking, [c for c in track.columns[OVERALL] if c.is_main], OVERALL))
     parts.append(_reading(track, ranking))
-    parts += [_level(track, level, signatures, notes) for level in track.groups]
+    parts += [_level(track, level, tables) for level in track.groups]
     if MACRO in track.columns:
         name = track.dataset.get("group_name") or "group"
-        parts.append(f"#### Mean over {name} levels, each level counting the same")
-        main = [column for column in track.columns[MACRO] if column.is_main]
-        parts.append(_plain_table(ranking, main, MACRO, signatures, notes))
-    others = [column for column in columns if not column.is_main]
+        main = _with_values(ranking, [c for c in track.columns[MACRO] if c.is_main], MACRO)
+        parts.append(f"#### Mean over the {name} levels, each level counting the same")
+        parts.append(tables.plain(ranking, main, MACRO, signed=False))
+    others = [column for column in track.columns[OVERALL] if not column.is_main]
     if others:
         parts.append("#### Further metrics")
-    for start in range(0, len(others), COLUMNS_A_TABLE):
-        some = others[start : start + COLUMNS_A_TABLE]
-        parts.append(_plain_table(ranking, some, OVERALL, signatures, notes))
+    chunks = range(0, len(others), COLUMNS_A_TABLE)
+    parts += [tables.plain(ranking, others[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
     parts.append(_methods(ranking))
-    parts.append(_definitions(signatures, notes))
+    parts.append(tables.definitions())
     return "\n\n".join(parts)
+
+
+def page_title(dataset: str, card: Mapping[str, object]) -> str:
+    """Return the head of a board."""
+    described = str(card.get("title") or "")
+    return f"# {dataset}\n\n{described}" if described else f"# {dataset}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -48,123 +62,105 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
     return "\n".join("| " + " | ".join(_escape(cell) for cell in line) + " |" for line in lines)
 
 
+@dataclass(slots=True)
+class _Tables:
+    """The tables of one track, which share their footnotes."""
+
+    signatures: Footnotes = field(default_factory=lambda: Footnotes("1"))
+    notes: Footnotes = field(default_factory=lambda: Footnotes("a"))
+
+    def ranked(self, ranking: Ranking, columns: Sequence[Column], name: str) -> str:
+        """Return a table with places and ranks; a plain one where nothing is ranked."""
+        if not ranking.columns:
+            return self.plain(ranking, columns, name)
+        header = ["rank", "method", *(self._header(ranking, c, name) for c in columns)]
+        rows = []
+        for placed in ranking.rows:
+            place = NO_VALUE if placed.place is None else str(placed.place)
+            cells = [self._cell(ranking, placed, column, name) for column in columns]
+            rows.append([place, _label(placed.row), *cells])
+        return table(header, rows, left=2)
+
+    def plain(
+        self, ranking: Ranking, columns: Sequence[Column], name: str, *, signed: bool = True
+    ) -> str:
+        """Return a table without ranks, in the order of ``ranking``."""
+        header = ["method", *(self._header(ranking, c, name, signed=signed) for c in columns)]
+        rows = []
+        for placed in ranking.rows:
+            unranked = PlacedRow(placed.row, None)
+            cells = [self._cell(ranking, unranked, column, name) for column in columns]
+            rows.append([_label(placed.row), *cells])
+        return table(header, rows)
+
+    def definitions(self) -> str:
+        """Return all footnotes."""
+        lines = [*self.signatures.lines(), *self.notes.lines()]
+        listed = "\n".join(f"- <sup>{mark}</sup> {note}" for mark, note in lines)
+        return f"#### Definitions and remarks\n\n{listed}"
+
+    def _header(self, ranking: Ranking, column: Column, name: str, *, signed: bool = True) -> str:
+        marks = [self.signatures.mark(text.column_note(column))] if signed else []
+        cells = [placed.row.tables[name][column] for placed in ranking.rows]
+        marks += [self.notes.mark(note) for note in text.shared_notes(cells)]
+        title = f"{text.metric_title(column.metric)} {text.ARROWS[column.better]}".strip()
+        return f"{title}<sup>{','.join(marks)}</sup>" if marks else title
+
+    def _cell(self, ranking: Ranking, placed: PlacedRow, column: Column, name: str) -> str:
+        cell = placed.row.tables[name][column]
+        if cell.value is None:
+            return f"{NO_VALUE}<sup>{self.notes.mark(cell.reason or 'no value')}</sup>"
+        value = text.number(cell.value, column.metric)
+        rank = placed.ranks.get(column)
+        value = f"**{value}**" if rank == 1 else value
+        shared = text.shared_notes([other.row.tables[name][column] for other in ranking.rows])
+        own = [self.notes.mark(note) for note in cell.notes if note not in shared]
+        marks = f"<sup>{','.join(own)}</sup>" if own else ""
+        interval = text.interval(cell.ci95, column.metric, cell.value) if cell.ci95 else ""
+        spread = (
+            f"± {text.number(cell.spread, column.metric, cell.value)}"
+            if cell.spread is not None
+            else ""
+        )
+        place = f"#{rank}" if rank is not None else ""
+        return value + marks + text.small_print(interval, f"{spread} {place}".strip())
+
+
 def _headline(track: Track) -> str:
     dataset = track.dataset
     direction = f", {dataset['direction']}" if dataset.get("direction") else ""
     pairs = f"{dataset.get('pairs')} pairs of the {dataset.get('split')} split{direction}"
-    manifest = str(dataset.get("manifest_sha256") or "")
     hashes = [f"protocol sha256 `{track.protocol_sha256[:12]}`"]
+    manifest = str(dataset.get("manifest_sha256") or "")
     if manifest:
         hashes.append(f"data sha256 `{manifest[:12]}`")
     return f"### Protocol `{track.protocol}`: {pairs}\n\n<sub>{', '.join(hashes)}</sub>"
 
 
-def _ranked_table(
-    ranking: Ranking,
-    columns: Sequence[Column],
-    name: str,
-    signatures: Footnotes,
-    notes: Footnotes,
-) -> str:
-    header = ["rank", "method", *_headers(ranking, columns, name, signatures, notes)]
-    rows = []
-    for placed in ranking.rows:
-        place = str(placed.place) if placed.place is not None else NO_VALUE
-        label = (
-            f"{placed.row.label}<br><sub>oracle</sub>"
-            if placed.row.is_oracle
-            else (placed.row.label)
-        )
-        cells = [_cell(placed, column, name, ranking, notes) for column in columns]
-        rows.append([place, label, *cells])
-    return table(header, rows, left=2)
-
-
-def _plain_table(
-    ranking: Ranking,
-    columns: Sequence[Column],
-    name: str,
-    signatures: Footnotes,
-    notes: Footnotes,
-) -> str:
-    header = ["method", *_headers(ranking, columns, name, signatures, notes)]
-    unranked = [PlacedRow(placed.row, None) for placed in ranking.rows]
-    return table(
-        header,
-        [
-            [placed.row.label, *(_cell(placed, c, name, ranking, notes) for c in columns)]
-            for placed in unranked
-        ],
-    )
-
-
-def _headers(
-    ranking: Ranking,
-    columns: Sequence[Column],
-    name: str,
-    signatures: Footnotes,
-    notes: Footnotes,
-) -> list[str]:
-    headers = []
-    for column in columns:
-        marks = [signatures.mark(text.column_note(column))]
-        cells = [placed.row.tables[name][column] for placed in ranking.rows]
-        marks += [notes.mark(note) for note in text.shared_notes(cells)]
-        title = f"{text.metric_title(column.metric)} {text.ARROWS[column.better]}".strip()
-        headers.append(f"{title}<sup>{','.join(marks)}</sup>")
-    return headers
-
-
-def _cell(placed: PlacedRow, column: Column, name: str, ranking: Ranking, notes: Footnotes) -> str:
-    cell = placed.row.tables[name][column]
-    if cell.value is None:
-        return f"{NO_VALUE}<sup>{notes.mark(cell.reason or 'no value')}</sup>"
-    value = text.number(cell.value, column.metric)
-    rank = placed.ranks.get(column)
-    if rank == 1:
-        value = f"**{value}**"
-    shared = text.shared_notes([other.row.tables[name][column] for other in ranking.rows])
-    own = [notes.mark(note) for note in cell.notes if note not in shared]
-    marked = f"{value}<sup>{','.join(own)}</sup>" if own else value
-    interval = text.interval(cell.ci95, column.metric, cell.value) if cell.ci95 else ""
-    spread = (
-        "" if cell.spread is None else f"± {text.number(cell.spread, column.metric, cell.value)}"
-    )
-    place = "" if rank is None else f"#{rank}"
-    return marked + text.small_print(interval, " ".join(part for part in (spread, place) if part))
-
-
 def _reading(track: Track, ranking: Ranking) -> str:
-    sentences = [
-        "**Bold**: rank 1 in its column. Small print: 95 % interval of the mean"
-        + (_interval_words(track.rows) or "")
-        + "; ± standard deviation over seeds; #rank in the column.",
-        RULE,
-    ]
-    if ranking.untested:
-        titles = ", ".join(text.metric_title(column.metric) for column in ranking.untested)
-        sentences.append(f"{titles}: no scores per pair, so values (and seeds) alone decide.")
+    sentences = []
+    statement = next((r.result.intervals for r in track.rows if r.result.intervals), None)
+    if statement:
+        unit = "pairs" if statement.get("unit") == "pair" else "clusters (slides or patients)"
+        sentences.append(
+            f"Intervals: {statement.get('method')}, {statement.get('resamples')} resamples of "
+            f"{statement.get('units')} {unit}."
+        )
     if ranking.columns:
-        titles = ", ".join(text.metric_title(column.metric) for column in ranking.columns)
-        sentences.append(f"The first column places methods by the mean of their ranks in {titles}.")
-    if any(placed.row.is_oracle for placed in ranking.rows):
-        sentences.append("An oracle reads the target: a bound to read others against, not ranked.")
-    return "<sub>" + " ".join(sentences) + "</sub>"
+        sentences.append(f"Ranked by: {_titles(ranking.columns)}.")
+    if ranking.untested:
+        titles = _titles(ranking.untested)
+        sentences.append(f"{titles}: no scores per pair, so values (and seeds) alone decide.")
+    return text.small_print(" ".join(sentences)).removeprefix("<br>")
 
 
-def _interval_words(rows: Sequence[Row]) -> str | None:
-    for row in rows:
-        statement = row.result.intervals
-        if statement:
-            unit = "pairs" if statement.get("unit") == "pair" else "clusters"
-            return f" ({statement.get('method')}, {statement.get('resamples')} resamples of {unit})"
-    return None
+def _titles(columns: Sequence[Column]) -> str:
+    return ", ".join(text.metric_title(column.metric) for column in columns)
 
 
-def _level(track: Track, level: str, signatures: Footnotes, notes: Footnotes) -> str:
+def _level(track: Track, level: str, tables: _Tables) -> str:
     ranking = rank_track(track, level)
-    name = track.dataset.get("group_name") or "group"
-    main = [column for column in track.columns[level] if column.is_main]
+    main = _with_values(ranking, [c for c in track.columns[level] if c.is_main], level)
     sizes = {
         entry.result.groups[level].n
         for row in track.rows
@@ -172,8 +168,22 @@ def _level(track: Track, level: str, signatures: Footnotes, notes: Footnotes) ->
         if level in entry.result.groups
     }
     pairs = " or ".join(str(size) for size in sorted(sizes))
-    title = f"#### {name} {level}: {pairs} pairs"
-    return f"{title}\n\n{_ranked_table(ranking, main, level, signatures, notes)}"
+    title = f"#### {track.dataset.get('group_name') or 'group'} {level}: {pairs} pairs"
+    parts = [title, tables.ranked(ranking, main, level)]
+    if ranking.units < FEWEST_UNITS:
+        parts.append(
+            f"<sub>Not ranked: {ranking.units} independent units prove no difference.</sub>"
+        )
+    return "\n\n".join(parts)
+
+
+def _with_values(ranking: Ranking, columns: Sequence[Column], name: str) -> list[Column]:
+    """Return the columns in which some row has a value."""
+    return [
+        column
+        for column in columns
+        if any(placed.row.tables[name][column].value is not None for placed in ranking.rows)
+    ]
 
 
 def _methods(ranking: Ranking) -> str:
@@ -195,14 +205,17 @@ def _methods(ranking: Ranking) -> str:
     return "#### How they were made\n\n" + table(header, rows)
 
 
+def _label(row: Row) -> str:
+    return row.label + text.small_print("oracle") if row.is_oracle else row.label
+
+
 def _links(row: Row) -> str:
     links = []
     for entry in row.entries:
         result = entry.result
         name = f"seed {result.seed}" if result.seed is not None else "entry"
         verified = ", verified" if result.status == "verified" else ""
-        target = f"{entry.path.parent.name}/{entry.path.name}"
-        links.append(f"[{name}]({_url(target)}){verified}")
+        links.append(f"[{name}]({_url(f'{entry.path.parent.name}/{entry.path.name}')}){verified}")
     return ", ".join(links)
 
 
@@ -212,28 +225,9 @@ def _mean_cost(row: Row, key: str) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
-def _definitions(signatures: Footnotes, notes: Footnotes) -> str:
-    lines = ["#### Definitions and remarks", ""]
-    lines += [f"- <sup>{mark}</sup> {note}" for mark, note in signatures.lines()]
-    lines += [f"- <sup>{mark}</sup> {note}" for mark, note in notes.lines()]
-    return "\n".join(lines)
-
-
 def _escape(cell: str) -> str:
     return cell.replace("|", "\\|").replace("\n", " ")
 
 
 def _url(target: str) -> str:
     return target.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
-
-
-def page_title(dataset: str, card: Mapping[str, object]) -> str:
-    """Return the head of a board."""
-    title = f"# {dataset}"
-    described = str(card.get("title") or "")
-    return f"{title}\n\n{described}" if described else title
-
-
-def relative_link(path: Path, folder: Path) -> str:
-    """Return ``path`` as a link from a page in ``folder``."""
-    return _url(path.relative_to(folder).as_posix())

@@ -10,7 +10,7 @@ import numpy as np
 from i2ibench.leaderboard.ranking import Contestant, places, rank_column
 from i2ibench.leaderboard.rows import OVERALL, Column, Row, Track
 from i2ibench.results.intervals import cluster_codes
-from i2ibench.results.statistics import Codes, Floats
+from i2ibench.results.statistics import FEWEST_UNITS, Codes, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,35 @@ class PlacedRow:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The rows of one table in the order of their places, and the columns that decided."""
+    """The rows of one table in the order of their places, and the columns that decided.
+
+    Attributes:
+        rows: the best first, oracles last.
+        columns: those that were ranked; none where there is nothing to rank or no way to tell.
+        untested: of these, the ones that counted by value alone, for want of scores per pair.
+        units: pairs, or clusters where they are known, that differences were tested over.
+    """
 
     rows: tuple[PlacedRow, ...]
     columns: tuple[Column, ...]
     untested: tuple[Column, ...]
+    units: int
 
 
 def rank_track(track: Track, table: str = OVERALL) -> Ranking:
-    """Rank the rows of one table of ``track``: overall, a group or the macro mean.
+    """Rank the rows of one table of ``track``: overall, or a group.
 
     A column counts where it is a main metric with a direction and every ranked row has a value.
-    Columns of ``untested`` counted by value alone, for want of scores per pair.
+    Nothing is ranked below ``FEWEST_UNITS`` pairs or clusters: no difference could be proven, and
+    all methods would share the first rank.
     """
     rows = [row for row in track.rows if not row.is_oracle]
+    others = [PlacedRow(row, None) for row in track.rows if row.is_oracle]
+    shared, clusters = _common_scores(rows, table)
+    units = _units(rows, table, clusters)
+    if len(rows) < 2 or units < FEWEST_UNITS:
+        ordered = _in_overall_order(track, rows, table)
+        return Ranking((*ordered, *others), (), (), units)
     counted = tuple(
         column
         for column in track.columns.get(table, ())
@@ -51,7 +66,6 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
         and column.better is not None
         and all(row.tables[table][column].value is not None for row in rows)
     )
-    shared, clusters = _common_scores(rows, table)
     ranks: dict[Column, list[int]] = {}
     untested = []
     for column in counted:
@@ -60,9 +74,21 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
             untested.append(column)
         if column.better is not None:
             ranks[column] = rank_column(contestants, column.better, clusters)
-    placed = _placed(rows, ranks)
-    others = [PlacedRow(row, None) for row in track.rows if row.is_oracle]
-    return Ranking(tuple(placed + others), counted, tuple(untested))
+    return Ranking((*_placed(rows, ranks), *others), counted, tuple(untested), units)
+
+
+def _units(rows: Sequence[Row], table: str, clusters: Codes | None) -> int:
+    if clusters is not None:
+        return len(np.unique(clusters))
+    sizes = [cell.n for row in rows for cell in row.tables[table].values()]
+    return max(sizes, default=0)
+
+
+def _in_overall_order(track: Track, rows: Sequence[Row], table: str) -> list[PlacedRow]:
+    if table == OVERALL:
+        return [PlacedRow(row, None) for row in sorted(rows, key=lambda row: row.label)]
+    order = [placed.row.label for placed in rank_track(track).rows]
+    return [PlacedRow(row, None) for row in sorted(rows, key=lambda row: order.index(row.label))]
 
 
 def _placed(rows: Sequence[Row], ranks: Mapping[Column, list[int]]) -> list[PlacedRow]:

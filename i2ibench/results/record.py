@@ -146,17 +146,24 @@ def read_result(path: Path) -> Result:
 
 def parse_result(content: Any, path: Path) -> Result:
     """Turn the JSON content of ``path`` into a ``Result``, migrating older schemas."""
-    content = migrate(content, path)
-    stated = content.pop("sha256", None)
-    if stated is not None and stated != sha256_json(content):
+    result, intact = parse_unsealed(content, path)
+    if not intact:
         raise DataError(
             f"{path}: edited after it was written (its sha256 does not fit its content); "
-            "restore it, or make it again with: i2ibench evaluate"
+            "restore it, or find the edit with: i2ibench verify"
         )
+    return result
+
+
+def parse_unsealed(content: Any, path: Path) -> tuple[Result, bool]:
+    """Return the ``Result`` even of an edited file, and whether it is as it was written."""
+    content = migrate(content, path)
+    stated = content.pop("sha256", None)
     try:
-        return Result.model_validate(content)
+        result = Result.model_validate(content)
     except pydantic.ValidationError as error:
         raise DataError(f"{path}: not a result: {first_problem(error)}") from None
+    return result, stated is None or stated == sha256_json(content)
 
 
 def migrate(content: Any, path: Path) -> dict[str, Any]:

@@ -69,8 +69,10 @@ def run_id(experiment: Mapping[str, Any]) -> str:
 def training_id(experiment: Mapping[str, Any]) -> str:
     """Return the hash of what decides the weights: not the test split, not the protocol."""
     dataset = {k: v for k, v in experiment["dataset"].items() if k not in {"test", "split"}}
-    parts = ("model", "training", "images", "seed", "precision", "limit")
-    return sha256_json({"dataset": dataset, **{part: experiment[part] for part in parts}})
+    parts = ("model", "training", "images", "seed", "precision", "processes", "limit")
+    return sha256_json(
+        {"dataset": dataset, **{part: experiment[part] for part in parts if part in experiment}}
+    )
 
 
 def training_siblings(folder: RunFolder, experiment: Mapping[str, Any]) -> Iterator[RunFolder]:

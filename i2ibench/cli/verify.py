@@ -1,0 +1,105 @@
+"""`i2ibench verify RESULT`: recompute a result from its predictions and data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from i2ibench.cli.common import (
+    HOW,
+    WHAT,
+    WHERE,
+    DataRoot,
+    Device,
+    Json,
+    UnverifiedWeights,
+    err,
+    print_json,
+    say,
+    table,
+)
+
+
+def verify(
+    result: Annotated[
+        Path, typer.Argument(help="A run folder, its result.json, or an entry of a board.")
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="Data set, name or path; default: the recorded name.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            "--targets", help="Folder of targets, instead of a data set.", rich_help_panel=WHAT
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            help="Folder of the predictions; default: beside the result.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Mark a confirmed result as verified.", rich_help_panel=HOW),
+    ] = False,
+    device: Device = "auto",
+    allow_unverified_weights: UnverifiedWeights = False,
+    data_root: DataRoot = None,
+    json: Json = False,
+) -> None:
+    """Hash predictions and data again, recompute every number, and list what differs.
+
+    Exit code 5 where anything differs.
+
+    i2ibench verify runs/synthetic/pyramid/3f2a9c01d4e5 --record
+    """
+    from i2ibench.cli.progress import RichReporter
+    from i2ibench.errors import VerificationError
+    from i2ibench.results.verify import record_verified
+    from i2ibench.results.verify import verify as verify_result
+
+    reporter = RichReporter()
+    try:
+        found = verify_result(
+            result,
+            dataset=dataset,
+            targets=targets,
+            data_root=data_root,
+            predictions=predictions,
+            device=device,
+            allow_unverified_weights=allow_unverified_weights,
+            progress=reporter.progress,
+        )
+    finally:
+        reporter.close()
+    rows = [[finding.subject, finding.detail] for finding in found.findings]
+    if json:
+        print_json(
+            {
+                "result": str(found.path),
+                "confirmed": not rows,
+                "findings": [dict(zip(("subject", "detail"), row, strict=True)) for row in rows],
+                "relative_tolerances": dict(found.tolerances),
+            }
+        )
+    elif rows:
+        err().print(table("Not as recorded", ["what", "how"], rows))
+    if rows:
+        raise VerificationError(f"{found.path}: {len(rows)} findings; it is not confirmed")
+    for line in found.checked:
+        say(line)
+    say(f"{found.path}: confirmed")
+    if record:
+        record_verified(found)
+        say("recorded as verified; put it on a board with: i2ibench leaderboard add --overwrite")

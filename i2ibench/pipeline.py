@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,12 @@ def run(options: Options, reporter: Reporter | None = None) -> Outcome:
     return Outcome(result, folder.path, _enter_board(plan, result))
 
 
+def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None) -> list[Outcome]:
+    """Run with the seeds ``options.seed``, + 1, ...; the board shows their mean and spread."""
+    seeds = range(options.seed, options.seed + repeats)
+    return [run(replace(options, seed=seed), reporter) for seed in seeds]
+
+
 def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use."""
     plan = resolve(options)
@@ -106,7 +112,8 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
         save_checkpoint(folder.checkpoint, _fit(plan, model))
     elif isinstance(model, TrainableModel):
         reporter.stage(f"training {plan.options.model} on {len(plan.train)} pairs")
-        fabric = make_fabric(plan.device, plan.precision)
+        options = plan.options
+        fabric = make_fabric(plan.device, plan.precision, options.devices, options.nodes)
         on_gpu = plan.device.startswith("cuda")
         loader = TrainingLoader(
             plan.train,
@@ -115,6 +122,8 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
             seed=plan.options.seed,
             drop_incomplete=model.drop_incomplete_batch,
             workers=8 if on_gpu else 0,
+            rank=fabric.global_rank,
+            world_size=fabric.world_size,
             pin_memory=on_gpu,
         )
         training = Training(
@@ -125,6 +134,9 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
             folder.path,
         )
         train_loop(model, loader, training, fabric, progress=reporter.training)
+        if not fabric.is_global_zero:
+            # The other stages need one process.
+            raise SystemExit(0)
 
 
 def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:

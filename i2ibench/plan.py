@@ -41,6 +41,8 @@ class Options:
         limit: first pairs of each split only; such a run enters no board.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``auto``, ``fp32`` or ``bf16``.
+        devices: training processes on this node.
+        nodes: machines that train together.
         tile: side of translation tiles; 0 translates images whole, None decides by their size.
         data_root: folder that holds the data set.
         allow_unverified_weights: accept metric weights of unknown hash.
@@ -59,6 +61,8 @@ class Options:
     limit: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    devices: int = 1
+    nodes: int = 1
     tile: int | None = None
     data_root: Path | None = None
     allow_unverified_weights: bool = False
@@ -95,8 +99,11 @@ class Plan:
         """The content of ``experiment.json``; its hash names the run."""
         checkpoint = self.options.checkpoint
         trained = isinstance(self.model, TrainableModel) and self.train is not None
+        processes = self.options.devices * self.options.nodes
         return {
             "schema": 1,
+            # Several processes see larger batches, so theirs is another experiment.
+            **({"processes": processes} if processes > 1 else {}),
             "model": {
                 "name": self.options.model,
                 "config": self.model.config.model_dump(mode="json"),

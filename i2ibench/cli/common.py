@@ -89,6 +89,25 @@ Precision = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+Devices = Annotated[
+    int,
+    typer.Option(
+        "--devices", min=1, help="Training processes on this machine.", rich_help_panel=HOW
+    ),
+]
+Nodes = Annotated[
+    int,
+    typer.Option("--nodes", min=1, help="Machines that train together.", rich_help_panel=HOW),
+]
+Repeats = Annotated[
+    int,
+    typer.Option(
+        "--repeats",
+        min=1,
+        help="Run this many seeds; the board shows their spread.",
+        rich_help_panel=WHAT,
+    ),
+]
 Tile = Annotated[
     int | None,
     typer.Option(

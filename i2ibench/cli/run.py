@@ -10,14 +10,17 @@ from i2ibench.cli.common import (
     DataRoot,
     Dataset,
     Device,
+    Devices,
     Direction,
     Json,
     Limit,
     Model,
+    Nodes,
     Output,
     Precision,
     ProtocolId,
     Recipe,
+    Repeats,
     Seed,
     Settings,
     Tile,
@@ -34,12 +37,15 @@ def run(
     recipe: Recipe = None,
     settings: Settings = None,
     seed: Seed = 0,
+    repeats: Repeats = 1,
     protocol: ProtocolId = "i2i-1",
     direction: Direction = None,
     checkpoint: Checkpoint = None,
     limit: Limit = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    devices: Devices = 1,
+    nodes: Nodes = 1,
     tile: Tile = None,
     allow_unverified_weights: UnverifiedWeights = False,
     data_root: DataRoot = None,
@@ -69,22 +75,26 @@ def run(
         limit=limit,
         device=device,
         precision=precision,
+        devices=devices,
+        nodes=nodes,
         tile=tile,
         data_root=data_root,
         allow_unverified_weights=allow_unverified_weights,
     )
     from i2ibench.cli.progress import RichReporter, show_result
-    from i2ibench.pipeline import run as run_pipeline
+    from i2ibench.pipeline import run_repeats
 
     reporter = RichReporter()
     try:
-        outcome = run_pipeline(options, reporter)
+        outcomes = run_repeats(options, repeats, reporter)
     finally:
         reporter.close()
     if json:
-        print_json(outcome.result.to_json())
-    show_result(outcome.result)
-    say(f"run folder   {outcome.folder}")
-    say(f"pictures     {outcome.folder / 'report' / 'samples.png'}")
-    if outcome.board is not None:
-        say(f"leaderboard  {outcome.board}")
+        records = [outcome.result.to_json() for outcome in outcomes]
+        print_json(records if repeats > 1 else records[0])
+    for outcome in outcomes:
+        show_result(outcome.result)
+        say(f"run folder   {outcome.folder}")
+        say(f"pictures     {outcome.folder / 'report' / 'samples.png'}")
+    if outcomes[-1].board is not None:
+        say(f"leaderboard  {outcomes[-1].board}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Literal
 
@@ -51,15 +52,28 @@ def cpu_has_bf16() -> bool:
     return any(getattr(torch.cpu, check, bool)() for check in checks)
 
 
-def make_fabric(device: str, precision: str) -> Fabric:
-    """Return a launched engine on one resolved device."""
+def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -> Fabric:
+    """Return a launched engine.
+
+    Args:
+        device: resolved, see ``resolve_device``.
+        precision: resolved, see ``resolve_precision``.
+        devices: processes on this node, each with a device of its own (CPU: a process each).
+        nodes: machines; SLURM and torchrun tell each process its place.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     kind, _, index = device.partition(":")
+    distributed = devices * nodes > 1
+    if index and distributed:
+        raise UsageError(f"--device {device} names one device; use --device {kind} with --devices")
     with warnings.catch_warnings():
         # Fabric remarks on unused hardware; the choice here is deliberate.
         warnings.simplefilter("ignore")
         fabric = Fabric(
             accelerator=kind,
-            devices=[int(index)] if index else 1,
+            devices=[int(index)] if index else devices,
+            num_nodes=nodes,
+            strategy="ddp" if distributed else "auto",
             precision=_FABRIC_PRECISION[precision],
         )
     fabric.launch()

@@ -23,18 +23,24 @@ class History:
     Args:
         path: of the CSV file.
         first_step: the step the training continues from; 0 starts a new file.
+        writes: False for all but the first of several processes.
     """
 
-    def __init__(self, path: Path, first_step: int) -> None:
+    def __init__(self, path: Path, first_step: int, *, writes: bool = True) -> None:
         self._path = path
+        self._writes = writes
         self._names: list[str] | None = None
+        self._file: TextIO | None = None
+        if not writes:
+            return
         if first_step > 0 and path.exists():
             self._names = _cut(path, first_step)
         else:
             path.unlink(missing_ok=True)
-        self._file: TextIO | None = None
 
     def __enter__(self) -> History:
+        if not self._writes:
+            return self
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a", encoding="utf-8", newline="")
         return self
@@ -53,6 +59,8 @@ class History:
         self, step: int, epoch: int, losses: Mapping[str, float], rate: float, seconds: float
     ) -> None:
         """Append the row of one finished step (``step`` counts from 1)."""
+        if not self._writes:
+            return
         if self._file is None:
             raise RuntimeError("History is used outside its with block")
         writer = csv.writer(self._file, lineterminator="\n")

@@ -86,9 +86,11 @@ def train(
         for name, optimizer in optimizers.items()
     }
     step, seconds = _resume(model, optimizers, training, total_steps)
-    history = History(training.folder / "training.csv", first_step=step)
+    history = History(
+        training.folder / "training.csv", first_step=step, writes=fabric.is_global_zero
+    )
     started = saved_at = time.monotonic()
-    readings = _Readings(history, _STEPS_PER_READING.get(device.type, 20), progress, total_steps)
+    readings = _Readings(history, fabric, progress, total_steps)
 
     def state() -> Checkpoint:
         return Checkpoint(
@@ -122,15 +124,16 @@ def train(
             _set_learning_rates(optimizers, base_rates, factor)
             torch.manual_seed(derive_seed(training.seed, "step", step, fabric.global_rank))
             losses = train_step(model, optimizers, _to_device(raw, device), fabric)
+            _average_statistics(model, fabric)
             step += 1
             elapsed = seconds + time.monotonic() - started
             readings.add(step, epoch, losses, _first_rate(optimizers), elapsed)
-            if interrupted():
+            if _any_rank(interrupted(), fabric):
                 save()
                 raise Interrupted(
                     f"stopped after step {step} of {total_steps}; the same command continues"
                 )
-            if time.monotonic() - saved_at > _CHECKPOINT_SECONDS:
+            if _any_rank(time.monotonic() - saved_at > _CHECKPOINT_SECONDS, fabric):
                 save()
                 saved_at = time.monotonic()
         return save()
@@ -211,6 +214,23 @@ def _average_gradients(optimizer: Optimizer, fabric: Fabric) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def _average_statistics(model: TrainableModel, fabric: Fabric) -> None:
+    """Average the running statistics of normalisation, which each rank sees its own images of."""
+    if fabric.world_size == 1:
+        return
+    for buffer in model.buffers():
+        if buffer.is_floating_point():
+            buffer.copy_(fabric.all_reduce(buffer, reduce_op="mean"))
+
+
+def _any_rank(wish: bool, fabric: Fabric) -> bool:
+    """Whether any rank wishes it: ranks must save and stop after the same step."""
+    if fabric.world_size == 1:
+        return wish
+    wishes = fabric.all_reduce(torch.tensor(float(wish), device=fabric.device), reduce_op="sum")
+    return float(wishes) > 0
+
+
 def _resume(
     model: TrainableModel,
     optimizers: Mapping[str, Optimizer],
@@ -271,16 +291,19 @@ class _Readings:
     """Losses on their way from the device to ``training.csv``, checked for being finite."""
 
     def __init__(
-        self, history: History, capacity: int, progress: Progress | None, total_steps: int
+        self, history: History, fabric: Fabric, progress: Progress | None, total_steps: int
     ) -> None:
-        self._history, self._capacity = history, capacity
-        self._progress, self._total_steps = progress, total_steps
+        self._history, self._fabric, self._total_steps = history, fabric, total_steps
+        self._capacity = _STEPS_PER_READING.get(fabric.device.type, 20)
+        self._progress = progress if fabric.is_global_zero else None
         self._waiting: list[tuple[int, int, list[str], Tensor, float, float]] = []
 
     def add(
         self, step: int, epoch: int, losses: Mapping[str, Tensor], rate: float, seconds: float
     ) -> None:
         values = torch.stack([value.float() for value in losses.values()])
+        if self._fabric.world_size > 1:
+            values = self._fabric.all_reduce(values, reduce_op="mean")
         self._waiting.append((step, epoch, list(losses), values, rate, seconds))
         if len(self._waiting) >= self._capacity:
             self.flush()

@@ -1,0 +1,81 @@
+"""Two processes train the same weights, and with instance norm those of the doubled batch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from i2ibench.data.datasets import open_dataset
+from i2ibench.data.loading import ImageSettings, TrainingLoader
+from i2ibench.models.interface import build_model
+from i2ibench.training.checkpoint import load_checkpoint
+from i2ibench.training.engine import make_fabric
+from i2ibench.training.loop import Training, train
+from i2ibench.training.recipe import TrainingSettings
+
+
+def start(root: Path, folder: Path, norm: str, processes: int) -> None:
+    """Train on four pairs a step, shared by ``processes``; each rank keeps its weights."""
+    settings = {"generator": "resnet_6blocks", "ngf": 2, "ndf": 2, "dropout": False, "norm": norm}
+    model = build_model("pyramid", settings)
+    if norm == "instance":
+        # Adam turns a gradient of pure rounding noise into a full step; plain descent does not.
+        networks = {"generator": model.generator, "discriminator": model.discriminator}
+        model.optimizers = lambda: {
+            name: torch.optim.SGD(network.parameters(), lr=1e-3)
+            for name, network in networks.items()
+        }
+    fabric = make_fabric("cpu", "fp32", processes)
+    loader = TrainingLoader(
+        open_dataset(str(root), "train"),
+        # Without flips and crops each rank sees what one process would.
+        ImageSettings(),
+        batch_size=4 // processes,
+        seed=5,
+        rank=fabric.global_rank,
+        world_size=processes,
+    )
+    # Rounding grows from step to step under instance norm, so that case takes two steps only.
+    epochs = 1 if norm == "instance" else 3
+    budget = TrainingSettings(epochs=epochs, decay_epochs=0, batch_size=4 // processes)
+    train(model, loader, Training("pyramid", "an id", budget, 5, folder), fabric)
+    torch.save(model.state_dict(), folder / f"rank{fabric.global_rank}.pt")
+
+
+def start_two(root: Path, folder: Path, norm: str) -> list[dict[str, torch.Tensor]]:
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
+        "from pathlib import Path; import test_distribution as t; "
+        "t.start(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], 2)"
+    )
+    script = folder / "two.py"
+    folder.mkdir()
+    script.write_text(code)
+    subprocess.run([sys.executable, str(script), str(root), str(folder), norm], check=True)
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def test_two_processes_hold_identical_weights(drawn, tmp_path):
+    drawn.draw("train", 8)
+    first, second = start_two(drawn.root, tmp_path / "two", "batch")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    saved = load_checkpoint(tmp_path / "two/checkpoints/last.ckpt").weights
+    assert all(torch.equal(first[name], saved[name]) for name in first)
+    assert len((tmp_path / "two/training.csv").read_text().splitlines()) == 1 + 6
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(drawn, tmp_path):
+    drawn.draw("train", 8)
+    start(drawn.root, tmp_path, "instance", 1)
+    one = torch.load(tmp_path / "rank0.pt", weights_only=True)
+    two, _ = start_two(drawn.root, tmp_path / "two", "instance")
+    for name, expected in one.items():
+        assert torch.allclose(two[name], expected, atol=1e-5), name
+    # The log holds the mean over ranks, not the first rank's losses.
+    logs = [np.loadtxt(f, delimiter=",", skiprows=1) for f in tmp_path.rglob("training.csv")]
+    assert len(logs) == 2
+    np.testing.assert_allclose(logs[0][:, 4:], logs[1][:, 4:], rtol=1e-5)

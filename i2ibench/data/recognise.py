@@ -7,6 +7,7 @@ with two readings is an error that lists them.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -70,13 +71,35 @@ def recognise(root: Path) -> Card:
             "(TOML) or remove what does not belong"
         )
     layout = candidates[0]
+    splits = _splits(root, layout)
+    _tell_guesses(root, layout, splits)
     return Card(
         title=f"{root.name}: {layout}",
         layouts=(layout,),
-        splits=_splits(root, layout),
+        splits=splits,
         groups=_groups(root, layout),
         clusters=Clusters(name="cluster") if (root / "clusters.csv").is_file() else None,
     )
+
+
+def _tell_guesses(root: Path, layout: Layout, splits: dict[SplitName, Split]) -> None:
+    """Warn of what the folder's names do not say: which side is the source, what is scored."""
+    if isinstance(layout, FoldersLayout):
+        sides = (layout.source, layout.target)
+        if tuple(side.replace("{split}", "").strip("/_-").lower() for side in sides) not in (
+            _KNOWN_SIDES
+        ):
+            warnings.warn(
+                f"{root}: took {layout.source} as source and {layout.target} as target, by "
+                "alphabet; --direction BtoA turns them round",
+                stacklevel=2,
+            )
+    scored = splits.get("test")
+    if scored is not None and scored.folder in SPLIT_ALIASES["val"]:
+        warnings.warn(
+            f"{root}: has no folder 'test'; '{scored.folder}' is the split that is scored",
+            stacklevel=2,
+        )
 
 
 def _candidates(root: Path) -> Iterator[Layout]:

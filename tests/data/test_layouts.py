@@ -56,9 +56,10 @@ def draw_folders(root: Path, source: str, target: str, splits: list[str]) -> Non
         ("SPLITA", "SPLITB"),
         ("SPLIT_A", "SPLIT_B"),
         ("visible/SPLIT", "infrared/SPLIT"),
-        ("before/SPLIT", "later/SPLIT"),
+        ("HE_20x/SPLIT", "IHC_20x/SPLIT"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_two_folders_round_trip(tmp_path: Path, source: str, target: str) -> None:
     draw_folders(tmp_path, source, target, ["train", "test"])
     assert available_splits(str(tmp_path)) == ("train", "test")
@@ -77,8 +78,15 @@ def test_the_validation_split_has_several_names(tmp_path: Path, alias: str) -> N
 
 def test_without_a_test_folder_the_validation_folder_is_the_test_split(tmp_path: Path) -> None:
     draw_folders(tmp_path, "SPLITA", "SPLITB", ["train", "val"])
-    assert available_splits(str(tmp_path)) == ("train", "test")
-    assert values(tmp_path, "test") == EXPECTED
+    with pytest.warns(UserWarning, match="no folder 'test'; 'val' is the split that is scored"):
+        assert available_splits(str(tmp_path)) == ("train", "test")
+        assert values(tmp_path, "test") == EXPECTED
+
+
+def test_unknown_sides_are_taken_by_alphabet_and_that_is_told(tmp_path: Path) -> None:
+    draw_folders(tmp_path, "before/SPLIT", "later/SPLIT", ["test"])
+    with pytest.warns(UserWarning, match=r"before/\{split\} as source and later/.*BtoA"):
+        assert values(tmp_path) == EXPECTED
 
 
 def test_capital_split_names_are_found(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ Precision, devices, schedules, checkpoints and logs live here, never in a model.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,21 +18,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from i2ibench.data.loading import RawBatch, TrainingLoader, to_unit_range
-from i2ibench.errors import DataError, I2IBenchError, Interrupted
+from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.interface import PairBatch, TrainableModel
 from i2ibench.seeds import derive_seed
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
+from i2ibench.training.readings import Progress, Readings, TrainingDiverged
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.schedule import learning_rate_factor
 
 # A crash loses at most this much work; writing a checkpoint takes about a second.
 _CHECKPOINT_SECONDS = 120.0
-# Losses leave the device in groups, as reading each at once would stall a GPU.
-_STEPS_PER_READING = {"cpu": 1, "cuda": 20}
-
-Progress = Callable[[int, int, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ def train(
         training.folder / "training.csv", first_step=step, writes=fabric.is_global_zero
     )
     started = saved_at = time.monotonic()
-    readings = _Readings(history, fabric, progress, total_steps)
+    readings = Readings(history, fabric, progress, total_steps)
 
     def state() -> Checkpoint:
         return Checkpoint(
@@ -275,46 +271,3 @@ def _refuse_non_finite_weights(checkpoint: Checkpoint) -> None:
     for name, tensor in checkpoint.weights.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise TrainingDiverged(f"{name} is not finite after step {checkpoint.step}")
-
-
-class TrainingDiverged(I2IBenchError):
-    """Training diverged; the last good checkpoint is kept."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"training diverged: {what}; the last good checkpoint is kept; lower the learning "
-            "rate or use --precision fp32"
-        )
-
-
-class _Readings:
-    """Losses on their way from the device to ``training.csv``, checked for being finite."""
-
-    def __init__(
-        self, history: History, fabric: Fabric, progress: Progress | None, total_steps: int
-    ) -> None:
-        self._history, self._fabric, self._total_steps = history, fabric, total_steps
-        self._capacity = _STEPS_PER_READING.get(fabric.device.type, 20)
-        self._progress = progress if fabric.is_global_zero else None
-        self._waiting: list[tuple[int, int, list[str], Tensor, float, float]] = []
-
-    def add(
-        self, step: int, epoch: int, losses: Mapping[str, Tensor], rate: float, seconds: float
-    ) -> None:
-        values = torch.stack([value.float() for value in losses.values()])
-        if self._fabric.world_size > 1:
-            values = self._fabric.all_reduce(values, reduce_op="mean")
-        self._waiting.append((step, epoch, list(losses), values, rate, seconds))
-        if len(self._waiting) >= self._capacity:
-            self.flush()
-
-    def flush(self) -> None:
-        for step, epoch, names, values, rate, seconds in self._waiting:
-            losses = dict(zip(names, values.tolist(), strict=True))
-            if not all(math.isfinite(value) for value in losses.values()):
-                shown = ", ".join(f"{name} {value:g}" for name, value in losses.items())
-                raise TrainingDiverged(f"the losses of step {step} are not finite ({shown})")
-            self._history.add(step, epoch, losses, rate, seconds)
-            if self._progress is not None:
-                self._progress(step, self._total_steps, losses)
-        self._waiting.clear()

@@ -19,7 +19,8 @@ from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.interface import build_model
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint
 from i2ibench.training.engine import make_fabric
-from i2ibench.training.loop import Training, TrainingDiverged, train
+from i2ibench.training.loop import Training, train
+from i2ibench.training.readings import TrainingDiverged
 from i2ibench.training.recipe import TrainingSettings
 
 SMALL = {"generator": "resnet_6blocks", "ngf": 2, "ndf": 2}

@@ -1,0 +1,103 @@
+"""Evaluations and results with known numbers, for tests of records, statistics and boards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from i2ibench.evaluation.scores import Better, Evaluation, GroupScores, MetricValue
+from i2ibench.results.record import Result, build_result
+
+SIGNATURES = {
+    "psnr": "psnr|rgb|range:255|mean:image|v:1",
+    "ssim": "ssim|rgb|window:uniform7|v:1",
+    "lpips-squeeze": "lpips-squeeze|weights:435cedb3|v:1",
+}
+BETTER: dict[str, Better] = {"psnr": "higher", "ssim": "higher", "lpips-squeeze": "lower"}
+CREATED = "2026-01-01T00:00:00Z"
+
+
+def pair_scores(
+    columns: Mapping[str, Sequence[float] | np.ndarray],
+    groups: Sequence[str | None] | None = None,
+    clusters: Sequence[str | None] | None = None,
+) -> pd.DataFrame:
+    """Return a table of pair scores with ids 00000, 00001, ..."""
+    size = len(next(iter(columns.values())))
+    return pd.DataFrame(
+        {
+            "id": [f"{index:05d}" for index in range(size)],
+            "group": pd.Series(list(groups or [None] * size), dtype=object),
+            "cluster": pd.Series(list(clusters or [None] * size), dtype=object),
+            **{name: np.asarray(values, dtype=np.float64) for name, values in columns.items()},
+        }
+    )
+
+
+def evaluation(scores: pd.DataFrame, **extra: MetricValue) -> Evaluation:
+    """Return the evaluation of pair scores: means overall and by group; ``extra`` set metrics."""
+    names = [name for name in scores.columns if name not in ("id", "group", "cluster")]
+
+    def values(rows: pd.DataFrame) -> dict[str, MetricValue]:
+        return {
+            name: MetricValue(
+                float(rows[name][np.isfinite(rows[name])].mean()),
+                len(rows),
+                "dB" if name == "psnr" else "",
+                BETTER.get(name),
+                SIGNATURES.get(name, f"{name}|v:1"),
+            )
+            for name in names
+        }
+
+    labels = sorted(set(scores["group"].dropna()))
+    parts = {label: scores[scores["group"] == label] for label in labels}
+    groups = {label: GroupScores(len(rows), values(rows)) for label, rows in parts.items()}
+    macro = {
+        name: MetricValue(
+            float(np.mean([group.metrics[name].value for group in groups.values()])),
+            len(scores),
+            "dB" if name == "psnr" else "",
+            BETTER.get(name),
+            f"{SIGNATURES.get(name, name)}|macro:group",
+        )
+        for name in names
+        if groups
+    }
+    return Evaluation(
+        pair_scores=scores,
+        metrics={**values(scores), **extra},
+        groups=groups,
+        macro=macro,
+        protocol="i2i-1",
+        protocol_sha256="0" * 64,
+        seconds=1.0,
+    )
+
+
+def result(scores: pd.DataFrame, model: str = "copy", **fields: Any) -> Result:
+    """Return the result of pair scores for a model; ``fields`` replace those of ``build_result``.
+
+    ``metrics`` adds set metrics by name.
+    """
+    extra = fields.pop("metrics", {})
+    made: dict[str, Any] = {
+        "model": {"name": model, "parameters": 0, "config": {}, "checkpoint_sha256": None},
+        "dataset": {
+            "name": "drawn",
+            "split": "test",
+            "direction": "AtoB",
+            "pairs": len(scores),
+            "group_name": "HER2",
+            "manifest_sha256": "a" * 64,
+        },
+        "evaluation": evaluation(scores, **extra),
+        "cost": {"train_seconds": 12.0},
+        "seed": 0,
+        "environment": {"torch_threads": 2},
+        "created": CREATED,
+    }
+    return build_result(**{**made, **fields})

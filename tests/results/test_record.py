@@ -1,0 +1,222 @@
+"""Records: complete, strict JSON, refused when torn, edited or from the future."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from i2ibench.errors import DataError
+from i2ibench.evaluation.scores import MetricValue
+from i2ibench.results.intervals import evaluation_intervals
+from i2ibench.results.record import (
+    build_result,
+    read_pair_scores,
+    read_result,
+    write_pair_scores,
+    write_result,
+)
+from tests.factories import evaluation, pair_scores, result
+
+LEVELS = ["0", "1+", "2+", "3+"] * 20
+
+
+def _scores(seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pair_scores({"psnr": rng.normal(20, 3, 80), "ssim": rng.beta(5, 5, 80)}, LEVELS)
+
+
+def test_a_result_is_what_the_design_says(tmp_path: Path) -> None:
+    missing = MetricValue(None, 80, "", "lower", "", unavailable="weights not found")
+    made = result(_scores(), metrics={"fid": missing}, training={"epochs": 3}, run_id="abc")
+    write_result(tmp_path / "result.json", made)
+    content = json.loads((tmp_path / "result.json").read_text())
+    assert list(content) == sorted(content)
+    assert content["schema"] == 1
+    assert content["status"] == "measured"
+    assert content["metrics"]["fid"] == {
+        "better": "lower",
+        "n": 80,
+        "unavailable": "weights not found",
+        "value": None,
+    }
+    psnr = content["metrics"]["psnr"]
+    assert psnr["value"] == pytest.approx(_scores()["psnr"].mean(), rel=1e-15)
+    assert psnr["ci95"][0] < psnr["value"] < psnr["ci95"][1]
+    assert psnr["signature"].startswith("psnr|")
+    assert content["groups"]["3+"]["n"] == 20
+    assert content["macro"]["ssim"]["ci95"]
+    assert content["intervals"]["unit"] == "pair"
+    assert read_result(tmp_path / "result.json") == made
+
+
+def test_an_infinite_score_stays_out_of_the_json_and_is_told(tmp_path: Path) -> None:
+    perfect = MetricValue(float("inf"), 80, "dB", "higher", "psnr-y|v:1")
+    made = result(_scores(), metrics={"psnr-y": perfect})
+    write_result(tmp_path / "result.json", made)
+    assert "Infinity" not in (tmp_path / "result.json").read_text()
+    assert made.metrics["psnr-y"].value is None
+    assert made.metrics["psnr-y"].notes == ("infinite for all 80 pairs",)
+
+
+def test_nan_in_a_free_field_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    made = result(_scores(), cost={"train_seconds": float("nan")})
+    with pytest.raises(DataError, match="not written"):
+        write_result(tmp_path / "result.json", made)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_metric_that_is_no_mean_gets_no_interval_of_one() -> None:
+    made = evaluation(_scores())
+    correlation = replace(made.metrics["ssim"], value=0.77)
+    changed = replace(made, metrics={**made.metrics, "ssim": correlation})
+    found = evaluation_intervals(changed)
+    assert found.overall["ssim"] is None
+    assert found.overall["psnr"] is not None
+
+
+def test_a_metric_that_brings_its_interval_keeps_it() -> None:
+    kid = MetricValue(0.1, 80, "", "lower", "kid|v:1", ci95=(0.05, 0.15))
+    assert result(_scores(), metrics={"kid": kid}).metrics["kid"].ci95 == (0.05, 0.15)
+
+
+def test_clusters_widen_intervals_and_are_named() -> None:
+    rng = np.random.default_rng(0)
+    between = np.repeat(rng.normal(0, 3, 20), 4)
+    values = 20 + between + rng.normal(0, 1, 80)
+    slides = [f"slide{index // 4}" for index in range(80)]
+    alone = result(pair_scores({"psnr": values}))
+    clustered = result(pair_scores({"psnr": values}, clusters=slides))
+    assert clustered.intervals["unit"] == "cluster"
+    assert clustered.intervals["units"] == 20
+
+    def width(made) -> float:
+        low, high = made.metrics["psnr"].ci95
+        return high - low
+
+    assert width(clustered) > 1.5 * width(alone)
+
+
+def test_clusters_across_groups_move_them_together() -> None:
+    rng = np.random.default_rng(0)
+    # Every slide holds pairs of all levels and shifts them alike: the macro mean is as uncertain
+    # as the slides, which independent resampling of the levels would not see.
+    slides = np.repeat(np.arange(20), 4)
+    values = np.repeat(rng.normal(20, 3, 20), 4) + rng.normal(0, 0.1, 80)
+    scores = pair_scores({"psnr": values}, LEVELS, [f"s{slide}" for slide in slides])
+    made = result(scores)
+    low, high = made.macro["psnr"].ci95
+    overall_low, overall_high = made.metrics["psnr"].ci95
+    assert high - low == pytest.approx(overall_high - overall_low, rel=0.1)
+
+
+def test_a_torn_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_result(path, result(_scores()))
+    path.write_text(path.read_text()[:-200])
+    with pytest.raises(DataError, match=r"result\.json: not valid JSON"):
+        read_result(path)
+
+
+def test_an_edited_number_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_result(path, result(_scores()))
+    content = json.loads(path.read_text())
+    content["metrics"]["psnr"]["value"] += 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="edited after it was written"):
+        read_result(path)
+
+
+def test_a_newer_schema_is_refused_politely(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"schema": 2, "status": "measured"}))
+    with pytest.raises(DataError, match=r"schema 2 is newer.*update"):
+        read_result(path)
+
+
+def test_an_older_schema_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    content = result(_scores()).to_json()
+    for key in ("sha256", "status", "intervals", "pair_scores_sha256"):
+        del content[key]
+    path.write_text(json.dumps({**content, "schema": 0, "protocol": "i2i-1"}))
+    migrated = read_result(path)
+    assert migrated.status == "measured"
+    assert migrated.protocol.id == "i2i-1"
+    assert migrated.metrics == result(_scores()).metrics
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"schema": "1"}', '{"schema": -1}'])
+def test_what_is_no_result_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(content)
+    with pytest.raises(DataError):
+        read_result(path)
+
+
+def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    content = result(_scores()).to_json()
+    del content["sha256"]
+    path.write_text(json.dumps({**content, "scores": 1}))
+    with pytest.raises(DataError, match="scores: Extra inputs"):
+        read_result(path)
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=True), min_size=1, max_size=6, unique=True),
+    st.text(st.characters(categories=["L", "N"], include_characters='"+, '), min_size=1),
+)
+@settings(max_examples=40, deadline=None)
+def test_pair_scores_keep_every_digit(
+    tmp_path_factory: pytest.TempPathFactory, values: list[float], group: str
+) -> None:
+    path = tmp_path_factory.mktemp("scores") / "scores.csv"
+    scores = pair_scores({"psnr": values}, [group] * len(values))
+    write_pair_scores(path, replace(evaluation(_scores()), pair_scores=scores))
+    pd.testing.assert_frame_equal(read_pair_scores(path), scores, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("psnr,ssim\n", "psnr,ssim\n00000,0,,1,2\n"), "00000 stands"),
+        (lambda text: text.replace("00003,3+,,", "00003,3+,,x"), "pair 00003 is no number"),
+        (lambda text: text.replace("cluster", "slide"), "no column 'cluster'"),
+        (lambda text: text[: len(text) // 2] + ",,,,,,", "scores.csv"),
+        (lambda text: "", "not a table"),
+    ],
+)
+def test_a_damaged_table_of_pair_scores_is_named(tmp_path: Path, change, message: str) -> None:
+    path = tmp_path / "scores.csv"
+    write_pair_scores(path, evaluation(_scores()))
+    path.write_text(change(path.read_text()))
+    with pytest.raises(DataError, match=message):
+        read_pair_scores(path)
+
+
+def test_the_same_evaluation_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_result(tmp_path / name, result(_scores()))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_build_result_refuses_an_unknown_field() -> None:
+    with pytest.raises(ValueError, match="notes"):
+        build_result(
+            model={},
+            dataset={},
+            evaluation=evaluation(_scores()),
+            cost={},
+            seed=None,
+            environment={},
+            created="2026-01-01T00:00:00Z",
+            notes="",
+        )

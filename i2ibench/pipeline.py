@@ -61,7 +61,7 @@ class Outcome:
 def run(options: Options, reporter: Reporter | None = None) -> Outcome:
     """Train, translate, evaluate and add to the board; finished stages are not repeated."""
     reporter = reporter or Reporter()
-    plan = resolve(options)
+    plan = _open(options, reporter)
     folder = plan.folder
     if folder.result.exists():
         reporter.stage(f"already finished: {folder.path}")
@@ -81,20 +81,22 @@ def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None
 
 def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use."""
-    plan = resolve(options)
-    train_stage(plan, reporter or Reporter())
+    reporter = reporter or Reporter()
+    plan = _open(options, reporter)
+    train_stage(plan, reporter)
     return plan.folder
 
 
 def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Translate the test split with a finished training or ``options.checkpoint``."""
-    plan = resolve(options)
+    reporter = reporter or Reporter()
+    plan = _open(options, reporter)
     if plan.train is not None and not _is_trained(plan.folder):
         raise UsageError(
             f"{options.model} is not trained yet in {plan.folder.path}; run i2ibench train with "
             "the same options first, or give --checkpoint"
         )
-    translate_stage(plan, reporter or Reporter())
+    translate_stage(plan, reporter)
     return plan.folder
 
 
@@ -186,6 +188,14 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
     result = _record(plan, manifest, evaluation)
     write_result(folder.result, result)
     return result
+
+
+def _open(options: Options, reporter: Reporter) -> Plan:
+    # Said before, because the synthetic set is drawn, and any set hashed, when first opened.
+    reporter.stage(f"opening {options.dataset}")
+    plan = resolve(options)
+    reporter.stage(f"{plan.test.name}: {len(plan.test)} test pairs, {plan.test.layout}")
+    return plan
 
 
 def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:

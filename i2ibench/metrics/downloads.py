@@ -61,7 +61,7 @@ def fetch_file(file: CatalogueFile, folder: Path, progress: Progress | None = No
         for url in file.urls:
             try:
                 return _download(url, file, place, progress)
-            except _NETWORK_ERRORS as error:  # noqa: PERF203 - a handful of mirrors
+            except _NETWORK_ERRORS as error:
                 problems.append(f"{url} ({_reason(error)})")
     raise MissingError(
         f"{file.name} could not be fetched from {' or '.join(problems)}; bring the file from there "

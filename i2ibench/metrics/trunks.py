@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2ibench.errors import DataError
+from i2ibench.metrics.winograd import WinogradConv, pays_off
 
 Trunk = Callable[[Tensor], Iterator[Tensor]]
 TrunkName = Literal["alex", "vgg", "squeeze"]
@@ -28,6 +29,7 @@ class Layers:
         self._weights, self._prefix = weights, prefix
         self._device, self._dtype = torch.device(device), dtype
         self._ready: dict[str, tuple[Tensor, Tensor]] = {}
+        self._fast: dict[str, WinogradConv] = {}
 
     def load(self, name: str) -> None:
         """Bring one convolution to the device; a missing one is a ``DataError``."""
@@ -36,6 +38,10 @@ class Layers:
             bias = self._weights[f"{self._prefix}{name}.bias"]
         except KeyError as error:
             raise DataError(f"not the weights of this trunk: {error} is missing") from None
+        exact_on_cpu = self._device.type == "cpu" and self._dtype == torch.float32
+        if exact_on_cpu and pays_off(weight):
+            self._fast[name] = WinogradConv(weight, bias, padding=weight.shape[2] // 2)
+            return
         self._ready[name] = (
             weight.to(self._device, self._dtype, memory_format=torch.channels_last),
             bias.to(self._device, self._dtype),
@@ -43,6 +49,8 @@ class Layers:
 
     def conv(self, x: Tensor, name: str, stride: int = 1, padding: int = 0) -> Tensor:
         """Return the rectified convolution ``name`` of ``x``."""
+        if name in self._fast:
+            return self._fast[name](x)
         weight, bias = self._ready[name]
         return F.relu_(F.conv2d(x, weight, bias, stride, padding))
 

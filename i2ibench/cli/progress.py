@@ -91,17 +91,18 @@ def _new_bar() -> Progress:
         MofNCompleteColumn,
         Progress,
         TextColumn,
-        TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
+    # The losses take what the width leaves; bar, count and time are never squeezed out.
+    note = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[note]}", table_column=None),
+        TextColumn("left [dim]{task.fields[note]}", table_column=note),
         console=err(),
+        expand=True,
         refresh_per_second=4,
     )

@@ -13,7 +13,7 @@ from i2ibench.data.loading import TrainingLoader
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
-from i2ibench.files import sha256_file
+from i2ibench.files import sha256_file, write_bytes
 from i2ibench.leaderboard.board import add_entry, build_board
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.interface import TrainableModel
@@ -108,6 +108,8 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     sibling = next(filter(_is_trained, training_siblings(folder, plan.experiment)), None)
     if sibling is not None:
         reporter.stage(f"weights of {sibling.path}, trained in the same way")
+        if sibling.curves.exists():
+            write_bytes(folder.curves, sibling.curves.read_bytes())
         save_checkpoint(folder.checkpoint, load_checkpoint(sibling.checkpoint))
     elif isinstance(model, FittedModel):
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")

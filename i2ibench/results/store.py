@@ -28,6 +28,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
+    def curves(self) -> Path:
+        """One row a training step."""
+        return self.path / "training.csv"
+
+    @property
     def predictions(self) -> Path:
         """``<pair id>.png`` and ``manifest.json``."""
         return self.path / "predictions"

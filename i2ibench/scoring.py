@@ -12,10 +12,10 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.targets import open_targets
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
+from i2ibench.evaluation.one_pass import resolve_device
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
-from i2ibench.training.engine import resolve_device
 
 
 def evaluate(
@@ -52,7 +52,7 @@ def evaluate(
         dataset, targets, split, direction=direction, data_root=data_root, limit=limit
     )
     found = find_predictions(predictions, pairs)
-    resolved = resolve_device(device)
+    resolved = resolve_device(device, chosen, metrics)
     evaluation = score(
         pairs,
         found,

@@ -72,7 +72,7 @@ def choose_metrics(
         try:
             _check_size(metric, sizes)
             metric.prepare(context)
-        except MissingError as error:  # noqa: PERF203 - a dozen metrics
+        except MissingError as error:
             if names is not None:
                 raise type(error)(f"{name}: {error}") from None
             unavailable[name] = str(error)

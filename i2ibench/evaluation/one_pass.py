@@ -71,7 +71,7 @@ def evaluate(
         sizes = check_images(dataset, predictions, protocol.preparation)
         workers = _workers(workers)
         context = Context(
-            device=_device(device, protocol, metrics),
+            device=resolve_device(device, protocol, metrics),
             precision=feature_precision,
             allow_unverified_weights=allow_unverified_weights,
             training_targets=_training(training_targets, protocol.preparation),
@@ -117,8 +117,11 @@ def _workers(wanted: int | None) -> int:
     return wanted
 
 
-def _device(wanted: str, protocol: Protocol, names: Sequence[str] | None) -> str:
-    """Return the device; torch is only loaded where a network will run."""
+def resolve_device(wanted: str, protocol: Protocol, names: Sequence[str] | None = None) -> str:
+    """Return the device that an evaluation's networks run on, ``"cpu"`` where there are none.
+
+    Torch, which takes seconds to load, is only imported where a network will run.
+    """
     from i2ibench import registry
 
     chosen = names if names is not None else protocol.metric_names

@@ -78,14 +78,16 @@ def evaluation(scores: pd.DataFrame, **extra: MetricValue) -> Evaluation:
     )
 
 
-def result(scores: pd.DataFrame, model: str = "copy", **fields: Any) -> Result:
-    """Return the result of pair scores for a model; ``fields`` replace those of ``build_result``.
+def result(scores: pd.DataFrame, model: str | Mapping[str, Any] = "copy", **fields: Any) -> Result:
+    """Return the result of pair scores for a model, by its name or its whole record.
 
-    ``metrics`` adds set metrics by name.
+    ``fields`` replace those of ``build_result``; ``metrics`` adds set metrics by name.
     """
+    if isinstance(model, str):
+        model = {"name": model, "parameters": 0, "config": {}, "checkpoint_sha256": None}
     extra = fields.pop("metrics", {})
     made: dict[str, Any] = {
-        "model": {"name": model, "parameters": 0, "config": {}, "checkpoint_sha256": None},
+        "model": model,
         "dataset": {
             "name": "drawn",
             "split": "test",

@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.scores import Better
-from i2ibench.results.statistics import (
+from i2ibench.results.paired_tests import (
     SIGNIFICANCE,
-    Codes,
-    Floats,
     holm,
     is_separated,
-    mean_intervals,
+    paired_differences,
     rank_biserial,
     signed_rank_p,
 )
+from i2ibench.results.statistics import Codes, Floats, mean_intervals
 
 # How a board says what these functions do.
 RULE = (
@@ -79,7 +78,7 @@ def separations(
         separated[i, j] = separated[j, i] = apart
         if apart and first.pair_scores is not None and second.pair_scores is not None:
             tested.append((i, j))
-            differences.append(_difference(first.pair_scores, second.pair_scores))
+            differences.append(paired_differences(first.pair_scores, second.pair_scores))
     for (i, j), proven in zip(tested, _proven(differences, clusters), strict=True):
         separated[i, j] = separated[j, i] = proven
     return separated
@@ -89,18 +88,15 @@ def _proven(differences: Sequence[Floats], clusters: Codes | None) -> list[bool]
     """Whether each column of paired differences separates two methods; Holm over all of them."""
     if not differences:
         return []
-    corrected = holm([signed_rank_p(difference, clusters) for difference in differences])
-    intervals = mean_intervals(np.stack(differences, axis=1), clusters)
-    return [
-        is_separated(_finite_mean(difference), interval, p, rank_biserial(difference, clusters))
-        for difference, interval, p in zip(differences, intervals, corrected, strict=True)
-    ]
-
-
-def _difference(first: Floats, second: Floats) -> Floats:
-    """Return first minus second; two infinite scores are equal."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(first == second, 0.0, first - second), dtype=np.float64)
+    table = np.stack(differences, axis=1)
+    rows = zip(
+        (_finite_mean(difference) for difference in differences),
+        mean_intervals(table, clusters),
+        holm(signed_rank_p(table, clusters)),
+        rank_biserial(table, clusters),
+        strict=True,
+    )
+    return [is_separated(*row) for row in rows]
 
 
 def _finite_mean(values: Floats) -> float:

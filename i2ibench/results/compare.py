@@ -14,17 +14,16 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.scores import Better
 from i2ibench.registry import unknown_name
 from i2ibench.results.intervals import cluster_codes, metric_columns
-from i2ibench.results.sources import ScoredMethod
-from i2ibench.results.statistics import (
+from i2ibench.results.paired_tests import (
     SIGNIFICANCE,
-    Codes,
-    Floats,
     holm,
     is_separated,
-    mean_intervals,
+    paired_differences,
     rank_biserial,
     signed_rank_p,
 )
+from i2ibench.results.sources import ScoredMethod
+from i2ibench.results.statistics import Codes, Floats, mean_intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +232,13 @@ def _differences(
     tests = [(a, b, m) for a, b in combinations(methods, 2) for m in metrics]
     firsts = [_column(a.scores, m)[rows] for a, _, m in tests]
     seconds = [_column(b.scores, m)[rows] for _, b, m in tests]
-    differences = [_difference(x, y) for x, y in zip(firsts, seconds, strict=True)]
-    intervals = mean_intervals(np.stack(differences, axis=1), codes)
-    p_values = [signed_rank_p(difference, codes) for difference in differences]
+    differences = paired_differences(np.stack(firsts, axis=1), np.stack(seconds, axis=1))
+    intervals = mean_intervals(differences, codes)
+    p_values, effects = signed_rank_p(differences, codes), rank_biserial(differences, codes)
     units = int(rows.sum()) if codes is None else len(np.unique(codes))
     found = []
     for index, (corrected, (a, b, metric)) in enumerate(zip(holm(p_values), tests, strict=True)):
-        difference = differences[index]
+        difference = differences[:, index]
         finite = difference[np.isfinite(difference)]
         found.append(
             PairedDifference(
@@ -251,19 +250,13 @@ def _differences(
                 ci95=intervals[index],
                 p_value=p_values[index],
                 p_holm=corrected,
-                effect=rank_biserial(difference, codes),
+                effect=effects[index],
                 win_rate=_win_rate(difference, a.better.get(metric)),
                 n=int(rows.sum()),
                 units=units,
             )
         )
     return found
-
-
-def _difference(first: Floats, second: Floats) -> Floats:
-    """Return first minus second; two infinite scores are equal."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(first == second, 0.0, first - second), dtype=np.float64)
 
 
 def _win_rate(differences: Floats, better: Better | None) -> float | None:
@@ -278,7 +271,7 @@ def _extremes(methods: Sequence[ScoredMethod], metrics: Sequence[str], count: in
     for a, b in combinations(methods, 2):
         for metric in metrics:
             first, second = _column(a.scores, metric), _column(b.scores, metric)
-            difference = _difference(first, second)
+            difference = paired_differences(first, second)
             order = np.argsort(difference, kind="stable")
             chosen = [i for i in order[::-1][:count] if difference[i] > 0]
             chosen += [i for i in order[:count] if difference[i] < 0]

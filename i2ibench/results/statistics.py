@@ -1,4 +1,4 @@
-"""Intervals and tests for scores of pairs; pure functions, every random draw from a stated seed.
+"""Bootstrap intervals of mean scores; pure functions, every random draw from a stated seed.
 
 The unit of resampling is the pair, or the cluster (slide, patient) where cluster ids exist: pairs
 of one slide are not independent, and resampling them one by one would make intervals too narrow.
@@ -6,8 +6,9 @@ of one slide are not independent, and resampling them one by one would make inte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 LEVEL = 0.95
-SIGNIFICANCE = 0.05
 RESAMPLES = 2000
 # Below this many independent units the simulated coverage of skewed scores falls under 93 %: no
 # interval is given.
@@ -28,9 +28,6 @@ METHOD = "BCa bootstrap, widened for few units"
 
 # Half-width of a normal interval of this level in standard errors.
 _NORMAL_WIDTH = float(special.ndtri((1 + LEVEL) / 2))
-
-# Up to this many differences with ties are tested exactly, as scipy does.
-_SMALL = 13
 
 # Resampling weights are made in blocks of this many numbers to bound memory.
 _BLOCK = 1 << 22
@@ -74,22 +71,22 @@ def resample_means(
 ) -> Resampled:
     """Return the bootstrap and jackknife of the means of the columns of ``values`` ``(N, M)``."""
     finite = np.isfinite(values)
-    sums = _by_cluster(np.where(finite, values, 0.0), clusters)
-    counts = _by_cluster(finite.astype(np.float64), clusters)
+    sums = sum_by_cluster(np.where(finite, values, 0.0), clusters)
+    counts = sum_by_cluster(finite.astype(np.float64), clusters)
     units = len(sums)
-    rng = np.random.default_rng(derive_seed(seed, "bootstrap", units))
-    blocks = []
-    step = max(1, _BLOCK // max(1, units))
     with np.errstate(invalid="ignore", divide="ignore"):
-        for start in range(0, resamples, step):
-            weights = _draw_weights(rng, min(step, resamples - start), units)
-            blocks.append((weights @ sums) / (weights @ counts))
+        means = np.concatenate(
+            [
+                (weights @ sums) / (weights @ counts)
+                for weights in _weights(derive_seed(seed, "bootstrap", units), resamples, units)
+            ]
+        )
         total, number = sums.sum(0), counts.sum(0)
         jackknife = (total - sums) / (number - counts)
         deviations = jackknife.mean(0) - jackknife
         return Resampled(
             estimate=total / number,
-            means=np.concatenate(blocks),
+            means=means,
             deviations=deviations,
             variance=(units - 1) / units * (deviations**2).sum(0),
             freedom=_effective_units(values, finite, clusters, sums, counts) * (1 - 1 / units),
@@ -169,88 +166,6 @@ def _bca_levels(means: Floats, estimate: float, deviations: Floats) -> Floats:
     return np.asarray(np.clip(levels, 0.0, 1.0), dtype=np.float64)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values adjusted by Holm's step-down method (Holm 1979)."""
-    adjusted = [0.0] * len(p_values)
-    running = 0.0
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    for position, index in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - position) * p_values[index]))
-        adjusted[index] = running
-    return adjusted
-
-
-def signed_rank_p(differences: Floats, clusters: Codes | None = None) -> float:
-    """Return the two-sided p-value of Wilcoxon's signed-rank test of paired ``differences``.
-
-    As ``scipy.stats.wilcoxon`` with ``zero_method="zsplit"``: pairs without a difference stay in
-    and count half for each sign. With ``clusters`` the test is over the means of the clusters,
-    since pairs of one slide are not independent. Two infinite scores are equal. Without any
-    difference the p-value is 1.
-    """
-    values = _test_units(differences, clusters)
-    if not np.any(values):
-        return 1.0
-    if len(values) <= _SMALL and len(np.unique(np.abs(values[values != 0]))) < len(values):
-        return _exact_signed_rank_p(values)
-    return float(stats.wilcoxon(values, zero_method="zsplit").pvalue)
-
-
-def _exact_signed_rank_p(values: Floats) -> float:
-    """Return the exact p-value for few ``values`` with ties or zeros.
-
-    scipy's is the same number, found by going through all 2^n signs, which takes seconds. Here the
-    distribution of the rank sum is built up rank by rank; ranks are doubled to be whole.
-    """
-    ranks = np.rint(2 * stats.rankdata(np.abs(values))).astype(int)
-    signed = ranks[values != 0]
-    ways = np.zeros(int(signed.sum()) + 1)
-    ways[0] = 1.0
-    for rank in signed.tolist():
-        ways[rank:] += ways[:-rank].copy()
-    observed = int(ranks[values > 0].sum())
-    least = min(ways[: observed + 1].sum(), ways[observed:].sum())
-    return float(min(1.0, 2 * least / ways.sum()))
-
-
-def is_separated(
-    difference: float, ci95: tuple[float, float] | None, p_value: float, effect: float
-) -> bool:
-    """Whether paired differences prove that the mean scores of two methods differ.
-
-    The signed-rank test alone asks about most pairs; where a few pairs go strongly the other way,
-    it can prove the opposite of what the means say. So mean and ranks must agree in sign, and the
-    interval of the mean difference (where there are units enough for one) must exclude zero.
-    """
-    if p_value >= SIGNIFICANCE or difference * effect <= 0:
-        return False
-    return ci95 is None or ci95[0] > 0 or ci95[1] < 0
-
-
-def rank_biserial(differences: Floats, clusters: Codes | None = None) -> float:
-    """Return the matched-pairs rank-biserial correlation of paired ``differences`` (Kerby 2014).
-
-    (sum of ranks of positive - of negative differences) / sum of all ranks, zeros left out: 1
-    where all differences are positive, -1 where all are negative. ``clusters`` as in
-    ``signed_rank_p``.
-    """
-    values = _test_units(differences, clusters)
-    nonzero = values[values != 0]
-    if not len(nonzero):
-        return 0.0
-    ranks = stats.rankdata(np.abs(nonzero))
-    return float(np.sum(ranks * np.sign(nonzero)) / np.sum(ranks))
-
-
-def _test_units(differences: Floats, clusters: Codes | None) -> Floats:
-    """Return one difference a unit: of every pair, or the mean of every cluster."""
-    values = np.where(np.isnan(differences), 0.0, differences)
-    if clusters is None:
-        return values
-    sizes = np.unique(clusters, return_counts=True)[1]
-    return np.asarray(_by_cluster(values[:, None], clusters)[:, 0] / sizes, dtype=np.float64)
-
-
 def _effective_units(
     values: Floats, finite: NDArray[np.bool_], clusters: Codes | None, sums: Floats, counts: Floats
 ) -> Floats:
@@ -275,7 +190,7 @@ def _effective_units(
     return np.asarray(added.sum(0) ** 2 / (added**2).sum(0), dtype=np.float64)
 
 
-def _by_cluster(columns: Floats, clusters: Codes | None) -> Floats:
+def sum_by_cluster(columns: Floats, clusters: Codes | None) -> Floats:
     """Return the sums ``(U, M)`` of ``(N, M)`` by cluster, in the order of the codes."""
     if clusters is None:
         return columns
@@ -283,6 +198,23 @@ def _by_cluster(columns: Floats, clusters: Codes | None) -> Floats:
     summed = np.zeros((int(codes.max()) + 1, columns.shape[1]))
     np.add.at(summed, codes, columns)
     return summed
+
+
+def _weights(seed: int, resamples: int, units: int) -> Iterator[Floats]:
+    """Yield blocks of how often each of ``units`` is drawn in each resample."""
+    step = max(1, _BLOCK // units)
+    if resamples <= step:
+        # Boards ask for the same draws table after table.
+        yield _kept_weights(seed, resamples, units)
+        return
+    rng = np.random.default_rng(seed)
+    for start in range(0, resamples, step):
+        yield _draw_weights(rng, min(step, resamples - start), units)
+
+
+@lru_cache(maxsize=5)
+def _kept_weights(seed: int, resamples: int, units: int) -> Floats:
+    return _draw_weights(np.random.default_rng(seed), resamples, units)
 
 
 def _draw_weights(rng: np.random.Generator, rows: int, units: int) -> Floats:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import factories
 import numpy as np
 import pandas as pd
 import pytest
+from factories import pair_scores, result
 from scipy import stats
 
 from i2ibench.errors import DataError, UsageError
@@ -15,8 +17,6 @@ from i2ibench.results.compare_table import comparison_tables
 from i2ibench.results.pair_scores import pair_scores_csv
 from i2ibench.results.record import write_result
 from i2ibench.results.sources import read_methods
-from tests import factories
-from tests.factories import pair_scores, result
 
 LEVELS = ["0", "1+", "2+", "3+"] * 20
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from factories import evaluation, pair_scores, result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,6 @@ from i2ibench.results.record import (
     write_pair_scores,
     write_result,
 )
-from tests.factories import evaluation, pair_scores, result
 
 LEVELS = ["0", "1+", "2+", "3+"] * 20
 

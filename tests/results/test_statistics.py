@@ -9,20 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
+from interval_coverage import clusters, coverage, macro, pairs
 from scipy import stats
 
-from benchmarks.interval_coverage import clusters, coverage, macro, pairs
-from i2ibench.results.statistics import (
-    FEWEST_UNITS,
-    holm,
-    is_separated,
-    mean_intervals,
-    rank_biserial,
-    signed_rank_p,
-)
+from i2ibench.results import paired_tests
+from i2ibench.results.paired_tests import holm, is_separated
+from i2ibench.results.statistics import FEWEST_UNITS, mean_intervals
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 DIFFERENCES = nps.arrays(np.float64, st.integers(14, 60), elements=st.floats(-5, 5).map(round))
+
+
+def signed_rank_p(differences: np.ndarray, clusters: np.ndarray | None = None) -> float:
+    return paired_tests.signed_rank_p(differences[:, None], clusters)[0]
+
+
+def rank_biserial(differences: np.ndarray) -> float:
+    return paired_tests.rank_biserial(differences[:, None])[0]
 
 
 def holm_by_the_closure_principle(p_values: list[float]) -> list[float]:
@@ -45,7 +48,16 @@ def test_holm_equals_closed_testing_with_bonferroni(p_values: list[float]) -> No
 @settings(max_examples=60, deadline=None)
 def test_signed_rank_p_equals_scipy(differences: np.ndarray) -> None:
     expected = stats.wilcoxon(differences, zero_method="zsplit").pvalue if differences.any() else 1
-    assert signed_rank_p(differences) == expected
+    assert signed_rank_p(differences) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [20, 200])
+def test_columns_are_tested_one_by_one(size: int) -> None:
+    table = np.round(np.random.default_rng(0).normal(0.2, 2, (size, 4)), 1)
+    table[:, 2] = 0
+    alone = [signed_rank_p(column) for column in table.T]
+    assert paired_tests.signed_rank_p(table) == pytest.approx(alone, rel=1e-12)
+    assert paired_tests.rank_biserial(table) == [rank_biserial(column) for column in table.T]
 
 
 @pytest.mark.parametrize("size", range(1, 9))

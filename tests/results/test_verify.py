@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from factories import CREATED
 
 from i2ibench.data.datasets import manifest_sha256, open_dataset
 from i2ibench.data.images import read_image, write_png
@@ -22,7 +23,6 @@ from i2ibench.models.policy import InferencePolicy
 from i2ibench.results.record import build_result, read_result, write_pair_scores, write_result
 from i2ibench.results.verify import Verification, record_verified, verify
 from i2ibench.translation.manifest import Manifest, read_manifest, write_manifest
-from tests.factories import CREATED
 
 METRICS = ["psnr", "ssim", "mae", "swd"]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from i2ibench.errors import DataError
+from i2ibench.errors import DataError, UsageError
+from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.scores import Better
 from i2ibench.results.pair_scores import read_pair_scores
 from i2ibench.results.record import Result, read_result
@@ -107,8 +108,22 @@ def _identity(result: Result) -> dict[str, str]:
         "the split": result.dataset.get("split"),
         "the direction": result.dataset.get("direction"),
         "the hash of the data": result.dataset.get("manifest_sha256"),
+        "the preparation of images": _preparation(result),
     }
     return {what: str(value) for what, value in named.items() if value is not None}
+
+
+def _preparation(result: Result) -> str:
+    """Say how images were scaled and cropped; a protocol not known here stands for itself."""
+    recorded = result.protocol
+    try:
+        protocol = load_protocol(recorded.id)
+    except UsageError:
+        return f"that of {recorded.id} ({recorded.sha256[:12]})"
+    if protocol.sha256 != recorded.sha256:
+        return f"that of {recorded.id} ({recorded.sha256[:12]})"
+    settings = protocol.preparation.model_dump(mode="json", exclude_none=True)
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "none"
 
 
 def _distinct(method: ScoredMethod) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from i2ibench import provenance, registry
+from i2ibench import provenance
 from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.targets import open_targets
@@ -20,32 +16,10 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import read_json, sha256_file
+from i2ibench.results.findings import Finding, number_findings, score_findings, tolerance
 from i2ibench.results.intervals import metric_columns
-from i2ibench.results.pair_scores import read_pair_scores
-from i2ibench.results.record import (
-    MetricRecord,
-    Result,
-    build_result,
-    parse_unsealed,
-    write_result,
-)
+from i2ibench.results.record import Result, build_result, parse_unsealed, write_result
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
-
-# Two computations agree where they differ by less than these parts of the larger. Networks sum in
-# another order on other hardware; distances of sets amplify that.
-_EXACT, _NETWORK, _SET_OF_NETWORK = 1e-9, 1e-4, 1e-3
-# Differences below this are none, whatever the size of the numbers.
-_NOTHING = 1e-9
-# Of many scores per pair that differ, this many are named.
-_NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as recorded: what, and how it differs."""
-
-    subject: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +92,8 @@ def verify(
         training_targets=_training_targets(result, dataset, data_root),
     )
     tolerances = {name: tolerance(name) for name in names}
-    findings += _number_findings(result, _as_result(result, again), tolerances)
-    findings += _score_findings(path, again.pair_scores, tolerances)
+    findings += number_findings(result, _as_result(result, again), tolerances)
+    findings += score_findings(path, again.pair_scores, tolerances)
     checked = (
         f"{len(pairs)} predictions and their targets hashed",
         f"{len(names)} metrics recomputed: overall, in {len(result.groups)} groups, macro mean",
@@ -144,16 +118,6 @@ def record_verified(verification: Verification) -> Result:
     )
     write_result(verification.path, confirmed)
     return confirmed
-
-
-def tolerance(metric: str) -> float:
-    """Return the relative difference up to which two computations of ``metric`` agree."""
-    from i2ibench.metrics.interface import SetMetric
-
-    metric_class = registry.metrics.get(metric)
-    if not metric_class.weights:
-        return _EXACT
-    return _SET_OF_NETWORK if issubclass(metric_class, SetMetric) else _NETWORK
 
 
 def _open_pairs(
@@ -226,96 +190,3 @@ def _as_result(result: Result, again: Evaluation) -> Result:
         environment={},
         created=result.created,
     )
-
-
-def _number_findings(
-    recorded: Result, again: Result, tolerances: Mapping[str, float]
-) -> Iterator[Finding]:
-    yield from _table_findings("", recorded.metrics, again.metrics, tolerances)
-    for group in sorted({*recorded.groups, *again.groups}):
-        if group not in recorded.groups or group not in again.groups:
-            yield Finding(f"group {group}", "not in both the record and the recomputation")
-            continue
-        mine, theirs = recorded.groups[group], again.groups[group]
-        if mine.n != theirs.n:
-            yield Finding(f"group {group}", f"{mine.n} pairs recorded, {theirs.n} found")
-        yield from _table_findings(f" of {group}", mine.metrics, theirs.metrics, tolerances)
-    yield from _table_findings(" of macro mean", recorded.macro, again.macro, tolerances)
-
-
-def _table_findings(
-    where: str,
-    recorded: Mapping[str, MetricRecord],
-    again: Mapping[str, MetricRecord],
-    tolerances: Mapping[str, float],
-) -> Iterator[Finding]:
-    for name, mine in recorded.items():
-        theirs = again.get(name)
-        subject = f"{name}{where}"
-        if theirs is None:
-            yield Finding(subject, "recorded, but not computed by this protocol")
-            continue
-        if mine.value is not None and theirs.value is None:
-            yield Finding(subject, f"cannot be recomputed: {theirs.unavailable}")
-            continue
-        if mine.value is None:
-            # A metric that was unavailable then may be computed now; that refutes nothing.
-            continue
-        for what, left, right in _compared(mine, theirs):
-            if not _agree(left, right, tolerances.get(name, _EXACT)):
-                yield Finding(
-                    subject, f"{what} {_shown(left)} recorded, {_shown(right)} recomputed"
-                )
-
-
-def _compared(mine: MetricRecord, theirs: MetricRecord) -> Iterator[tuple[str, Any, Any]]:
-    yield "value", mine.value, theirs.value
-    yield "signature", mine.signature, theirs.signature
-    yield "pairs", mine.n, theirs.n
-    yield "unit", mine.unit, theirs.unit
-    yield "direction", mine.better, theirs.better
-    yield "interval", mine.ci95, theirs.ci95
-
-
-def _score_findings(
-    path: Path, again: pd.DataFrame, tolerances: Mapping[str, float]
-) -> Iterator[Finding]:
-    """Compare the stored scores per pair with recomputed ones, where they are stored."""
-    beside = path.with_suffix(".csv")
-    file = beside if beside.exists() else path.parent / "scores.csv"
-    if not file.exists():
-        return
-    stored = read_pair_scores(file)
-    if list(stored["id"]) != list(again["id"]):
-        yield Finding(file.name, "holds other pairs than the data set")
-        return
-    for name in metric_columns(stored):
-        if name not in again.columns:
-            continue
-        rows = zip(stored["id"], stored[name], again[name], strict=True)
-        limit = tolerances.get(name, _EXACT)
-        apart = [(i, old, new) for i, old, new in rows if not _agree(old, new, limit)]
-        for pair_id, old, new in apart[:_NAMED]:
-            yield Finding(
-                f"{name} of pair {pair_id}", f"{_shown(old)} stored, {_shown(new)} recomputed"
-            )
-        if len(apart) > _NAMED:
-            yield Finding(name, f"{len(apart) - _NAMED} more pairs differ")
-
-
-def _agree(mine: Any, theirs: Any, relative: float) -> bool:
-    if isinstance(mine, tuple) and isinstance(theirs, tuple):
-        # Ends of an interval move with the largest of them.
-        scale = max(abs(each) for each in (*mine, *theirs))
-        return all(
-            abs(a - b) <= relative * scale + _NOTHING for a, b in zip(mine, theirs, strict=True)
-        )
-    if isinstance(mine, float) and isinstance(theirs, float):
-        return math.isclose(mine, theirs, rel_tol=relative, abs_tol=_NOTHING)
-    return bool(mine == theirs)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(_shown(each) for each in value)}]"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from i2ibench.data.headers import BrokenImageError, parse_header
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.places import cache_folder
 from i2ibench.errors import DataError
-from i2ibench.files import sha256_bytes, sha256_file, sha256_json, write_text
+from i2ibench.files import sha256_bytes, sha256_json, write_text
 
 # A file changed within its time stamp's resolution after it was hashed would look unchanged.
 _SETTLED_SECONDS = 2.0
@@ -70,7 +71,7 @@ def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
     }
     unknown = [path for path in files if path not in hashes]
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        hashes.update(zip(unknown, pool.map(sha256_file, unknown), strict=True))
+        hashes.update(zip(unknown, pool.map(_hash_whole_image, unknown), strict=True))
     settled = {
         path.name: [*stamps[path], hashes[path]]
         for path in unknown
@@ -81,6 +82,18 @@ def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
         with contextlib.suppress(OSError):
             write_text(store, json.dumps({**known, **settled}))
     return hashes
+
+
+def _hash_whole_image(path: Path) -> str:
+    """Hash an image file; one that ends too early is found here, before a training starts."""
+    try:
+        content = path.read_bytes()
+        parse_header(content)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except BrokenImageError as error:
+        raise DataError(f"{path}: {error}; replace or remove it") from None
+    return sha256_bytes(content)
 
 
 def _read_store(store: Path) -> dict[str, list[Any]]:

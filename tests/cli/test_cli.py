@@ -166,14 +166,12 @@ def test_an_empty_folder_is_named(capsys, tmp_path):
     assert nothing_written(tmp_path)
 
 
-def test_a_truncated_image_is_named_and_no_result_written(capsys, faulty, tmp_path):
+def test_a_truncated_image_is_named_before_training(capsys, faulty, tmp_path):
     root, line = faulty
     path = root / "HE/test/00003_test_3+.png"
     path.write_bytes(path.read_bytes()[:-40])
-    line = line[: line.index("--set")]
-    assert "00003_test_3+" in one_line_error(capsys, 3, *line, "--model", "copy")
-    assert not list(tmp_path.glob("runs/**/result.json"))
-    assert not (tmp_path / "boards").exists()
+    assert "00003_test_3+" in one_line_error(capsys, 3, *line, "--model", "varpyramid")
+    assert nothing_written(tmp_path)
 
 
 def test_an_unknown_model_is_answered_with_a_suggestion(capsys, faulty, tmp_path):

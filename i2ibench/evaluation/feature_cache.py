@@ -45,7 +45,17 @@ class FeatureStore:
             self._new.setdefault(extractor, {})[content] = feature
 
     def flush(self) -> None:
-        """Write what is new, one file an extractor."""
+        """Write what is new, one file an extractor; a cache that cannot be written is a warning."""
+        try:
+            self._write()
+        except OSError as error:
+            warnings.warn(
+                f"{self.folder}: features of targets could not be kept ({error.strerror or error}); "
+                "scores are not affected",
+                stacklevel=2,
+            )
+
+    def _write(self) -> None:
         for extractor, features in self._new.items():
             keys = sorted(features)
             width = len(features[keys[0]])

@@ -80,17 +80,19 @@ def evaluate(
         )
         chosen = choose_metrics(protocol, metrics, context, sizes)
         store = FeatureStore() if use_cache else None
-        found = accumulate(
-            dataset,
-            predictions,
-            chosen,
-            preparation=protocol.preparation,
-            workers=workers,
-            store=store,
-            progress=progress,
-        )
-        if store is not None:
-            store.flush()
+        try:
+            found = accumulate(
+                dataset,
+                predictions,
+                chosen,
+                preparation=protocol.preparation,
+                workers=workers,
+                store=store,
+                progress=progress,
+            )
+        finally:  # what an interrupted evaluation has computed is not lost
+            if store is not None:
+                store.flush()
         overall, details = overall_values(found, chosen)
         groups = group_values(found, chosen, dataset)
         macro = macro_values(groups, chosen)

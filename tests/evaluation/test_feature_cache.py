@@ -74,3 +74,11 @@ def test_the_file_is_hashed_once_and_only_if_asked(tmp_path):
     bound.put("x", FEATURE)
     assert bound.get("x") is FEATURE
     assert len(asked) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning_and_no_failure(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    store = FeatureStore(tmp_path / "file")
+    store.put("x", "a" * 64, FEATURE)
+    with pytest.warns(UserWarning, match="could not be kept"):
+        store.flush()

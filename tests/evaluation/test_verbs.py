@@ -1,0 +1,116 @@
+"""The verbs metrics, protocols and weights; one model's scores under two protocols."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from i2ibench.cli.app import run_app
+
+TINY = [
+    *("--set", "model.generator=resnet_6blocks", "--set", "model.ngf=2", "--set", "model.ndf=2"),
+    *("--set", "training.epochs=1", "--set", "training.decay_epochs=1"),
+    *("--set", "training.batch_size=2", "--set", "images.crop=24", "--set", "images.resize=32"),
+]
+
+
+def call(capsys, *arguments):
+    code = run_app([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, " ".join(err.split())
+
+
+def test_a_metrics_card_has_definition_signature_and_weights(capsys):
+    code, out, _ = call(capsys, "metrics", "lpips", "--json")
+    card = json.loads(out)
+    assert code == 0
+    assert card["signature"].startswith("lpips|net:alex|version:0.1|")
+    assert card["weights"] == {
+        "lpips-alex": "weights lpips-alex not found; run: i2ibench weights fetch lpips-alex"
+    }
+    assert "Zhang et al., CVPR 2018" in card["description"]
+    code, _, err = call(capsys, "metrics", "lpips")
+    assert code == 0
+    assert "lower" in err
+
+
+def test_an_unknown_metric_is_suggested(capsys):
+    code, _, err = call(capsys, "metrics", "ssim-gauss")
+    assert code == 2
+    assert "did you mean ssim-gaussian" in err
+
+
+def test_protocols_are_listed_and_have_cards(capsys):
+    code, out, _ = call(capsys, "protocols", "--json")
+    assert code == 0
+    assert {"i2i-1", "stain-1", "bci-2022", "bci-2022-1024"} <= {p["name"] for p in json.loads(out)}
+    code, out, _ = call(capsys, "protocols", "i2i-1", "bci-2022", "--json")
+    first, second = json.loads(out)
+    assert first["inference"] != second["inference"]
+    code, _, err = call(capsys, "protocols", "bci-2022")
+    assert code == 0
+    assert "bicubic to width 320" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["i2i-2"], 2, "did you mean i2i-1"),
+        (["i2i-1", "bci-2022", "stain-1"], 2, "one protocol or two"),
+        (["--scores", "nowhere"], 2, "give --scores twice"),
+        (["--scores", "nowhere", "--scores", "there"], 3, "no such file"),
+    ],
+)
+def test_wrong_use_of_protocols_is_one_line(capsys, arguments, code, message):
+    found, _, err = call(capsys, "protocols", *arguments)
+    assert (found, message in err) == (code, True)
+
+
+def test_weights_are_listed_added_and_verified(capsys, shared, tmp_path, monkeypatch):
+    monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))
+    file = shared / "weights" / "lpips-squeeze" / "squeeze.backbone.pth"
+    code, out, _ = call(capsys, "weights", "add", "lpips-squeeze", file, "--json")
+    assert (code, json.loads(out)["files"][0]["verified"]) == (0, True)
+    code, out, _ = call(capsys, "weights", "list", "--json")
+    states = {each["name"]: each["state"] for each in json.loads(out)}
+    assert states["lpips-squeeze"] == "verified"
+    assert "not found" in states["lpips-vgg"]
+    assert call(capsys, "weights", "verify", "lpips-squeeze")[0] == 0
+    kept = tmp_path / "cache" / "weights" / "lpips-squeeze" / "squeeze.backbone.pth"
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    code, _, err = call(capsys, "weights", "verify", "lpips-squeeze")
+    assert (code, "is not the known file" in err) == (5, True)
+    code, _, err = call(capsys, "weights", "verify", "lpips-vgg")
+    assert (code, "not found" in err) == (4, True)
+    code, _, err = call(capsys, "weights", "fetch", "lpips-vg")
+    assert (code, "did you mean lpips-vgg" in err) == (2, True)
+
+
+def test_one_model_under_two_protocols_differs_and_the_table_says_by_how_much(
+    capsys, drawn, tmp_path
+):
+    drawn.draw("train", 2).draw("test", 2)
+    folders = {}
+    for protocol in ("i2i-1", "bci-2022"):
+        line = ["run", "--model", "pyramid", "--dataset", drawn.root, *TINY]
+        line += ["--output", tmp_path / "runs", "--board", tmp_path / "boards"]
+        code, _, err = call(capsys, *line, "--protocol", protocol)
+        assert code == 0, err
+        results = set((tmp_path / "runs").rglob("result.json"))
+        (new,) = results - {folder / "result.json" for folder in folders.values()}
+        folders[protocol] = new.parent
+    scores = [flag for folder in folders.values() for flag in ("--scores", folder)]
+    code, out, _ = call(capsys, "protocols", *scores, "--json")
+    found = json.loads(out)
+    assert (code, found["protocols"]) == (0, ["i2i-1", "bci-2022"])
+    rows = {row["metric"]: row for row in found["scores"]}
+    for metric in ("psnr", "ssim", "swd"):
+        row = rows[metric]
+        assert row["change"] == pytest.approx(row["second"] - row["first"])
+        assert row["change"] != 0
+    assert rows["mae"]["first"] is None, "only the official protocol lists it"
+    code, _, err = call(capsys, "protocols", *scores)
+    assert code == 0
+    assert "psnr (dB)" in err
+    assert f"{rows['psnr']['change']:+.4f}" in err

@@ -50,7 +50,8 @@ class FeatureStore:
             self._write()
         except OSError as error:
             warnings.warn(
-                f"{self.folder}: features of targets could not be kept ({error.strerror or error}); "
+                f"{self.folder}: features of targets could not be kept ("
+                f"{error.strerror or error}); "
                 "scores are not affected",
                 stacklevel=2,
             )

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from i2ibench.errors import DataError
 from i2ibench.metrics.interface import (
     Context,
     MetricSettings,
     PairImages,
     Score,
-    SetMetric,
     Signature,
     TrainingTarget,
     Unavailable,
 )
+from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 from i2ibench.metrics.stain import BIN_WIDTH, BINS, Stain, stain_of, stains_of
 from i2ibench.seeds import derive_seed
 
@@ -64,14 +62,11 @@ class Classifier:
         return np.asarray(np.argmax(features @ self.weights + self.offsets, axis=1))
 
 
-@dataclass
-class AgreementState:
-    """Features of prediction and target, and the true group, by pair id."""
-
-    pairs: dict[str, tuple[Float64, Float64, str | None]] = field(default_factory=dict)
+# Features of prediction and target, and the true group.
+Reading = tuple[Float64, Float64, "str | None"]
 
 
-class GroupAccuracy(SetMetric[AgreementState]):
+class GroupAccuracy(KeyedSetMetric[Reading]):
     """Share of predictions that a classifier of real DAB staining puts into their true group.
 
     For HER2 the share of predictions read at the right level. The classifier never sees a
@@ -104,30 +99,15 @@ class GroupAccuracy(SetMetric[AgreementState]):
         """Return the key that both agreement metrics share."""
         return f"agreement/{self.settings.per_group}"
 
-    def describe(self, pair: PairImages) -> tuple[Float64, Float64, str | None]:
+    def describe(self, pair: PairImages) -> Reading:
         """Return the features of prediction and target, and the group."""
         prediction, target = pair.once(stains_of)
         return stain_features(prediction), stain_features(target), pair.group
 
-    def new_state(self) -> AgreementState:
-        """Return the state of no pair."""
-        return AgreementState()
-
-    def update(self, state: AgreementState, pair_id: str, description: Any) -> None:
-        """Keep the pair's features."""
-        state.pairs[pair_id] = description
-
-    def merge(self, state: AgreementState, other: AgreementState) -> AgreementState:
-        """Return both."""
-        twice = state.pairs.keys() & other.pairs.keys()
-        if twice:
-            raise DataError(f"pair {min(twice)} is in both of the states to merge")
-        return AgreementState({**state.pairs, **other.pairs})
-
-    def compute(self, state: AgreementState) -> Score:
+    def compute(self, state: ByPair[Reading]) -> Score:
         """Return the agreement of predictions with true groups; pairs without one are left out."""
         groups = self._classifier.groups
-        rows = [row for _, row in sorted(state.pairs.items()) if row[2] is not None]
+        rows = [row for row in state.ordered() if row[2] is not None]
         unknown = sorted({str(row[2]) for row in rows} - set(groups))
         if not rows or unknown:
             reason = (

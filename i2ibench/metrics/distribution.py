@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from i2ibench.metrics.features import FeatureMetric, FeatureState
+from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float64 = npt.NDArray[np.float64]
@@ -37,7 +37,7 @@ class FID(FeatureMetric):
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"{self.name} needs at least 2 pairs, not {n}")
-        predictions, targets = state.stacked()
+        predictions, targets = stacked(state)
         value = frechet_distance(predictions, targets)
         notes = [f"biased: n={n} < {UNBIASED_FROM}"] if n < UNBIASED_FROM else []
         details: dict[str, object] = {}
@@ -89,7 +89,7 @@ class KID(FeatureMetric):
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"kid needs at least 2 pairs, not {n}")
-        predictions, targets = (f.astype(np.float64) for f in state.stacked())
+        predictions, targets = (f.astype(np.float64) for f in stacked(state))
         size = min(n, self.settings.subset)
         if size == n:
             value, subsets = squared_mmd(predictions, targets), 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from i2ibench.errors import DataError
 from i2ibench.metrics.interface import PairImages, Score, SetMetric, Signature
+from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 
 Float64 = npt.NDArray[np.float64]
 
@@ -153,16 +154,11 @@ class VarianceRatio(VarianceGap):
         return Score(predicted / real, details=details)
 
 
-@dataclass
-class ThumbnailState:
-    """Thumbnails of prediction and target by pair id: 1.5 KB a pair."""
-
-    pairs: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = field(
-        default_factory=dict
-    )
+# Of prediction and target: 1.5 KB a pair.
+Thumbnails = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
-class DistanceRatio(SetMetric[ThumbnailState]):
+class DistanceRatio(KeyedSetMetric[Thumbnails]):
     """Mean distance between any two predictions over that between any two targets.
 
     Distances are root mean squares between 8x8 area means of RGB: layout and staining, not texture.
@@ -176,31 +172,16 @@ class DistanceRatio(SetMetric[ThumbnailState]):
         """Return ``distance-ratio|rgb|thumbnails:8x8|distance:rms|v:1``."""
         return self._signature("rgb", ("thumbnails", f"{_SIDE}x{_SIDE}"), ("distance", "rms"))
 
-    def describe(self, pair: PairImages) -> tuple[Any, Any]:
+    def describe(self, pair: PairImages) -> Thumbnails:
         """Return the thumbnails, float32 (192,) each."""
         return _thumbnail(pair.prediction), _thumbnail(pair.target)
 
-    def new_state(self) -> ThumbnailState:
-        """Return the state of no pair."""
-        return ThumbnailState()
-
-    def update(self, state: ThumbnailState, pair_id: str, description: Any) -> None:
-        """Keep the pair's thumbnails."""
-        state.pairs[pair_id] = description
-
-    def merge(self, state: ThumbnailState, other: ThumbnailState) -> ThumbnailState:
-        """Return both."""
-        twice = state.pairs.keys() & other.pairs.keys()
-        if twice:
-            raise DataError(f"pair {min(twice)} is in both of the states to merge")
-        return ThumbnailState({**state.pairs, **other.pairs})
-
-    def compute(self, state: ThumbnailState) -> Score:
+    def compute(self, state: ByPair[Thumbnails]) -> Score:
         """Return the ratio; two pairs are the least."""
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"distance-ratio needs at least 2 pairs, not {n}")
-        rows = [state.pairs[pair_id] for pair_id in sorted(state.pairs)]
+        rows = state.ordered()
         predicted, real = (mean_distance(np.stack([row[side] for row in rows])) for side in (0, 1))
         if real == 0:
             return Score(None, unavailable="all targets are equal: no distance to compare with")

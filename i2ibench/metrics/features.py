@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from i2ibench.errors import DataError
-from i2ibench.metrics.interface import Context, PairImages, SetMetric, Signature
+from i2ibench.metrics.interface import Context, PairImages, Signature
+from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 from i2ibench.metrics.networks import (
     NOT_LOADED,
     find_weights,
@@ -37,11 +36,11 @@ class InceptionFeatures:
     workers to the last bit.
     """
 
-    def __init__(self, resize: Resize, network: Inception, mark: str, precision: str) -> None:
+    def __init__(self, resize: Resize, network: Inception, sha256: str, precision: str) -> None:
         self._resize = tf1_bilinear if resize == "tf1-bilinear" else pillow_bicubic
         self._network = network
         # What cached features of targets depend on.
-        self.identity = f"inception-{resize}-{precision}-{mark}-v{FEATURES_VERSION}"
+        self.identity = f"inception-{resize}-{precision}-{sha256[:16]}-v{FEATURES_VERSION}"
 
     def of_image(self, image: npt.NDArray[np.uint8]) -> Float32:
         """Return the feature of one uint8 (H, W, 3) image."""
@@ -67,19 +66,16 @@ class InceptionFeatures:
         return known
 
 
-@dataclass
-class FeatureState:
-    """Features of predictions and targets by pair id: 16 KB a pair."""
-
-    pairs: dict[str, tuple[Float32, Float32]] = field(default_factory=dict)
-
-    def stacked(self) -> tuple[Float32, Float32]:
-        """Return predictions' and targets' features (N, D) in the order of ids."""
-        ordered = [self.pairs[pair_id] for pair_id in sorted(self.pairs)]
-        return np.stack([p for p, _ in ordered]), np.stack([t for _, t in ordered])
+FeatureState = ByPair[tuple[Float32, Float32]]  # of prediction and target: 16 KB a pair
 
 
-class FeatureMetric(SetMetric[FeatureState]):
+def stacked(state: FeatureState) -> tuple[Float32, Float32]:
+    """Return predictions' and targets' features (N, D) in the order of ids."""
+    ordered = state.ordered()
+    return np.stack([p for p, _ in ordered]), np.stack([t for _, t in ordered])
+
+
+class FeatureMetric(KeyedSetMetric[tuple[Float32, Float32]]):
     """Base of set metrics of Inception features; subclasses say ``resize`` and ``compute``."""
 
     weights = ("inception-fid",)
@@ -99,21 +95,6 @@ class FeatureMetric(SetMetric[FeatureState]):
     def describe(self, pair: PairImages) -> tuple[Float32, Float32]:
         """Return the features of prediction and target."""
         return pair.once(self._extractor.of_pair, key=self._extractor.identity)
-
-    def new_state(self) -> FeatureState:
-        """Return the state of no pair."""
-        return FeatureState()
-
-    def update(self, state: FeatureState, pair_id: str, description: Any) -> None:
-        """Keep the pair's features."""
-        state.pairs[pair_id] = description
-
-    def merge(self, state: FeatureState, other: FeatureState) -> FeatureState:
-        """Return both; the features themselves are shared, not copied."""
-        twice = state.pairs.keys() & other.pairs.keys()
-        if twice:
-            raise DataError(f"pair {min(twice)} is in both of the states to merge")
-        return FeatureState({**state.pairs, **other.pairs})
 
     def _network_settings(self) -> Iterator[tuple[str, str]]:
         yield "inception", "tf-2015-12-05"
@@ -140,6 +121,5 @@ def open_inception(resize: Resize, context: Context) -> tuple[str, str, Inceptio
         _NETWORKS.clear()
         state = load_state(files[0])
         _NETWORKS[key] = Inception(state, context.device, torch_dtype(context))
-    mark = signature_mark(files)
-    extractor = InceptionFeatures(resize, _NETWORKS[key], mark, context.precision)
-    return mark, context.precision, extractor
+    extractor = InceptionFeatures(resize, _NETWORKS[key], files[0].sha256, context.precision)
+    return signature_mark(files), context.precision, extractor

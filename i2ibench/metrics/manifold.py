@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from i2ibench.metrics.features import FeatureMetric, FeatureState
+from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float64 = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ class Precision(FeatureMetric):
         n, k = len(state.pairs), self.settings.neighbour
         if n <= k:
             return Score(None, unavailable=f"{self.name} needs at least {k + 1} pairs, not {n}")
-        predictions, targets = (f.astype(np.float64) for f in state.stacked())
+        predictions, targets = (f.astype(np.float64) for f in stacked(state))
         return Score(self._share(predictions, targets, k))
 
     def _share(self, predictions: Float64, targets: Float64, k: int) -> float:

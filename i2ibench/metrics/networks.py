@@ -19,7 +19,12 @@ NOT_LOADED = "not-loaded"
 
 def find_weights(name: str, context: Context) -> list[WeightsFile]:
     """Return the files of catalogue entry ``name``; ``MissingError`` as ``weights.locate``."""
-    return locate(name, allow_unverified=context.allow_unverified_weights)
+    key = f"weights/{name}"
+    if key not in context.shared:  # hashing a few hundred megabytes once is enough
+        allowed = context.allow_unverified_weights
+        context.shared[key] = locate(name, allow_unverified=allowed)
+    found: list[WeightsFile] = context.shared[key]
+    return found
 
 
 def signature_mark(files: list[WeightsFile]) -> str:

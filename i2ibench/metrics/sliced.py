@@ -109,7 +109,8 @@ class SWD(SetMetric[SWDState]):
         for level, patches in description.items():
             parts = state.levels.setdefault(level, [])
             parts.append(patches)
-            if sum(len(part.priority) for part in parts) >= 2 * self.settings.kept:
+            # A quarter of slack, so that sorting is rare and memory bounded.
+            if 4 * sum(len(part.priority) for part in parts) >= 5 * self.settings.kept:
                 state.levels[level] = [_joined(parts).lowest(self.settings.kept)]
         state.pairs += 1
 

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from i2ibench.errors import DataError
 from i2ibench.metrics.interface import (
     MetricSettings,
     PairImages,
     PairMetric,
     Score,
-    SetMetric,
     Signature,
 )
+from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 
 Float64 = npt.NDArray[np.float64]
 
@@ -132,14 +130,11 @@ class DABHistogramDistance(PairMetric):
         return float(np.abs(np.cumsum(difference)).sum()) * BIN_WIDTH
 
 
-@dataclass
-class StainState:
-    """Means and integrated densities of prediction and target by pair id."""
-
-    pairs: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+# Mean density of prediction and target, integrated density of prediction and target.
+Densities = tuple[float, float, float, float]
 
 
-class IntegratedDensityCorrelation(SetMetric[StainState]):
+class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
     """Pearson correlation across images of the integrated DAB optical density.
 
     One value an image: the sum of the density over its pixels. One of the quantities published as
@@ -158,33 +153,17 @@ class IntegratedDensityCorrelation(SetMetric[StainState]):
         """Return the key that the stain correlations share."""
         return "stain"
 
-    def describe(self, pair: PairImages) -> tuple[float, float, float, float]:
+    def describe(self, pair: PairImages) -> Densities:
         """Return mean and integrated density of prediction and target."""
         prediction, target = pair.once(stains_of)
         return prediction.mean, target.mean, prediction.integrated, target.integrated
 
-    def new_state(self) -> StainState:
-        """Return the state of no pair."""
-        return StainState()
-
-    def update(self, state: StainState, pair_id: str, description: Any) -> None:
-        """Keep the pair's densities."""
-        state.pairs[pair_id] = description
-
-    def merge(self, state: StainState, other: StainState) -> StainState:
-        """Return both."""
-        twice = state.pairs.keys() & other.pairs.keys()
-        if twice:
-            raise DataError(f"pair {min(twice)} is in both of the states to merge")
-        return StainState({**state.pairs, **other.pairs})
-
-    def compute(self, state: StainState) -> Score:
+    def compute(self, state: ByPair[Densities]) -> Score:
         """Return the correlation; three pairs are the least."""
         n = len(state.pairs)
         if n < 3:
             return Score(None, unavailable=f"{self.name} needs at least 3 pairs, not {n}")
-        rows = [state.pairs[pair_id] for pair_id in sorted(state.pairs)]
-        x, y = ([row[column] for row in rows] for column in self._columns)
+        x, y = ([row[column] for row in state.ordered()] for column in self._columns)
         value = _pearson(x, y)
         if value is None:
             return Score(None, unavailable="all images have the same density: no correlation")

@@ -15,7 +15,9 @@ from i2ibench.metrics.dists import DISTS
 from i2ibench.metrics.interface import Context, PairImages
 from i2ibench.metrics.perceptual import LPIPSVGG, LPIPSAlex, LPIPSSqueeze
 
-UNVERIFIED = Context(allow_unverified_weights=True)
+
+def unverified():
+    return Context(allow_unverified_weights=True)
 
 
 def _read(path):
@@ -77,7 +79,7 @@ def test_lpips_equals_the_lpips_package(metric, net, file, make_pair, tmp_path, 
     monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingError, match="--allow-unverified-weights"):
         metric.prepare(Context())
-    metric.prepare(UNVERIFIED)
+    metric.prepare(unverified())
     assert "|weights:unverified-" in str(metric.signature())
     for size in ((64, 64), (71, 100)):
         pair = make_pair(*size)
@@ -115,7 +117,7 @@ def test_dists_equals_torchmetrics(make_pair, tmp_path, monkeypatch):
     torch.save(state, tmp_path / "vgg16-397923af.pth")
     monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path))
     metric = DISTS()
-    metric.prepare(UNVERIFIED)
+    metric.prepare(unverified())
     assert "weights:f5e65c96+unverified-" in str(metric.signature()), "true channel weights"
     for size in ((64, 64), (75, 90)):
         pair = make_pair(*size)
@@ -137,7 +139,7 @@ def test_a_file_of_other_tensors_is_refused(tmp_path, monkeypatch):
     torch.save({"a": torch.zeros(1)}, tmp_path / "alexnet-owt-7be5be79.pth")
     monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(DataError, match="not the weights of this trunk"):
-        LPIPSAlex().prepare(UNVERIFIED)
+        LPIPSAlex().prepare(unverified())
 
 
 def test_a_file_that_is_no_state_dict_is_refused(tmp_path, monkeypatch):
@@ -146,7 +148,7 @@ def test_a_file_that_is_no_state_dict_is_refused(tmp_path, monkeypatch):
     (tmp_path / "alexnet-owt-7be5be79.pth").write_bytes(b"<html>not found</html>")
     monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(DataError, match="fetch it again"):
-        LPIPSAlex().prepare(UNVERIFIED)
+        LPIPSAlex().prepare(unverified())
 
 
 def test_input_table_is_the_packages_scaling_layer():

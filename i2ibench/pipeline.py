@@ -18,6 +18,7 @@ from i2ibench.leaderboard.board import add_entry, build_board
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.interface import TrainableModel
 from i2ibench.plan import Options, Plan, model_from_checkpoint, resolve
+from i2ibench.report.page import write_page
 from i2ibench.report.pictures import contact_sheet
 from i2ibench.results.record import (
     Result,
@@ -188,6 +189,14 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
     write_pair_scores(folder.scores, evaluation)
     contact_sheet(plan.test, predictions, folder.pictures / "samples.png")
     result = _record(plan, manifest, evaluation)
+    write_page(
+        folder.pictures / "index.html",
+        result,
+        plan.test,
+        predictions,
+        evaluation.pair_scores,
+        folder.path / "training.csv",
+    )
     write_result(folder.result, result)
     return result
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench.errors import DataError
-from i2ibench_baselines.foreign_files import describe_content, read_tensors
+from i2ibench.training.torch_files import read_tensors
 from i2ibench_baselines.generators import (
     RESIDUAL_BLOCKS,
     UNET_DOWNSAMPLINGS,
@@ -49,7 +49,7 @@ def read_generator(path: Path) -> tuple[dict[str, Any], State]:
     """
     content = read_tensors(path)
     if not _is_state(content):
-        raise DataError(f"{path}: {describe_content(content)}; expected an official generator")
+        raise DataError(f"{path}: {_describe(content)}; expected an official generator")
     state = {_PREFIX.sub("", key): value for key, value in content.items()}
     settings = _settings(path, state)
     state = _in_current_form(state, settings["norm"])
@@ -80,7 +80,7 @@ def _settings(path: Path, state: State) -> dict[str, Any]:
             "norm": _norm(state, convolution="model.model.0", norm="model.model.1.model.2"),
             "dropout": True,
         }
-    raise DataError(f"{path}: {describe_content(state)}; expected an official generator")
+    raise DataError(f"{path}: {_describe(state)}; expected an official generator")
 
 
 def _kind(path: Path, known: Mapping[str, int], found: int, what: str) -> str:
@@ -143,3 +143,30 @@ def _is_state(content: object) -> bool:
             isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
         )
     )
+
+
+def _describe(content: object) -> str:
+    """Return in words what a loaded object looks like."""
+    if not isinstance(content, dict):
+        return f"holds a {type(content).__name__}, not a dictionary of tensors"
+    keys = [str(key) for key in content]
+    if content.get("format") == "i2ibench-checkpoint":
+        return f"is a checkpoint of i2ibench itself, of model '{content.get('model')}'"
+    if "pytorch-lightning_version" in content:
+        return "looks like a Lightning checkpoint"
+    if {"state", "param_groups"} <= set(keys):
+        return "looks like the state of an optimiser"
+    if not keys:
+        return "is an empty dictionary"
+    if _is_patch_discriminator(content):
+        return "looks like a PatchGAN discriminator (an official *_net_D.pth)"
+    nested = [str(key) for key, value in content.items() if isinstance(value, dict)]
+    if nested:
+        return f"is a collection of parts ({', '.join(nested[:4])}); save one network's state_dict"
+    return f"is a dictionary of {len(keys)} entries, such as {', '.join(sorted(keys)[:3])}"
+
+
+def _is_patch_discriminator(content: dict[Any, Any]) -> bool:
+    by_end = {_PREFIX.sub("", str(key)): content[key] for key in content}
+    first = by_end.get("model.0.weight", by_end.get("net.0.weight"))
+    return isinstance(first, Tensor) and first.ndim == 4 and first.shape[-1] in (1, 4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from i2ibench.errors import DataError
 from i2ibench.files import atomic_path
+from i2ibench.training.torch_files import read_tensors
 
 _FORMAT = "i2ibench-checkpoint"
 _VERSION = 1
@@ -70,7 +70,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint of ours; anything else is a ``DataError`` that names the file."""
-    content = read_torch_file(path)
+    content = read_tensors(path)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise DataError(f"{path}: not an i2ibench checkpoint")
     if content["version"] > _VERSION:
@@ -83,16 +83,5 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def is_checkpoint(path: Path) -> bool:
     """Whether the file is a checkpoint of ours, as opposed to one of other code."""
-    content = read_torch_file(path)
+    content = read_tensors(path)
     return isinstance(content, dict) and content.get("format") == _FORMAT
-
-
-def read_torch_file(path: Path) -> Any:
-    """Load a file of tensors onto the CPU, with ``weights_only``; never runs code from it."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such checkpoint") from None
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise DataError(f"{path}: not a readable checkpoint ({reason})") from None

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from i2ibench import registry
-from i2ibench.errors import DataError
+from i2ibench.errors import DataError, I2IBenchError
+from i2ibench.plan import model_from_checkpoint
 from i2ibench_baselines.discriminators import PatchGAN
 from i2ibench_baselines.generators import build_generator
 from i2ibench_baselines.official import load_generator, read_generator
@@ -64,7 +64,7 @@ def test_golden_checkpoints_load_in_evaluation_mode_and_translate(
 @pytest.mark.parametrize("name", ["pix2pix", "pyramid", "varpyramid", "l1-unet"])
 def test_every_model_takes_over_an_official_generator(shared: Path, name: str) -> None:
     path = shared / "golden" / "resnet_9blocks_ngf8_state.pth"
-    model = registry.models.get(name).from_external_checkpoint(path)
+    model = model_from_checkpoint(name, path)
     assert (model.config.generator, model.config.ngf) == ("resnet_9blocks", 8)
     image = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
@@ -95,9 +95,15 @@ def test_half_precision_is_widened(tmp_path: Path) -> None:
 
 
 def refusal(path: Path) -> str:
+    """The one line with which both doors refuse a file: the function and ``--checkpoint``."""
     with pytest.raises(DataError) as caught:
         load_generator(path)
     message = str(caught.value)
+    assert "weights_only" not in message
+    with pytest.raises(I2IBenchError) as at_the_command_line:
+        model_from_checkpoint("pyramid", path)
+    if "i2ibench itself" not in message:
+        assert str(at_the_command_line.value) == message
     assert message.startswith(str(path)) and "\n" not in message
     return message
 
@@ -114,7 +120,8 @@ def refusal(path: Path) -> str:
         (b"\x10\0\0\0\0\0\0\0" + b'{"a":{}}', "safetensors"),
         (b"epoch: 1, loss: 2", "torch.save did not write"),
         (b"PK\x03\x04 and no more", "truncated"),
-        (b"\x80\x02\x8a\x0a", "not a"),
+        (b"\x80\x02\x8a\x0a", "not a readable checkpoint"),
+        (b"\x80\x02\xff\xff\xff", "damaged, or no checkpoint"),
     ],
 )
 def test_other_files_are_named(tmp_path: Path, content: bytes, words: str) -> None:
@@ -144,6 +151,7 @@ def test_other_contents_are_named(tmp_path: Path) -> None:
         "collection of parts (netG": {"netG": state, "netD": {}},
         "checkpoint of i2ibench itself, of model 'pyramid'": {
             "format": "i2ibench-checkpoint",
+            "version": 99,
             "model": "pyramid",
         },
         "holds a Tensor": torch.ones(3),

@@ -1,4 +1,4 @@
-"""Reads files of tensors that others saved, and says what a file looks like that is not one."""
+"""Files that torch.save wrote, read without executing them, and what other files look like."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from i2ibench.errors import DataError
 
@@ -49,33 +48,6 @@ def read_tensors(path: Path) -> Any:
         raise DataError(f"{path}: not a readable checkpoint ({reason})") from None
 
 
-def describe_content(content: object) -> str:
-    """Return in words what a loaded object looks like."""
-    if not isinstance(content, dict):
-        return f"holds a {type(content).__name__}, not a dictionary of tensors"
-    keys = [str(key) for key in content]
-    if content.get("format") == "i2ibench-checkpoint":
-        return f"is a checkpoint of i2ibench itself, of model '{content.get('model')}'"
-    if "pytorch-lightning_version" in content:
-        return "looks like a Lightning checkpoint"
-    if {"state", "param_groups"} <= set(keys):
-        return "looks like the state of an optimiser"
-    if not keys:
-        return "is an empty dictionary"
-    if _is_patch_discriminator(content):
-        return "looks like a PatchGAN discriminator (an official *_net_D.pth)"
-    nested = [str(key) for key, value in content.items() if isinstance(value, dict)]
-    if nested:
-        return f"is a collection of parts ({', '.join(nested[:4])}); save one network's state_dict"
-    return f"is a dictionary of {len(keys)} entries, such as {', '.join(sorted(keys)[:3])}"
-
-
-def _is_patch_discriminator(content: dict[Any, Any]) -> bool:
-    by_end = {re.sub(r"^(?:module\.|_orig_mod\.)+", "", str(key)): content[key] for key in content}
-    first = by_end.get("model.0.weight", by_end.get("net.0.weight"))
-    return isinstance(first, Tensor) and first.ndim == 4 and first.shape[-1] in (1, 4)
-
-
 def _not_torch(path: Path, beginning: bytes) -> str | None:
     if not beginning:
         return "an empty file"
@@ -107,4 +79,6 @@ def _refused_pickle(message: str) -> str:
             f"holds Python objects ({found.group(1)}), which are never loaded; save the network's "
             "state_dict alone: torch.save(net.state_dict(), file)"
         )
-    return f"not a checkpoint of torch.save ({message.strip().split(chr(10), 1)[0]})"
+    # torch's own message recommends to load the file with all checks off; ours never does.
+    detail = re.search(r"WeightsUnpickler error: ([^\n]+)", message)
+    return f"damaged, or no checkpoint ({detail.group(1).strip() if detail else 'bad pickle'})"

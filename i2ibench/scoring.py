@@ -12,7 +12,6 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.targets import open_targets
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
-from i2ibench.evaluation.one_pass import resolve_device
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
@@ -52,13 +51,12 @@ def evaluate(
         dataset, targets, split, direction=direction, data_root=data_root, limit=limit
     )
     found = find_predictions(predictions, pairs)
-    resolved = resolve_device(device, chosen, metrics)
     evaluation = score(
         pairs,
         found,
         protocol=chosen,
         metrics=metrics,
-        device=resolved,
+        device=device,
         allow_unverified_weights=allow_unverified_weights,
         progress=progress,
         training_targets=_training_targets(dataset, direction, data_root),
@@ -69,7 +67,7 @@ def evaluate(
         evaluation=evaluation,
         cost={"evaluate_seconds": round(evaluation.seconds, 2)},
         seed=None,
-        environment={**provenance.environment(), "device": resolved},
+        environment={**provenance.environment(), "device": evaluation.device},
         created=provenance.now(),
     )
     if output is not None:

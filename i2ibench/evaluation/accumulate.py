@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ class Accumulation:
         merged = Accumulation({**self.scores, **other.scores})
         for group in [*self.counts, *other.counts]:
             merged.counts[group] = self.counts.get(group, 0) + other.counts.get(group, 0)
-        for key, metric in chosen.state_owners.items():
+        for key, metric in chosen.state_owners().items():
             mine, theirs = self.states[key], other.states[key]
             merged.states[key] = {
                 group: metric.merge(
@@ -67,6 +69,8 @@ def accumulate(
     *,
     preparation: Preparation,
     workers: int,
+    load_networks: Callable[[], None] | None = None,
+    ahead: int = 0,
     store: FeatureStore | None = None,
     progress: Progress | None = None,
 ) -> Accumulation:
@@ -74,35 +78,66 @@ def accumulate(
 
     Pairs are handed out and collected in the order of the data set, and only a few are in memory
     at a time. Each worker runs its networks on one CPU thread: nothing then depends on the number
-    of workers, and no core waits for another.
+    of workers, and no core waits for another. While this thread runs ``load_networks``, which
+    takes seconds, the workers begin with the metrics of the first ``ahead`` pairs that need none.
 
     Raises:
         DataError: an unreadable image, or a metric that fails or is NaN, with the pair's id.
     """
-    owners = chosen.state_owners
-    found = Accumulation(states={key: {} for key in owners})
 
-    def work(pair: ImagePair) -> _Scored:
-        return _score(_load(pair, predictions[pair.id], preparation, store), chosen)
+    def begin(pair: ImagePair) -> _Begun:
+        images = _load(pair, predictions[pair.id], preparation, store)
+        return _score(_Begun(images, {}, {}), chosen, networks=False)
 
-    with _single_threaded_libraries():
-        for done, (pair, scored) in enumerate(_in_order(work, dataset, workers), start=1):
-            found.scores[pair.id] = scored.values
-            found.counts[pair.group] = found.counts.get(pair.group, 0) + 1
-            for key, metric in owners.items():
-                states = found.states[key]
-                if pair.group not in states:
-                    states[pair.group] = metric.new_state()
-                metric.update(states[pair.group], pair.id, scored.descriptions[key])
-            if progress is not None:
-                progress(done, len(dataset))
-    return found
+    def finish(begun: _Begun) -> _Begun:
+        return _score(begun, chosen, networks=True) if chosen.networks else begun
+
+    pool = ThreadPoolExecutor(workers, "i2ibench-score")
+    try:
+        with _one_opencv_thread():
+            early: list[Future[_Begun]] = []
+            if load_networks is not None and chosen.networks:
+                early = [pool.submit(begin, pair) for pair in dataset.pairs[:ahead]]
+                load_networks()
+            with _exact_torch():
+                jobs = [partial(lambda started: finish(started.result()), job) for job in early]
+                later = (
+                    partial(lambda p: finish(begin(p)), p) for p in dataset.pairs[len(early) :]
+                )
+                results = _in_order(pool, chain(jobs, later), 2 * workers)
+                return _collect(zip(dataset, results, strict=True), chosen, len(dataset), progress)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
+@dataclass(slots=True)
+class _Begun:
+    """A pair under way: its images, and what metrics have found so far."""
+
+    images: PairImages | None
     values: dict[str, float]
     descriptions: dict[str, Any]
+
+
+def _collect(
+    results: Iterable[tuple[ImagePair, _Begun]],
+    chosen: Chosen,
+    total: int,
+    progress: Progress | None,
+) -> Accumulation:
+    owners = chosen.state_owners()
+    found = Accumulation(states={key: {} for key in owners})
+    for done, (pair, scored) in enumerate(results, start=1):
+        found.scores[pair.id] = {m.name: scored.values[m.name] for m in chosen.pair_metrics}
+        found.counts[pair.group] = found.counts.get(pair.group, 0) + 1
+        for key, metric in owners.items():
+            states = found.states[key]
+            if pair.group not in states:
+                states[pair.group] = metric.new_state()
+            metric.update(states[pair.group], pair.id, scored.descriptions[key])
+        if progress is not None:
+            progress(done, total)
+    return found
 
 
 def _load(
@@ -121,16 +156,23 @@ def _load(
     return PairImages(pair.id, predicted, target, cache, pair.group)
 
 
-def _score(images: PairImages, chosen: Chosen) -> _Scored:
-    values: dict[str, float] = {}
-    descriptions: dict[str, Any] = {}
+def _score(begun: _Begun, chosen: Chosen, *, networks: bool) -> _Begun:
+    """Add the values of the metrics that run a network, or of those that run none."""
+    images = begun.images
+    if images is None:
+        raise ValueError("the images of this pair were let go")
+    if networks:
+        _one_torch_thread()
     for metric in chosen.pair_metrics:
-        value = _guarded(metric.name, images, metric.score_pair)
-        _check_value(metric, value, images.id)
-        values[metric.name] = value
-    for key, described in chosen.state_owners.items():
-        descriptions[key] = _guarded(described.name, images, described.describe)
-    return _Scored(values, descriptions)
+        if (metric.name in chosen.networks) == networks:
+            value = _guarded(metric.name, images, metric.score_pair)
+            _check_value(metric, value, images.id)
+            begun.values[metric.name] = value
+    for key, described in chosen.state_owners(networks=networks).items():
+        begun.descriptions[key] = _guarded(described.name, images, described.describe)
+    if networks or not chosen.networks:
+        begun.images = None
+    return begun
 
 
 def _guarded(name: str, images: PairImages, function: Callable[[PairImages], Any]) -> Any:
@@ -151,41 +193,41 @@ def _check_value(metric: PairMetric, value: float, pair_id: str) -> None:
 
 
 def _in_order(
-    work: Callable[[ImagePair], _Scored], dataset: PairedDataset, workers: int
-) -> Iterator[tuple[ImagePair, _Scored]]:
-    """Yield each pair's result in order, with at most two pairs a worker under way."""
-    waiting: deque[tuple[ImagePair, Future[_Scored]]] = deque()
-    pool = ThreadPoolExecutor(workers, "i2ibench-score", initializer=_single_threaded_torch)
-    try:
-        for pair in dataset:
-            waiting.append((pair, pool.submit(work, pair)))
-            if len(waiting) >= 2 * workers:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], _Begun]], most: int
+) -> Iterator[_Begun]:
+    """Yield the jobs' results in their order, with at most ``most`` of them under way."""
+    waiting: deque[Future[_Begun]] = deque()
+    for job in jobs:
+        waiting.append(pool.submit(job))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
-def _single_threaded_torch() -> None:
+def _one_torch_thread() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
 
 
 @contextmanager
-def _single_threaded_libraries() -> Iterator[None]:
-    """Let the workers be the only parallelism, and keep fp32 exact on GPUs, for a while."""
-    cv2_threads = cv2.getNumThreads()
+def _one_opencv_thread() -> Iterator[None]:
+    """Let the workers be the only parallelism."""
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+@contextmanager
+def _exact_torch() -> Iterator[None]:
+    """Keep fp32 exact on GPUs for a while, and bring torch's threads back afterwards."""
     torch = sys.modules.get("torch")
     if torch is None:
-        try:
-            yield
-        finally:
-            cv2.setNumThreads(cv2_threads)
+        yield
         return
     threads = torch.get_num_threads()
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
@@ -194,6 +236,5 @@ def _single_threaded_libraries() -> Iterator[None]:
     try:
         yield
     finally:
-        cv2.setNumThreads(cv2_threads)
         torch.set_num_threads(threads)
         matmul.allow_tf32, cudnn.allow_tf32 = tf32

@@ -15,6 +15,7 @@ from i2ibench.metrics.interface import (
     Unavailable,
     build_metric,
 )
+from i2ibench.metrics.networks import find_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,13 @@ class Chosen:
         metrics: all, in the order of tables.
         unavailable: by name, why a metric cannot be computed.
         by_name: the metrics that were asked for by name, whose failure is an error.
+        networks: names of those that run a network; ``load_networks`` prepares them.
     """
 
     metrics: Mapping[str, Metric]
     unavailable: Mapping[str, str]
     by_name: frozenset[str]
+    networks: frozenset[str]
 
     @property
     def pair_metrics(self) -> list[PairMetric]:
@@ -41,13 +44,22 @@ class Chosen:
         """Those of a set of pairs that can be computed."""
         return [m for m in self._ready() if isinstance(m, SetMetric)]
 
-    @property
-    def state_owners(self) -> dict[str, SetMetric]:  # type: ignore[type-arg]
-        """By state key, the first of the metrics that share a state: it keeps the state."""
+    def state_owners(self, *, networks: bool | None = None) -> dict[str, SetMetric]:  # type: ignore[type-arg]
+        """By state key, the first of the metrics that share a state: it keeps the state.
+
+        With ``networks``, only those that run a network, or only those that run none.
+        """
         owners: dict[str, SetMetric] = {}  # type: ignore[type-arg]
         for metric in self.set_metrics:
-            owners.setdefault(metric.state_key(), metric)
+            if networks is None or networks == (metric.name in self.networks):
+                owners.setdefault(metric.state_key(), metric)
         return owners
+
+    def load_networks(self, context: Context) -> None:
+        """Prepare the metrics that run a network; this is what loads torch."""
+        for name in self.metrics:
+            if name in self.networks:
+                self.metrics[name].prepare(context)
 
     def _ready(self) -> list[Metric]:
         return [m for name, m in self.metrics.items() if name not in self.unavailable]
@@ -59,7 +71,10 @@ def choose_metrics(
     context: Context,
     sizes: Mapping[str, tuple[int, int]],
 ) -> Chosen:
-    """Build and prepare the protocol's metrics, or those of ``names`` with its settings.
+    """Build the protocol's metrics, or those of ``names`` with its settings.
+
+    Those without a network are prepared; of the others it is made sure that their weights are
+    here, but loading is left to ``load_networks``.
 
     Raises:
         MissingError: a metric of ``names`` cannot be computed here.
@@ -71,12 +86,17 @@ def choose_metrics(
     for name, metric in metrics.items():
         try:
             _check_size(metric, sizes)
-            metric.prepare(context)
+            for weights in metric.weights:
+                find_weights(weights, context)
+            if not metric.weights:
+                metric.prepare(context)
         except MissingError as error:
             if names is not None:
                 raise type(error)(f"{name}: {error}") from None
             unavailable[name] = str(error)
-    return Chosen(metrics, unavailable, frozenset(wanted if names is not None else ()))
+    networks = {n for n, metric in metrics.items() if metric.weights and n not in unavailable}
+    by_name = frozenset(wanted if names is not None else ())
+    return Chosen(metrics, unavailable, by_name, frozenset(networks))
 
 
 def _check_size(metric: Metric, sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from i2ibench.metrics.interface import UInt8Image
 
 _MOST_WORKERS = 16
+# Images that wait for the networks: two uint8 RGB images a pair.
+_BYTES_AHEAD = 128 << 20
+_MOST_AHEAD = 128
 
 
 def evaluate(
@@ -67,11 +71,11 @@ def evaluate(
     if not len(dataset):
         raise DataError(f"{dataset.name}/{dataset.split} has no pairs to score")
     check_complete(predictions, dataset, "predictions")
+    _check_device(device)
     with stopwatch() as watch:
         sizes = check_images(dataset, predictions, protocol.preparation)
         workers = _workers(workers)
         context = Context(
-            device=resolve_device(device, protocol, metrics),
             precision=feature_precision,
             allow_unverified_weights=allow_unverified_weights,
             training_targets=_training(training_targets, protocol.preparation),
@@ -80,6 +84,13 @@ def evaluate(
         )
         chosen = choose_metrics(protocol, metrics, context, sizes)
         store = FeatureStore() if use_cache else None
+        on_device = replace(context, device="cpu")
+
+        def load_networks() -> None:
+            nonlocal on_device
+            on_device = replace(context, device=_resolve_device(device))
+            chosen.load_networks(on_device)
+
         try:
             found = accumulate(
                 dataset,
@@ -87,6 +98,8 @@ def evaluate(
                 chosen,
                 preparation=protocol.preparation,
                 workers=workers,
+                load_networks=load_networks,
+                ahead=_pairs_ahead(sizes),
                 store=store,
                 progress=progress,
             )
@@ -106,6 +119,7 @@ def evaluate(
         protocol_sha256=protocol.sha256,
         seconds=watch.seconds,
         details=details,
+        device=on_device.device,
     )
 
 
@@ -119,28 +133,29 @@ def _workers(wanted: int | None) -> int:
     return wanted
 
 
-def resolve_device(wanted: str, protocol: Protocol, names: Sequence[str] | None = None) -> str:
-    """Return the device that an evaluation's networks run on, ``"cpu"`` where there are none.
+def _check_device(wanted: str) -> None:
+    """Refuse a word that is no device before anything is read; torch is not asked yet."""
+    kind, colon, index = wanted.partition(":")
+    if wanted in {"auto", "cpu"} or (kind == "cuda" and (not colon or index.isdecimal())):
+        return
+    raise UsageError(f"unknown device '{wanted}'; use auto, cpu, cuda or cuda:N")
 
-    Torch, which takes seconds to load, is only imported where a network will run.
-    """
-    from i2ibench import registry
 
-    chosen = names if names is not None else protocol.metric_names
-    if not any(registry.metrics.get(name).weights for name in chosen):
-        return "cpu"
+def _resolve_device(wanted: str) -> str:
     import torch
 
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, index = wanted.partition(":")
-    if kind == "cpu" and not index:
-        return "cpu"
-    if kind != "cuda" or (index and not index.isdecimal()):
-        raise UsageError(f"unknown device '{wanted}'; use auto, cpu, cuda or cuda:N")
-    if not torch.cuda.is_available() or int(index or 0) >= torch.cuda.device_count():
+    index = int(wanted.partition(":")[2] or 0)
+    if wanted != "cpu" and (not torch.cuda.is_available() or index >= torch.cuda.device_count()):
         raise UsageError(f"device {wanted} is not there; use --device auto or cpu")
     return wanted
+
+
+def _pairs_ahead(sizes: Mapping[str, tuple[int, int]]) -> int:
+    """Return how many pairs may be held in memory while the networks are loaded."""
+    largest = max(width * height for width, height in sizes.values())
+    return min(_MOST_AHEAD, max(1, _BYTES_AHEAD // (6 * largest)))
 
 
 def _training(

@@ -59,6 +59,8 @@ class Evaluation:
         protocol: the protocol's id.
         protocol_sha256: hash of the protocol's frozen content.
         seconds: wall-clock time of the evaluation.
+        details: by metric, further facts, JSON values.
+        device: where networks ran, if any did.
     """
 
     pair_scores: pd.DataFrame
@@ -69,3 +71,4 @@ class Evaluation:
     protocol_sha256: str
     seconds: float
     details: Mapping[str, object] = field(default_factory=dict)
+    device: str = "cpu"

@@ -128,6 +128,7 @@ def _set_value(metric: Metric, score: Score, n: int) -> MetricValue:
         metric.better,
         str(signature),
         unavailable=score.unavailable,
+        ci95=score.ci95,
         notes=score.notes,
     )
 

@@ -22,7 +22,9 @@ is proven. Small print: 95 % interval of the mean over pairs; ± standard deviat
 # rank in the column.
 - **Ranks.** {RULE}
 - **Place** (first column): by the mean of a method's ranks in all columns.
-- Neither intervals nor ranks are given below {FEWEST_UNITS} independent pairs or clusters.
+- Neither intervals nor ranks are given below {FEWEST_UNITS} independent pairs or clusters. FID \
+and other distances of sets have no interval: none is known to hold; KID's is Student's with the \
+jackknife's standard error, given where pairs are independent.
 - An **oracle** reads the target: a bound to read others against, never ranked."""
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
@@ -15,6 +16,9 @@ Float64 = npt.NDArray[np.float64]
 # Below as many images as features the covariance is singular and FID is biased upwards, for
 # each model differently.
 UNBIASED_FROM = 2048
+
+# As few pairs as pair metrics need for an interval (results.statistics).
+_FEWEST_FOR_INTERVAL = 16
 
 
 class FID(FeatureMetric):
@@ -73,7 +77,7 @@ class KID(FeatureMetric):
     The unbiased squared maximum mean discrepancy with the kernel ``(x.y / 2048 + 1)^3``. Binkowski
     et al., ICLR 2018. Up to ``subset`` pairs one estimate over all of them, beyond that the mean
     over ``subsets`` random subsets, drawn as torch-fidelity draws them. Values slightly below zero
-    are valid.
+    are valid. The one estimate over all pairs has an interval: see ``paired_mmd``.
     """
 
     name = "kid"
@@ -91,8 +95,10 @@ class KID(FeatureMetric):
             return Score(None, unavailable=f"kid needs at least 2 pairs, not {n}")
         predictions, targets = (f.astype(np.float64) for f in stacked(state))
         size = min(n, self.settings.subset)
+        interval = None
         if size == n:
-            value, subsets = squared_mmd(predictions, targets), 1
+            value, interval = paired_mmd(predictions, targets)
+            subsets = 1
         else:
             subsets = self.settings.subsets
             # The legacy generator, because it is torch-fidelity's.
@@ -105,7 +111,8 @@ class KID(FeatureMetric):
                 for _ in range(subsets)
             ]
             value = float(np.mean(drawn))
-        return Score(value, settings=(("subset", str(size)), ("subsets", str(subsets))))
+        settings = (("subset", str(size)), ("subsets", str(subsets)))
+        return Score(value, settings=settings, ci95=interval)
 
 
 def frechet_distance(x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]) -> float:
@@ -134,6 +141,31 @@ def squared_mmd(x: Float64, y: Float64) -> float:
     return within / (n * (n - 1)) - 2 * across / (n * n)
 
 
+def paired_mmd(x: Float64, y: Float64) -> tuple[float, tuple[float, float] | None]:
+    """Return ``squared_mmd`` of two paired (n, d) samples and its 95 % interval over pairs.
+
+    The interval is Student's with the jackknife's standard error, leaving out a prediction
+    together with its target; the estimates that remain follow from row sums of the kernel. None
+    below ``_FEWEST_FOR_INTERVAL`` pairs.
+    """
+    n = len(x)
+    rows_x, rows_y = _off_diagonal_rows(_kernel(x, x)), _off_diagonal_rows(_kernel(y, y))
+    across = _kernel(x, y)
+    within, total = float(rows_x.sum() + rows_y.sum()), float(across.sum())
+    value = within / (n * (n - 1)) - 2 * total / (n * n)
+    if n < _FEWEST_FOR_INTERVAL:
+        return value, None
+    left_within = within - 2 * (rows_x + rows_y)
+    left_across = total - across.sum(axis=0) - across.sum(axis=1) + np.diagonal(across)
+    left_out = left_within / ((n - 1) * (n - 2)) - 2 * left_across / (n - 1) ** 2
+    variance = (n - 1) / n * float(np.square(left_out - left_out.mean()).sum())
+    half = float(stats.t.ppf(0.975, n - 1)) * math.sqrt(variance)
+    # A prediction depends on its own target, which moves the estimate by a term in 1/n. The
+    # jackknife removes such terms; left in, they would be larger than the interval.
+    centre = n * value - (n - 1) * float(left_out.mean())
+    return value, (centre - half, centre + half)
+
+
 def _triangular(rows: Float64) -> Float64:
     """Replace more rows than columns by a triangle with the same Gram matrix of columns."""
     if rows.shape[0] <= rows.shape[1]:
@@ -146,6 +178,10 @@ def _kernel(x: Float64, y: Float64) -> Float64:
     values /= x.shape[1]
     values += 1
     return np.asarray(values * values * values)
+
+
+def _off_diagonal_rows(square: Float64) -> Float64:
+    return np.asarray(square.sum(axis=1) - np.diagonal(square))
 
 
 def _off_diagonal_sum(square: Float64) -> float:

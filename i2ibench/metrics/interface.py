@@ -184,6 +184,7 @@ class Score:
         settings: settings known only now (a subset size chosen from N), for the signature.
         notes: short marks for footnotes.
         unavailable: why there is no value.
+        ci95: 95 % interval over independent pairs, where a valid one is known.
         details: further facts, JSON values.
     """
 
@@ -191,6 +192,7 @@ class Score:
     settings: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     unavailable: str | None = None
+    ci95: tuple[float, float] | None = None
     details: Mapping[str, object] = field(default_factory=dict)
 
 

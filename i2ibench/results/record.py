@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -11,7 +12,12 @@ import pydantic
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Better, Evaluation, MetricValue
 from i2ibench.files import read_json, sha256_bytes, sha256_json, write_json
-from i2ibench.results.intervals import Interval, Intervals, evaluation_intervals
+from i2ibench.results.intervals import (
+    Interval,
+    Intervals,
+    cluster_codes,
+    evaluation_intervals,
+)
 from i2ibench.results.pair_scores import pair_scores_csv
 from i2ibench.results.pair_scores import read_pair_scores as read_pair_scores
 from i2ibench.results.pair_scores import write_pair_scores as write_pair_scores
@@ -113,6 +119,8 @@ def build_result(
         **extra: further fields of ``Result``, e.g. ``training`` (the budget) or ``run_id``.
     """
     intervals = evaluation_intervals(evaluation)
+    if cluster_codes(evaluation.pair_scores) is not None:
+        evaluation = _without_pair_intervals(evaluation)
     return Result(
         status=status,
         model=dict(model),
@@ -209,11 +217,24 @@ def _records(metrics: Mapping[str, MetricValue], intervals: Intervals) -> dict[s
     return {name: _record(value, intervals.get(name)) for name, value in metrics.items()}
 
 
+def _without_pair_intervals(evaluation: Evaluation) -> Evaluation:
+    """Drop intervals that metrics bring: they take pairs as independent, which clusters are not."""
+
+    def dropped(metrics: Mapping[str, MetricValue]) -> dict[str, MetricValue]:
+        return {name: replace(metric, ci95=None) for name, metric in metrics.items()}
+
+    groups = {
+        name: replace(group, metrics=dropped(group.metrics))
+        for name, group in evaluation.groups.items()
+    }
+    return replace(evaluation, metrics=dropped(evaluation.metrics), groups=groups)
+
+
 def _record(metric: MetricValue, interval: Interval | None) -> MetricRecord:
     value, notes = metric.value, metric.notes
     if value is not None and value in (float("inf"), float("-inf")):
         # JSON has no infinity; the note keeps what the number cannot say.
-        value, notes = None, (*notes, f"infinite for all {metric.n} pairs")
+        value, notes = None, notes or ("infinite",)
     return MetricRecord(
         value=value,
         n=metric.n,

@@ -57,12 +57,24 @@ def test_a_result_is_what_the_design_says(tmp_path: Path) -> None:
 
 
 def test_an_infinite_score_stays_out_of_the_json_and_is_told(tmp_path: Path) -> None:
-    perfect = MetricValue(float("inf"), 80, "dB", "higher", "psnr-y|v:1")
-    made = result(_scores(), metrics={"psnr-y": perfect})
+    counted = ("infinite: 3 of 80 predictions equal their targets",)
+    perfect = {
+        "plain": MetricValue(float("inf"), 80, "dB", "higher", "plain|v:1"),
+        "counted": MetricValue(float("inf"), 80, "dB", "higher", "counted|v:1", notes=counted),
+    }
+    made = result(_scores(), metrics=perfect)
     write_result(tmp_path / "result.json", made)
     assert "Infinity" not in (tmp_path / "result.json").read_text()
-    assert made.metrics["psnr-y"].value is None
-    assert made.metrics["psnr-y"].notes == ("infinite for all 80 pairs",)
+    assert made.metrics["plain"].value is None
+    assert made.metrics["plain"].notes == ("infinite",)
+    assert made.metrics["counted"].notes == counted
+
+
+def test_intervals_over_pairs_are_dropped_where_clusters_are_known() -> None:
+    kid = MetricValue(0.1, 80, "", "lower", "kid|v:1", ci95=(0.05, 0.15))
+    slides = [f"s{index // 4}" for index in range(80)]
+    scores = pair_scores({"psnr": _scores()["psnr"]}, LEVELS, slides)
+    assert result(scores, metrics={"kid": kid}).metrics["kid"].ci95 is None
 
 
 def test_nan_in_a_free_field_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

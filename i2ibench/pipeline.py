@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from i2ibench import provenance
+from i2ibench import energy, provenance
 from i2ibench.data.images import read_pair
 from i2ibench.data.loading import TrainingLoader
 from i2ibench.errors import UsageError
@@ -27,13 +27,13 @@ from i2ibench.results.record import (
     write_pair_scores,
     write_result,
 )
-from i2ibench.results.store import RunFolder, training_id, training_siblings
+from i2ibench.results.store import RunFolder, training_id, training_siblings, working_in
 from i2ibench.scoring import dataset_record
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from i2ibench.training.engine import make_fabric
 from i2ibench.training.loop import Training
 from i2ibench.training.loop import train as train_loop
-from i2ibench.translation.manifest import Manifest
+from i2ibench.translation.manifest import MANIFEST_NAME, Manifest
 from i2ibench.translation.translate import translate as translate_dataset
 
 
@@ -64,14 +64,15 @@ def run(options: Options, reporter: Reporter | None = None) -> Outcome:
     reporter = reporter or Reporter()
     plan = _open(options, reporter)
     folder = plan.folder
-    if folder.result.exists():
-        reporter.stage(f"already finished: {folder.path}")
-        result = read_result(folder.result)
-    else:
-        train_stage(plan, reporter)
-        manifest = translate_stage(plan, reporter)
-        result = evaluate_stage(plan, manifest, reporter)
-    return Outcome(result, folder.path, _enter_board(plan, result))
+    with working_in(folder):
+        if _is_finished(folder):
+            reporter.stage(f"already finished: {folder.path}")
+            result = read_result(folder.result)
+        else:
+            train_stage(plan, reporter)
+            manifest = translate_stage(plan, reporter)
+            result = evaluate_stage(plan, manifest, reporter)
+        return Outcome(result, folder.path, _enter_board(plan, result))
 
 
 def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None) -> list[Outcome]:
@@ -84,7 +85,8 @@ def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use."""
     reporter = reporter or Reporter()
     plan = _open(options, reporter)
-    train_stage(plan, reporter)
+    with working_in(plan.folder):
+        train_stage(plan, reporter)
     return plan.folder
 
 
@@ -97,7 +99,8 @@ def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
             f"{options.model} is not trained yet in {plan.folder.path}; run i2ibench train with "
             "the same options first, or give --checkpoint"
         )
-    translate_stage(plan, reporter)
+    with working_in(plan.folder):
+        translate_stage(plan, reporter)
     return plan.folder
 
 
@@ -106,7 +109,7 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     folder, model = plan.folder, plan.model
     if plan.train is None or _is_trained(folder):
         return
-    sibling = next(filter(_is_trained, training_siblings(folder, plan.experiment)), None)
+    sibling = next(training_siblings(folder, plan.experiment), None)
     if sibling is not None:
         reporter.stage(f"weights of {sibling.path}, trained in the same way")
         if sibling.curves.exists():
@@ -202,6 +205,7 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
 
 
 def _open(options: Options, reporter: Reporter) -> Plan:
+    energy.meter.start()
     # Said before, because the synthetic set is drawn, and any set hashed, when first opened.
     reporter.stage(f"opening {options.dataset}")
     plan = resolve(options)
@@ -217,7 +221,7 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
             **plan.recipe.training.model_dump(mode="json"),
             "images": plan.recipe.images.model_dump(mode="json"),
             "pairs": len(plan.train or ()),
-            "steps": trained.total_steps,
+            "steps": trained.step,
             "precision": plan.precision,
         }
     return build_result(
@@ -235,6 +239,7 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
             "translate_seconds": manifest.seconds,
             "evaluate_seconds": round(evaluation.seconds, 2),
             "peak_memory_mb": provenance.peak_memory_mb(),
+            "energy_joules": energy.meter.joules(),
         },
         seed=plan.options.seed,
         environment={**provenance.environment(), "device": plan.device},
@@ -257,6 +262,12 @@ def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
         weights=model.state_dict(),
         optimizers={},
     )
+
+
+def _is_finished(folder: RunFolder) -> bool:
+    # The result is written last; what was deleted since is made again.
+    parts = (folder.result, folder.scores, folder.predictions / MANIFEST_NAME)
+    return all(part.exists() for part in parts)
 
 
 def _is_trained(folder: RunFolder) -> bool:

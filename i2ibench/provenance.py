@@ -39,6 +39,7 @@ def environment() -> dict[str, object]:
         "cpu_count": os.cpu_count(),
         "packages": {name: package_version(name) for name in _PACKAGES},
         "source": source_state(),
+        "command": command(),
     }
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -47,6 +48,18 @@ def environment() -> dict[str, object]:
             found["gpu"] = torch.cuda.get_device_name()
             found["cuda"] = torch.version.cuda
     return found
+
+
+def command() -> list[str] | None:
+    """Return the command line of this process, or None where i2ibench is used as a library.
+
+    Of absolute paths only the last part is kept: a published record is no place for the folders
+    of somebody's machine.
+    """
+    program, *arguments = sys.argv
+    if "i2ibench" not in {Path(program).stem, Path(program).parent.name}:
+        return None
+    return ["i2ibench", *(_without_folder(argument) for argument in arguments)]
 
 
 def package_version(name: str) -> str | None:
@@ -103,6 +116,12 @@ def peak_memory_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _without_folder(argument: str) -> str:
+    name, equals, value = argument.rpartition("=")
+    path = Path(value)
+    return f"{name}{equals}{path.name}" if path.is_absolute() else argument
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -38,8 +38,11 @@ class EnergyMeter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
-        """Begin to count; a second call goes on counting."""
+        """Begin to count from zero, also where it counts already."""
         if self._counters:
+            self._read()
+            for counter in self._counters:
+                counter.used = 0
             return
         self._counters = _find_counters(self.root)
         if self._counters:

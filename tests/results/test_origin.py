@@ -37,6 +37,16 @@ def test_a_counter_that_starts_again_loses_nothing(tmp_path: Path) -> None:
     assert meter.joules() == 3.0
 
 
+def test_every_run_counts_from_zero(tmp_path: Path) -> None:
+    counter = _package(tmp_path, "intel-rapl:0", 0)
+    meter = EnergyMeter(tmp_path)
+    meter.start()
+    counter.write_text("4000000")
+    meter.start()
+    counter.write_text("5000000")
+    assert meter.joules() == 1.0
+
+
 @pytest.mark.parametrize("content", ["", "not a number"])
 def test_a_platform_that_does_not_tell_gives_none(tmp_path: Path, content: str) -> None:
     assert EnergyMeter(tmp_path).joules() is None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from i2ibench.leaderboard.board import Board as BoardContent
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
     help="Build, show and check leaderboards, and add entries.",

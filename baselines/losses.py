@@ -102,7 +102,8 @@ class _VariancePenalty(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         prediction, mean, slope = ctx.saved_tensors
         # d squares / d x_i = 2 (x_i - mean): the mean's own derivative sums to zero.
-        return ((prediction - mean) * (slope * gradient)).to(prediction.dtype), None, None
+        deviation = (prediction - mean).mul_(slope * gradient)
+        return deviation.to(prediction.dtype), None, None
 
 
 def _mean_and_squares(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,9 +113,9 @@ def _mean_and_squares(images: Tensor) -> tuple[Tensor, Tensor]:
     larger than one image.
     """
     mean = images.mean(0, dtype=_width(images))
-    squares = torch.zeros_like(mean)
+    squares, deviation = torch.zeros_like(mean), torch.empty_like(mean)
     for image in images:
-        deviation = image - mean
+        torch.sub(image, mean, out=deviation)
         squares.addcmul_(deviation, deviation)
     return mean, squares
 

@@ -103,7 +103,7 @@ class Plan:
         return {
             "schema": 1,
             # Several processes see larger batches, so theirs is another experiment.
-            **({"processes": processes} if processes > 1 else {}),
+            **({"processes": processes} if trained and processes > 1 else {}),
             "model": {
                 "name": self.options.model,
                 "config": self.model.config.model_dump(mode="json"),
@@ -153,6 +153,8 @@ def resolve(options: Options) -> Plan:
     training_pairs = open_dataset(options.dataset, "train", **where) if "train" in splits else None
     train = None
     if options.checkpoint is not None:
+        if options.settings or options.recipe is not None:
+            raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
         model = model_from_checkpoint(options.model, options.checkpoint)
     else:
         model = build_model(options.model, recipe.model)
@@ -177,7 +179,12 @@ def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
     if checkpoint.model != name:
         raise UsageError(f"{path} holds a {checkpoint.model}; use --model {checkpoint.model}")
     model = build_model(name, checkpoint.config)
-    model.load_state_dict(dict(checkpoint.weights))
+    try:
+        model.load_state_dict(dict(checkpoint.weights))
+    except RuntimeError:
+        raise DataError(
+            f"{path}: its weights do not fit the settings it names; restore or remove it"
+        ) from None
     return model
 
 

@@ -66,6 +66,8 @@ class Registry(Generic[T]):
         self._load = load or _import_target
         self._added: dict[str, Entry] = {}
         self._loaded: dict[str, T] = {}
+        # Names that two packages claim: refused when asked for, so that all others still work.
+        self._collisions: dict[str, str] = {}
 
     def register(self, name: str, plugin: T) -> T:
         """Register an object of this process under ``name`` (for notebooks and tests)."""
@@ -75,12 +77,17 @@ class Registry(Generic[T]):
         return plugin
 
     def names(self) -> list[str]:
-        """All registered names, sorted."""
-        return sorted({**self._installed, **self._added})
+        """All usable names, sorted; a name that two packages claim is told in a warning."""
+        known = {**self._installed, **self._added}
+        for message in self._collisions.values():
+            warnings.warn(message, stacklevel=2)
+        return sorted(known.keys() - self._collisions.keys())
 
     def entry(self, name: str) -> Entry:
         """Return the entry of ``name``, or raise ``UsageError`` with the nearest names."""
         entry = self._added.get(name) or self._installed.get(name)
+        if name in self._collisions:
+            raise UsageError(self._collisions[name])
         if entry is None:
             raise UsageError(unknown_name(self.kind, name, self.names()))
         return entry
@@ -127,7 +134,7 @@ class Registry(Generic[T]):
             known = found.setdefault(entry.name, entry)
             # The same distribution can be seen twice (an editable install beside its source).
             if known.target != entry.target:
-                raise UsageError(
+                self._collisions[entry.name] = (
                     f"{self.kind} '{entry.name}' is provided by both {known.provider} and "
                     f"{entry.provider}; uninstall one of them"
                 )

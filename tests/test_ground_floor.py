@@ -48,8 +48,13 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 def test_two_packages_with_one_name_are_refused(tmp_path, monkeypatch):
     install(tmp_path / "a", monkeypatch, "first", ["thing = mod_a:A"])
     install(tmp_path / "b", monkeypatch, "second", ["thing = mod_b:B"])
+    install(tmp_path / "c", monkeypatch, "third", ["fine = collections:OrderedDict"])
+    found = Registry("thing", "test.group")
     with pytest.raises(UsageError, match=r"both (first and second|second and first)"):
-        Registry("thing", "test.group").names()
+        found.get("thing")
+    # The others still work.
+    with pytest.warns(UserWarning, match="uninstall one"):
+        assert found.names() == ["fine"]
 
 
 def test_a_name_is_registered_once():

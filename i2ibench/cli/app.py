@@ -35,6 +35,10 @@ VERBS = {
 }
 
 
+_INTERRUPTED = "interrupted; the same command continues"
+_INTERRUPTED_CODE = 130
+
+
 class _LazyVerbs(TyperGroup):
     """Loads the module of a verb when the verb is needed."""
 
@@ -98,7 +102,9 @@ def run_app(arguments: list[str]) -> int:
     try:
         app(args=arguments, prog_name="i2ibench")
     except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 0
+        code = done.code if isinstance(done.code, int) else 0
+        # typer turns Ctrl-C into this exit code without a word.
+        return _fail(_INTERRUPTED, code, debug) if code == _INTERRUPTED_CODE else code
     except I2IBenchError as error:
         return _fail(str(error), error.exit_code, debug)
     except OSError as error:
@@ -106,11 +112,17 @@ def run_app(arguments: list[str]) -> int:
             message = f"disk full while writing {error.filename or 'a file'}; free space and repeat"
         elif isinstance(error, PermissionError):
             message = f"no permission for {error.filename}; choose another folder"
+        elif error.filename is not None:
+            message = f"{error.filename}: {error.strerror}; check the path"
         else:
             raise
         return _fail(message, 1, debug)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        return _fail("out of memory; use a smaller model, batch or --tile", 1, debug)
     except KeyboardInterrupt:
-        return _fail("interrupted; the same command continues", 130, debug)
+        return _fail(_INTERRUPTED, _INTERRUPTED_CODE, debug)
     return 0
 
 

@@ -147,7 +147,7 @@ def err() -> Console:
     """The console of tables, progress, warnings and errors (stderr)."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, emoji=False)
 
 
 def say(message: str) -> None:

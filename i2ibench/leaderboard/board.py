@@ -101,7 +101,9 @@ def dataset_names(folder: Path) -> list[str]:
 
 
 def board_names(folder: Path) -> list[str]:
-    """Return the data sets that have a page or entries in ``folder``."""
+    """Return the data sets that have a page or entries in ``folder``; it must exist."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of leaderboards; give its path with --board")
     pages = {path.stem for path in folder.glob("*.md")} - {"README"}
     return sorted(pages | {path.parent.name for path in folder.glob("*/*.json")})
 

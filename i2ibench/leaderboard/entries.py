@@ -57,6 +57,8 @@ def add_entry(
         check_pair_scores(result, pair_scores, path)
     content = json_text(result.to_json())
     with board_lock(folder):
+        if not overwrite and path.exists() and _same_measurement(path, result):
+            return path
         _refuse_other_content(path, content, overwrite)
         if pair_scores is not None:
             write_text(path.with_suffix(".csv"), pair_scores_csv(pair_scores))
@@ -148,10 +150,24 @@ def _add_reported(folder: Path, path: Path, content: Any, overwrite: bool) -> tu
     return dataset, target
 
 
+def _same_measurement(path: Path, result: Result) -> bool:
+    """Whether the entry at ``path`` differs from ``result`` in cost, place and time alone.
+
+    The checkpoint's hash is left out: the file holds the seconds that the training took.
+    """
+    compared = {"model", "dataset", "protocol", "metrics", "groups", "macro", "training", "seed"}
+    entries = (parse_result(read_json(path), path), result)
+    known, new = (entry.model_dump(include=compared) for entry in entries)
+    for entry in (known, new):
+        entry["model"].pop("checkpoint_sha256", None)
+    return bool(known == new)
+
+
 def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
     if not overwrite and path.exists() and path.read_text(encoding="utf-8") != content:
         raise UsageError(
-            f"{path} exists with other content; to replace it: i2ibench leaderboard add --overwrite"
+            f"{path} exists with other numbers; to replace it: i2ibench leaderboard add RUN "
+            f"--overwrite --board {path.parent.parent}"
         )
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.errors import DataError
+import filelock
+
+from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json, sha256_json, write_json
+from i2ibench.training.checkpoint import load_checkpoint
+
+# How launchers number the processes of one training.
+_RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +88,41 @@ def training_id(experiment: Mapping[str, Any]) -> str:
     )
 
 
+@contextmanager
+def working_in(folder: RunFolder) -> Iterator[None]:
+    """Keep other processes out of a run folder while one works in it.
+
+    Of several processes that train together only the first locks.
+    """
+    if any(os.environ.get(name, "0") != "0" for name in _RANKS):
+        yield
+        return
+    folder.path.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder.path / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UsageError(
+            f"{folder.path}: another process is working on this run; wait until it ends, or "
+            "choose another --output"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def training_siblings(folder: RunFolder, experiment: Mapping[str, Any]) -> Iterator[RunFolder]:
-    """Yield other runs of the same training, under another protocol or test split."""
+    """Yield other runs whose same training is finished, under another protocol or test split."""
     wanted = training_id(experiment)
     for path in sorted(folder.path.parent.glob("*/experiment.json")):
         other = RunFolder(path.parent)
         if other == folder or not other.checkpoint.exists():
             continue
-        if training_id(read_json(path)) == wanted:
-            yield other
+        # A folder that was copied, edited or torn is not ours to judge here.
+        with suppress(DataError, KeyError, TypeError, AttributeError):
+            if (
+                training_id(read_json(path)) == wanted
+                and load_checkpoint(other.checkpoint).finished
+            ):
+                yield other

@@ -73,6 +73,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     content = read_tensors(path)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise DataError(f"{path}: not an i2ibench checkpoint")
+    if not content.keys() >= {"version", *Checkpoint.__slots__}:
+        raise DataError(f"{path}: an i2ibench checkpoint with parts missing; restore or remove it")
     if content["version"] > _VERSION:
         raise DataError(
             f"{path}: checkpoint version {content['version']} is newer than this i2ibench "

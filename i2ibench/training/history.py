@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,8 @@ class History:
         self._file: TextIO | None = None
         if not writes:
             return
+        if first_step > 0 and not path.exists():
+            warnings.warn(f"{path} is gone: it starts again at step {first_step + 1}", stacklevel=2)
         if first_step > 0 and path.exists():
             self._names = _cut(path, first_step)
         else:

@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from i2ibench.data.loading import RawBatch, TrainingLoader, to_unit_range
-from i2ibench.errors import DataError, Interrupted
+from i2ibench.errors import DataError, Interrupted, UsageError
 from i2ibench.models.interface import PairBatch, TrainableModel
+from i2ibench.registry import unknown_name
 from i2ibench.seeds import derive_seed
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from i2ibench.training.history import History
@@ -153,12 +154,22 @@ def train_step(
             phase = next(phases, None)
         if phase is None:
             return seen
+        if phase.optimizer not in optimizers:
+            raise UsageError(
+                f"{type(model).__name__}: "
+                + unknown_name("optimiser of a phase", phase.optimizer, [*optimizers])
+            )
         optimizer = optimizers[phase.optimizer]
         others = [each for name, each in optimizers.items() if name != phase.optimizer]
         frozen = _freeze(others)
         optimizer.zero_grad(set_to_none=True)
         with _autocast(fabric):
             losses = phase.losses()
+        if not losses or any(value.numel() != 1 for value in losses.values()):
+            raise UsageError(
+                f"{type(model).__name__}: the losses of phase '{phase.optimizer}' must be one or "
+                "more named scalars"
+            )
         total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
         if fabric is None:
             torch.autograd.backward(total)

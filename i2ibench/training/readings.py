@@ -23,8 +23,8 @@ class TrainingDiverged(I2IBenchError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"training diverged: {what}; the last good checkpoint is kept; lower the learning "
-            "rate or use --precision fp32"
+            f"training diverged: {what}; the last good checkpoint, if any, is kept; "
+            "lower the learning rate or use --precision fp32"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -67,7 +68,10 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         section, dot, name = key.partition(".")
         if not dot:
             raise UsageError(f"--set {key}: name the section too, e.g. training.epochs")
-        content.setdefault(section, {})[name] = value
+        table = content.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{origin}: {section} must be a table, [{section}]")
+        table[name] = value
     try:
         return Recipe(**content)
     except pydantic.ValidationError as error:
@@ -82,6 +86,8 @@ def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]
             raise UsageError(f"recipe {file} cannot be read: {error}") from None
     # Recipes lie beside the model, in the folder recipes/ of its top-level package.
     package = registry.models.get(model).__module__.partition(".")[0]
+    if not hasattr(sys.modules.get(package), "__path__"):
+        return "", f"settings of {model}"  # a plugin of one module has no folder of recipes
     for folder in (dataset, "default"):
         found = importlib.resources.files(package) / "recipes" / folder / f"{model}.toml"
         if found.is_file():

@@ -134,7 +134,13 @@ def translate_image(
     def run(images: Tensor) -> Tensor:
         batch = to_unit_range(images, device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
-            return model.translate(batch)
+            output = model.translate(batch)
+        if output.shape != batch.shape:
+            raise DataError(
+                f"{type(model).__name__} made {tuple(output.shape)} of {tuple(batch.shape)}; a "
+                "model keeps the size of its input"
+            )
+        return output
 
     if isinstance(model, OracleModel):
         if target is None:
@@ -235,7 +241,13 @@ def _prepare_folder(
     former = read_manifest(folder) if (folder / MANIFEST_NAME).exists() else None
     found = {path.stem for path in folder.glob("*.png") if path.stem in ids}
     if former is not None and former.same_origin(manifest):
-        return found, former.seconds
+        # A finished folder knows its files; one that was changed since is made again.
+        changed = {
+            name
+            for name in found & former.files.keys()
+            if sha256_file(folder / f"{name}.png") != former.files[name]
+        }
+        return found - changed, former.seconds
     if former is None and found:
         raise DataError(
             f"{folder}: holds images but no {MANIFEST_NAME}; move them away or choose another "

@@ -1,0 +1,146 @@
+"""A run heals what was deleted or changed, and never publishes what is not finished."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import filelock
+import pytest
+
+from i2ibench.errors import DataError, UsageError
+from i2ibench.pipeline import run, train
+from i2ibench.plan import Options
+
+TINY = {
+    "model.generator": "resnet_6blocks",
+    "model.ngf": 2,
+    "model.ndf": 2,
+    "training.epochs": 1,
+    "training.decay_epochs": 1,
+    "training.batch_size": 2,
+    "images.crop": 24,
+    "images.resize": 32,
+}
+
+
+@pytest.fixture
+def options(drawn, tmp_path) -> Options:
+    drawn.draw("train", 5).draw("test", 4)
+    return Options(
+        model="varpyramid",
+        dataset=str(drawn.root),
+        settings=TINY,
+        output=tmp_path / "runs",
+        board=tmp_path / "boards",
+    )
+
+
+def test_what_was_deleted_or_changed_is_made_again(options):
+    first = run(options)
+    prediction = next((first.folder / "predictions").glob("*.png"))
+    original = prediction.read_bytes()
+    other = next(
+        path for path in (first.folder / "predictions").glob("*.png") if path != prediction
+    )
+    prediction.write_bytes(other.read_bytes())
+    (first.folder / "result.json").unlink()
+    again = run(options)
+    assert prediction.read_bytes() == original
+    assert again.result.metrics == first.result.metrics
+    (first.folder / "scores.csv").unlink()
+    assert run(options).result.metrics == first.result.metrics
+    assert (first.folder / "scores.csv").exists()
+
+
+def test_the_same_run_elsewhere_is_the_same_entry(options, tmp_path):
+    first = run(options)
+    second = run(replace(options, output=tmp_path / "elsewhere"))
+    assert second.result.metrics == first.result.metrics
+    assert len(list((tmp_path / "boards/drawn").glob("*.json"))) == 1
+
+
+def test_one_process_at_a_time_works_in_a_run_folder(options):
+    folder = train(options)
+    with (
+        filelock.FileLock(folder.path / ".lock"),
+        pytest.raises(UsageError, match="another process"),
+    ):
+        run(options)
+
+
+def test_a_second_protocol_reuses_the_training(options):
+    first = run(options)
+    stages = []
+
+    class Listener:
+        def stage(self, text: str) -> None:
+            stages.append(text)
+
+        def training(self, *_: object) -> None:
+            raise AssertionError("trained again")
+
+        def progress(self, *_: object) -> None:
+            pass
+
+    second = run(replace(options, protocol="bci-2022-1024"), Listener())
+    assert any("trained in the same way" in text for text in stages)
+    assert second.result.model["checkpoint_sha256"] and second.folder != first.folder
+    assert (second.folder / "training.csv").read_bytes() == (
+        first.folder / "training.csv"
+    ).read_bytes()
+
+
+def test_a_foreign_folder_beside_it_disturbs_no_run(options):
+    stray = options.output / "drawn/varpyramid/stray"
+    (stray / "checkpoints").mkdir(parents=True)
+    (stray / "experiment.json").write_text("{}")
+    (stray / "checkpoints/last.ckpt").write_bytes(b"torn")
+    assert run(options).result.status == "measured"
+
+
+def test_settings_beside_a_checkpoint_are_refused(options):
+    folder = train(options)
+    with pytest.raises(UsageError, match="--checkpoint"):
+        run(replace(options, checkpoint=folder.checkpoint))
+
+
+def test_a_checkpoint_that_is_a_folder_is_one_line(options, tmp_path):
+    with pytest.raises((DataError, OSError)):
+        run(replace(options, settings={}, checkpoint=Path(tmp_path)))
+
+
+def test_a_single_module_plugin_trains_through_the_same_door(options, tmp_path, monkeypatch):
+    source = '''
+import torch
+from i2ibench import Phase, TrainableModel
+
+class Bias(TrainableModel):
+    """Add a learned colour."""
+    def __init__(self, config):
+        super().__init__(config)
+        self.colour = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
+    def initialize(self, generator):
+        torch.nn.init.zeros_(self.colour)
+    def optimizers(self):
+        return {"colour": torch.optim.Adam(self.parameters(), lr=0.1)}
+    def translate(self, source):
+        return source + self.colour
+    def training_phases(self, batch):
+        made = self.translate(batch.source)
+        yield Phase("colour", lambda: {"L1": (made - batch.target).abs().mean()})
+'''
+    info = tmp_path / "site/plug-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[i2ibench.models]\nbias = plug_mod:Bias\n")
+    (tmp_path / "site/plug_mod.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    from i2ibench import registry
+
+    fresh = registry.Registry("model", "i2ibench.models")
+    monkeypatch.setattr(registry, "models", fresh)
+    budget = {"training.epochs": 2, "training.decay_epochs": 0, "images.crop": 24}
+    outcome = run(replace(options, model="bias", settings=budget))
+    assert outcome.result.model["parameters"] == 3
+    assert outcome.result.training["steps"] == 10

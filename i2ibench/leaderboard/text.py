@@ -140,7 +140,9 @@ def device(row: Row) -> str:
     if str(environment.get("device", "")).startswith("cuda"):
         return str(environment.get("gpu", "GPU"))
     cores = environment.get("torch_threads") or environment.get("cpu_count")
-    return f"CPU, {cores} threads" if cores else NO_VALUE
+    if not cores:
+        return NO_VALUE
+    return "CPU, 1 thread" if cores == 1 else f"CPU, {cores} threads"
 
 
 def _sum(values: dict[str, Any], *keys: str) -> int | None:

@@ -49,6 +49,14 @@ def verify(
             rich_help_panel=WHERE,
         ),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            help="File of a protocol of your own; default: the recorded id.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     record: Annotated[
         bool,
         typer.Option("--record", help="Mark a confirmed result as verified.", rich_help_panel=HOW),
@@ -65,7 +73,6 @@ def verify(
     i2ibench verify runs/synthetic/pyramid/3f2a9c01d4e5 --record
     """
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.errors import VerificationError
     from i2ibench.results.verify import record_verified
     from i2ibench.results.verify import verify as verify_result
 
@@ -77,6 +84,7 @@ def verify(
             targets=targets,
             data_root=data_root,
             predictions=predictions,
+            protocol=protocol,
             device=device,
             allow_unverified_weights=allow_unverified_weights,
             progress=reporter.progress,
@@ -95,8 +103,9 @@ def verify(
         )
     elif rows:
         err().print(table("Not as recorded", ["what", "how"], rows))
-    if rows:
-        raise VerificationError(f"{found.path}: {len(rows)} findings; it is not confirmed")
+    error = found.error()
+    if error is not None:
+        raise error
     for line in found.checked:
         say(line)
     say(f"{found.path}: confirmed")

@@ -26,10 +26,14 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as recorded: what, and how it differs."""
+    """Something that is not as recorded: what, and how it differs.
+
+    ``missing``: it could not be recomputed for want of weights, which refutes nothing.
+    """
 
     subject: str
     detail: str
+    missing: bool = False
 
 
 def tolerance(metric: str) -> float:
@@ -71,7 +75,11 @@ def _table_findings(
             yield Finding(subject, "recorded, but not computed by this protocol")
             continue
         if mine.value is not None and theirs.value is None:
-            yield Finding(subject, f"cannot be recomputed: {theirs.unavailable}")
+            # What is missing is missing for all groups; once is enough.
+            if not where or (mine.unavailable is None and theirs.unavailable is None):
+                missing = theirs.unavailable is not None
+                reason = theirs.unavailable or "; ".join(theirs.notes)
+                yield Finding(subject, f"cannot be recomputed: {reason}", missing)
             continue
         if mine.value is None:
             # A metric that was unavailable then may be computed now; that refutes nothing.

@@ -10,7 +10,13 @@ from i2ibench import provenance
 from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.targets import open_targets
-from i2ibench.errors import DataError, MissingError, UsageError
+from i2ibench.errors import (
+    DataError,
+    I2IBenchError,
+    MissingError,
+    UsageError,
+    VerificationError,
+)
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
@@ -40,6 +46,15 @@ class Verification:
     checked: tuple[str, ...]
     tolerances: Mapping[str, float]
 
+    def error(self) -> I2IBenchError | None:
+        """Return what stands against the result, or None where it is confirmed."""
+        if not self.findings:
+            return None
+        if all(finding.missing for finding in self.findings):
+            first = self.findings[0]
+            return MissingError(f"{self.path}: {first.subject} {first.detail}")
+        return VerificationError(f"{self.path}: {len(self.findings)} findings; it is not confirmed")
+
 
 def verify(
     path: Path,
@@ -48,6 +63,7 @@ def verify(
     targets: Path | None = None,
     data_root: Path | None = None,
     predictions: Path | None = None,
+    protocol: str | None = None,
     device: str = "auto",
     allow_unverified_weights: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -60,6 +76,7 @@ def verify(
         targets: a folder of targets, where the result was scored against one.
         data_root: folder that holds the data set.
         predictions: their folder; by default ``predictions`` beside the result.
+        protocol: its TOML file, where it is one of your own; by default the recorded id.
         device: where networks run.
         allow_unverified_weights: accept metric weights of unknown hash.
         progress: called with the pairs done and all pairs.
@@ -76,15 +93,15 @@ def verify(
         raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
     findings = [] if intact else [Finding("record", "edited after it was written")]
     findings += _hash_findings(result, pairs, path, folder)
-    protocol = load_protocol(result.protocol.id)
-    if protocol.sha256 != result.protocol.sha256:
-        findings.append(Finding("protocol", f"{protocol.id} has another content than recorded"))
+    rules = load_protocol(protocol or result.protocol.id)
+    if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
+        findings.append(Finding("protocol", f"{rules.id} has another content than recorded"))
     names = list(result.metrics)
-    by_name = None if sorted(names) == sorted(protocol.metric_names) else names
+    by_name = None if sorted(names) == sorted(rules.metric_names) else names
     again = evaluate(
         pairs,
         find_predictions(folder, pairs),
-        protocol=protocol,
+        protocol=rules,
         metrics=by_name,
         device=device,
         allow_unverified_weights=allow_unverified_weights,

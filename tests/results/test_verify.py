@@ -20,7 +20,14 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.files import sha256_file
 from i2ibench.models.policy import InferencePolicy
-from i2ibench.results.record import build_result, read_result, write_pair_scores, write_result
+from i2ibench.results.record import (
+    MetricRecord,
+    ProtocolRecord,
+    build_result,
+    read_result,
+    write_pair_scores,
+    write_result,
+)
 from i2ibench.results.verify import Verification, record_verified, verify
 from i2ibench.translation.manifest import Manifest, read_manifest, write_manifest
 
@@ -106,6 +113,7 @@ def _subjects(run: Path) -> set[str]:
 def test_an_untouched_run_is_confirmed_and_can_be_recorded(run: Path) -> None:
     found = _verify(run)
     assert found.findings == ()
+    assert found.error() is None
     assert set(found.tolerances) == set(METRICS)
     record_verified(found)
     marked = read_result(run / "result.json")
@@ -174,6 +182,27 @@ def test_a_changed_target_is_noticed(run: Path) -> None:
     image[0, 0] = 255 - image[0, 0]
     write_png(path, image)
     assert {"data", "psnr of pair 00002_test_2+"} <= _subjects(run)
+
+
+def test_weights_that_are_missing_are_told_once_and_refute_nothing(run: Path) -> None:
+    path = run / "result.json"
+    made = read_result(path)
+    lpips = MetricRecord(value=0.1, n=16, signature="lpips-squeeze|v:1", better="lower")
+    groups = {
+        name: group.model_copy(update={"metrics": {**group.metrics, "lpips-squeeze": lpips}})
+        for name, group in made.groups.items()
+    }
+    metrics = {**made.metrics, "lpips-squeeze": lpips}
+    changed = made.model_copy(update={"metrics": metrics, "groups": groups})
+    protocol = run.parent / "small.toml"
+    names = "".join(f'[[metrics]]\nname = "{name}"\n' for name in metrics)
+    protocol.write_text(f'id = "small-1"\ntitle = "small"\n{names}')
+    record = ProtocolRecord(id="small-1", sha256=load_protocol(protocol).sha256)
+    write_result(path, changed.model_copy(update={"protocol": record}))
+    found = verify(run, dataset=str(run.parent / "drawn"), protocol=str(protocol), device="cpu")
+    assert [finding.subject for finding in found.findings] == ["lpips-squeeze"]
+    assert isinstance(found.error(), MissingError)
+    assert "weights fetch lpips-squeeze" in str(found.error())
 
 
 def test_what_cannot_be_verified_says_what_is_missing(run: Path) -> None:

@@ -94,6 +94,22 @@ def test_fid_equals_torch_fidelity(n, m):
     assert frechet_distance(x, y) == pytest.approx(_reference_fid(x, y), rel=1e-5)
 
 
+def test_fid_is_right_to_thirty_digits_where_the_matrix_root_is_not():
+    """Close sets with n < d: the product of covariances is singular and its root uncertain."""
+    from mpmath import mp
+
+    x = _features(0, 24)
+    y = (x + np.random.default_rng(1).normal(0, 0.02, x.shape)).astype(np.float32)
+    a, b = (f.astype(np.float64) - f.mean(axis=0, dtype=np.float64) for f in (x, y))
+    mp.dps = 30
+    roots = mp.svd_r(mp.matrix(a.tolist()) * mp.matrix(b.T.tolist()), compute_uv=False)
+    means = x.mean(axis=0, dtype=np.float64) - y.mean(axis=0, dtype=np.float64)
+    traces = (np.square(a).sum() + np.square(b).sum() - 2 * float(sum(roots))) / (len(x) - 1)
+    exact = float(means @ means) + traces
+    assert frechet_distance(x, y) == pytest.approx(exact, rel=1e-10)
+    assert _reference_fid(x, y) == pytest.approx(exact, rel=1e-3)
+
+
 def test_fid_marks_small_sets_and_stands_beside_its_floor():
     x, y = _features(0, 40), _features(1, 40, shift=0.2)
     score = FID().compute(_state(x, y))

@@ -95,7 +95,7 @@ def _cells(
 ) -> list[dict[str, ReportedCell]]:
     """Return cells by metric for every row of stated values and, by index, scores per pair."""
     cells: list[dict[str, ReportedCell]] = [{} for _ in stated]
-    for metric in {metric for values in stated for metric in values}:
+    for metric in dict.fromkeys(metric for values in stated for metric in values):
         indices = [index for index, values in enumerate(stated) if metric in values]
         scores = {i: _scores(tables[i], metric) for i in indices if i in tables}
         intervals = _intervals(scores)

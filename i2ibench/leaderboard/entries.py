@@ -29,6 +29,10 @@ class Entry:
     pair_scores: pd.DataFrame | None
 
 
+class EntryExistsError(UsageError):
+    """An entry of that name holds other numbers and was not to be replaced."""
+
+
 def add_entry(
     folder: Path,
     result: Result,
@@ -46,7 +50,7 @@ def add_entry(
         overwrite: whether an entry of the same name but other content may be replaced.
 
     Raises:
-        UsageError: such an entry exists with other content and ``overwrite`` is not set.
+        EntryExistsError: such an entry exists with other content and ``overwrite`` is not set.
         DataError: the scores do not belong to the result.
     """
     dataset = str(result.dataset.get("name", ""))
@@ -165,7 +169,7 @@ def _same_measurement(path: Path, result: Result) -> bool:
 
 def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
     if not overwrite and path.exists() and path.read_text(encoding="utf-8") != content:
-        raise UsageError(
+        raise EntryExistsError(
             f"{path} exists with other numbers; to replace it: i2ibench leaderboard add RUN "
             f"--overwrite --board {path.parent.parent}"
         )

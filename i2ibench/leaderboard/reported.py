@@ -69,10 +69,12 @@ class ReportedEntry(_Part):
 class ComparableGroup(_Part):
     """What the rows of a comparable group share.
 
-    ``pair_scores`` names a published table of scores per pair beside the entries.
+    ``pair_scores`` names a published table of scores per pair beside the entries; groups are shown
+    by their ``order``, those without one last.
     """
 
     title: str
+    order: int | None = None
     protocol: str | None = None
     pair_scores: str | None = None
     remarks: tuple[str, ...] = ()
@@ -115,7 +117,11 @@ def reported_groups(dataset: str, folder: Path) -> list[Reported]:
     for entry in entries:
         by_group.setdefault(entry.comparable_group, []).append(entry)
     known = published_groups()
-    ordered = sorted(by_group, key=lambda name: (name is None, -len(by_group[name]), name or ""))
+
+    def place(name: str | None) -> tuple[bool, float, str]:
+        order = known[name].order if name in known else None
+        return (name is None, float("inf") if order is None else order, name or "")
+
     return [
         Reported(
             name,
@@ -123,7 +129,7 @@ def reported_groups(dataset: str, folder: Path) -> list[Reported]:
             tuple(by_group[name]),
             _pair_scores(known.get(name or ""), by_group[name]),
         )
-        for name in ordered
+        for name in sorted(by_group, key=place)
     ]
 
 

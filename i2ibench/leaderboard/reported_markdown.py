@@ -48,16 +48,22 @@ def _group(reported: Reported) -> str:
     rows = reported_rows(reported)
     parts = [f"### {reported.group.title}", *_protocol(reported)]
     columns = _columns(rows)
-    chunks = range(0, len(columns), COLUMNS_A_TABLE)
-    parts += [_table(rows, columns[i : i + COLUMNS_A_TABLE], reported, notes) for i in chunks]
+    parts.append(_table(rows, columns[:COLUMNS_A_TABLE], reported, notes))
+    for start in range(COLUMNS_A_TABLE, len(columns), COLUMNS_A_TABLE):
+        further = _table(rows, columns[start : start + COLUMNS_A_TABLE], reported, notes)
+        parts.append(_folded("Further numbers", further))
     for level, (pairs, level_table) in level_rows(reported).items():
         title = f"HER2 {level}: {pairs} pairs, computed from the scores per pair"
         shown = _table(level_table, _columns(level_table), reported, notes)
-        parts.append(f"<details><summary>{title}</summary>\n\n{shown}\n\n</details>")
+        parts.append(_folded(title, shown))
     parts += _remarks(reported)
     if notes.notes:
         parts.append("\n".join(f"- <sup>{mark}</sup> {note}" for mark, note in notes.lines()))
     return "\n\n".join(parts)
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
 
 
 def _protocol(reported: Reported) -> list[str]:
@@ -102,7 +108,10 @@ def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
         return row.method
     marks = [notes.mark(note) for note in _entry_notes(reported, row, row.entry)]
     mark = f"<sup>{','.join(marks)}</sup>" if marks else ""
-    trained = text.small_print(f"on {row.entry.trained_on}") if row.entry.trained_on else ""
+    training = [f"on {row.entry.trained_on}"] if row.entry.trained_on else []
+    if row.entry.training_hours is not None:
+        training.append(text.duration(row.entry.training_hours * 3600))
+    trained = text.small_print(", ".join(training)) if training else ""
     return f"{row.method}{mark}{trained}"
 
 

@@ -126,6 +126,12 @@ def tracks(entries: Iterable[Entry]) -> list[Track]:
     return sorted(made, key=lambda t: (-len(t.rows), t.protocol, str(sorted(t.dataset.items()))))
 
 
+def display_order(metric: str) -> tuple[int, str]:
+    """Sort key of metrics in tables: the main ones in their order, then the others by name."""
+    known = metric in MAIN_METRICS
+    return (MAIN_METRICS.index(metric) if known else len(MAIN_METRICS), metric)
+
+
 def natural(text: str) -> tuple[tuple[int, str], ...]:
     """Sort key under which 2+ stands before 10+."""
     parts = re.split(r"(\d+)", text)
@@ -225,11 +231,7 @@ def _columns(tables: Sequence[Mapping[str, MetricRecord]]) -> tuple[Column, ...]
         if not any(known == name for known, _ in found):
             found[name, ""] = Column(name, record.signature, record.unit, record.better)
 
-    def order(column: Column) -> tuple[int, str, str]:
-        main = MAIN_METRICS.index(column.metric) if column.is_main else len(MAIN_METRICS)
-        return (main, column.metric, column.signature)
-
-    return tuple(sorted(found.values(), key=order))
+    return tuple(sorted(found.values(), key=lambda c: (*display_order(c.metric), c.signature)))
 
 
 def _tables(row: Row, columns: Mapping[str, tuple[Column, ...]]) -> dict[str, dict[Column, Cell]]:

@@ -22,6 +22,11 @@ _NAMES = {
     "swd": "SWD",
     "ms-ssim": "MS-SSIM",
     "dists": "DISTS",
+    "delta-e76": "ΔE (1976)",
+    "dab-correlation": "DAB correlation",
+    "dab-od-mae": "DAB OD error",
+    "dab-pred-mean": "DAB mean, predicted",
+    "dab-target-mean": "DAB mean, target",
 }
 
 

@@ -21,6 +21,7 @@ from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.files import json_text, write_text
 from i2ibench.leaderboard import text
+from i2ibench.leaderboard.rows import display_order
 from i2ibench.report.charts import line_chart, strip_chart
 from i2ibench.report.pictures import fit
 from i2ibench.results.intervals import metric_columns
@@ -85,7 +86,8 @@ def _score_table(result: Result) -> dict[str, Any]:
     if groups:
         header.append("mean of levels")
     rows = []
-    for name, record in result.metrics.items():
+    for name in sorted(result.metrics, key=display_order):
+        record = result.metrics[name]
         records = [record, *(result.groups[group].metrics.get(name) for group in groups)]
         if groups:
             records.append(result.macro.get(name))
@@ -177,10 +179,12 @@ def _definitions(result: Result) -> list[tuple[str, str, str]]:
     return [
         (
             text.metric_title(name),
-            record.signature,
-            "; ".join([*([record.unavailable] if record.unavailable else []), *record.notes]),
+            result.metrics[name].signature,
+            "; ".join(
+                filter(None, [result.metrics[name].unavailable, *result.metrics[name].notes])
+            ),
         )
-        for name, record in result.metrics.items()
+        for name in sorted(result.metrics, key=display_order)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import sha256_file, write_bytes
-from i2ibench.leaderboard.board import add_entry, build_board
+from i2ibench.leaderboard.board import build_board
+from i2ibench.leaderboard.entries import EntryExistsError, add_entry
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.interface import TrainableModel
 from i2ibench.plan import Options, Plan, model_from_checkpoint, resolve
@@ -277,5 +279,9 @@ def _is_trained(folder: RunFolder) -> bool:
 def _enter_board(plan: Plan, result: Result) -> Path | None:
     if plan.options.board is None or plan.options.limit is not None:
         return None
-    add_entry(plan.options.board, result, pair_scores=plan.folder.scores)
+    try:
+        add_entry(plan.options.board, result, pair_scores=plan.folder.scores)
+    except EntryExistsError as error:
+        # Another machine's measurement of this very run, such as a shipped one: both stay.
+        warnings.warn(f"the board keeps its entry: {error}", stacklevel=2)
     return build_board(plan.options.board, plan.test.name)

@@ -11,6 +11,7 @@ import pytest
 from i2ibench.errors import DataError, UsageError
 from i2ibench.pipeline import run, train
 from i2ibench.plan import Options
+from i2ibench.results.record import read_result, write_result
 
 TINY = {
     "model.generator": "resnet_6blocks",
@@ -58,6 +59,17 @@ def test_the_same_run_elsewhere_is_the_same_entry(options, tmp_path):
     second = run(replace(options, output=tmp_path / "elsewhere"))
     assert second.result.metrics == first.result.metrics
     assert len(list((tmp_path / "boards/drawn").glob("*.json"))) == 1
+
+
+def test_a_shipped_entry_of_the_same_run_stays_and_the_run_ends_well(options, tmp_path):
+    first = run(options)
+    (entry,) = (tmp_path / "boards/drawn").glob("*.json")
+    shipped = first.result.model_copy(update={"seed": 99})
+    write_result(entry, shipped)
+    with pytest.warns(UserWarning, match="keeps its entry"):
+        again = run(options)
+    assert again.board is not None
+    assert read_result(entry).seed == 99
 
 
 def test_one_process_at_a_time_works_in_a_run_folder(options):

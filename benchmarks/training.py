@@ -51,28 +51,36 @@ CASES = {
 }
 
 
+LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--case", choices=CASES, action="append", help="by default all")
     parser.add_argument("--steps", type=int, default=20, help=f"the first {WARM_UP} are not timed")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--precision", choices=["fp32", "bf16"], help="of our step")
+    parser.add_argument("--layout", choices=LAYOUTS, default="channels_last", help="of our step")
     parser.add_argument("--ngf", type=int, default=64, help="width of both networks")
     arguments = parser.parse_args()
     if arguments.steps <= WARM_UP:
         parser.error(f"--steps must be above {WARM_UP}")
     precision = arguments.precision or ("bf16" if computes_bf16(arguments.device) else "fp32")
-    print(f"{hardware(arguments.device)}, torch {torch.__version__}, our precision {precision}")
+    print(f"{hardware(arguments.device)}, torch {torch.__version__}")
+    print(f"ours: {precision}, {arguments.layout}")
+    layout = LAYOUTS[arguments.layout]
     for name in arguments.case or CASES:
-        compare(name, arguments.steps, arguments.device, precision, arguments.ngf)
+        compare(name, arguments.steps, arguments.device, precision, layout, arguments.ngf)
 
 
-def compare(name: str, steps: int, device: str, precision: str, ngf: int) -> None:
+def compare(
+    name: str, steps: int, device: str, precision: str, layout: torch.memory_format, ngf: int
+) -> None:
     """Train both sides of one case and print times, their ratio and the distance of the curves."""
     case = CASES[name]
     fabric = make_fabric(device, precision)
     textbook, ours = (start(case, ngf, fused, device) for fused in (False, True))
-    ours.to(memory_format=torch.channels_last)
+    ours.to(memory_format=layout)
     their_optimizers, our_optimizers = textbook.optimizers(), ours.optimizers()
     seconds: Times = {"textbook": [], "ours": []}
     curves: Curves = {"textbook": [], "ours": []}
@@ -82,8 +90,8 @@ def compare(name: str, steps: int, device: str, precision: str, ngf: int) -> Non
         record("textbook", losses, seconds, curves, started, device)
 
         laid_out = PairBatch(
-            batch.source.contiguous(memory_format=torch.channels_last),
-            batch.target.contiguous(memory_format=torch.channels_last),
+            batch.source.contiguous(memory_format=layout),
+            batch.target.contiguous(memory_format=layout),
         )
         started = now()
         losses = train_step(ours, our_optimizers, laid_out, fabric)

@@ -41,11 +41,7 @@ def measured_section(track: Track) -> str:
         main = _with_values(ranking, [c for c in track.columns[MACRO] if c.is_main], MACRO)
         parts.append(f"#### Mean over the {name} levels, each level counting the same")
         parts.append(tables.plain(ranking, main, MACRO, signed=False))
-    others = [column for column in track.columns[OVERALL] if not column.is_main]
-    if others:
-        parts.append("#### Further metrics")
-    chunks = range(0, len(others), COLUMNS_A_TABLE)
-    parts += [tables.plain(ranking, others[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
+    parts += _further(ranking, track, tables)
     parts.append(_methods(ranking))
     parts.append(tables.definitions())
     return "\n\n".join(parts)
@@ -94,6 +90,12 @@ class _Tables:
             cells = [self._cell(ranking, unranked, column, name) for column in columns]
             rows.append([_label(placed.row), *cells])
         return table(header, rows)
+
+    def reason(self, ranking: Ranking, column: Column) -> str:
+        """Return the marks of the reasons why no row has a value in ``column``."""
+        cells = [placed.row.tables[OVERALL][column] for placed in ranking.rows]
+        reasons = dict.fromkeys(cell.reason for cell in cells if cell.reason)
+        return ",".join(self.notes.mark(reason) for reason in reasons)
 
     def definitions(self) -> str:
         """Return all footnotes."""
@@ -170,13 +172,31 @@ def _level(track: Track, level: str, tables: _Tables) -> str:
         if level in entry.result.groups
     }
     pairs = " or ".join(str(size) for size in sorted(sizes))
-    title = f"#### {track.dataset.get('group_name') or 'group'} {level}: {pairs} pairs"
+    unit = "pair" if pairs == "1" else "pairs"
+    title = f"#### {track.dataset.get('group_name') or 'group'} {level}: {pairs} {unit}"
     parts = [title, tables.ranked(ranking, main, level)]
     if ranking.units < FEWEST_UNITS:
-        parts.append(
-            f"<sub>Not ranked: {ranking.units} independent units prove no difference.</sub>"
-        )
+        count = "1 unit proves" if ranking.units == 1 else f"{ranking.units} units prove"
+        parts.append(f"<sub>Not ranked: {count} no difference.</sub>")
     return "\n\n".join(parts)
+
+
+def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
+    """Return tables of the metrics beside the main ones; those without any value in a line."""
+    others = [column for column in track.columns[OVERALL] if not column.is_main]
+    known = _with_values(ranking, others, OVERALL)
+    parts = ["#### Further metrics"] if others else []
+    chunks = range(0, len(known), COLUMNS_A_TABLE)
+    parts += [tables.plain(ranking, known[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
+    absent = [
+        f"{text.metric_title(column.metric)}<sup>{mark}</sup>"
+        for column in others
+        if column not in known
+        for mark in [tables.reason(ranking, column)]
+    ]
+    if absent:
+        parts.append(f"Not computed: {', '.join(absent)}.")
+    return parts
 
 
 def _with_values(ranking: Ranking, columns: Sequence[Column], name: str) -> list[Column]:

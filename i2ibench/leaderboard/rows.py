@@ -18,8 +18,18 @@ from i2ibench.results import statistics
 from i2ibench.results.intervals import cluster_codes
 from i2ibench.results.record import MetricRecord, Result
 
-# The columns of a main table where a board has them; further metrics stand in a table of their own.
+# The columns of a main table where a board has them; further metrics stand in tables of their own.
 MAIN_METRICS = ("psnr", "ssim", "lpips", "lpips-squeeze", "fid", "swd")
+
+# The further metrics, by what they ask; metrics of other packages follow by name.
+_FURTHER_METRICS = (
+    *("mae", "ssim-gaussian", "ms-ssim", "lpips-vgg", "dists"),
+    *("kid", "fid-clean", "precision", "recall"),
+    *("dab-od-error", "dab-area-error", "dab-histogram-distance"),
+    *("dab-iod-correlation", "dab-od-correlation", "group-accuracy", "group-kappa"),
+    *("variance-ratio", "variance-gap", "distance-ratio"),
+    *("shift", "shift-confidence", "psnr-aligned", "ssim-aligned"),
+)
 
 # What the numbers of a table are over.
 OVERALL, MACRO = "", "macro mean"
@@ -127,9 +137,9 @@ def tracks(entries: Iterable[Entry]) -> list[Track]:
 
 
 def display_order(metric: str) -> tuple[int, str]:
-    """Sort key of metrics in tables: the main ones in their order, then the others by name."""
-    known = metric in MAIN_METRICS
-    return (MAIN_METRICS.index(metric) if known else len(MAIN_METRICS), metric)
+    """Sort key of metrics in tables: the main ones, the further ones, the others by name."""
+    known = (*MAIN_METRICS, *_FURTHER_METRICS)
+    return (known.index(metric) if metric in known else len(known), metric)
 
 
 def natural(text: str) -> tuple[tuple[int, str], ...]:

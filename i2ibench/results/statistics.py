@@ -29,8 +29,10 @@ METHOD = "BCa bootstrap, widened for few units"
 # Half-width of a normal interval of this level in standard errors.
 _NORMAL_WIDTH = float(special.ndtri((1 + LEVEL) / 2))
 
-# Resampling weights are made in blocks of this many numbers to bound memory.
-_BLOCK = 1 << 22
+# Draws are made and used in blocks of this many numbers, so that memory does not grow with pairs.
+_BLOCK = 1 << 19
+# Boards ask for the same draws table after table; up to this many bytes of them are kept.
+_KEPT = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,23 +204,31 @@ def sum_by_cluster(columns: Floats, clusters: Codes | None) -> Floats:
 
 def _weights(seed: int, resamples: int, units: int) -> Iterator[Floats]:
     """Yield blocks of how often each of ``units`` is drawn in each resample."""
-    step = max(1, _BLOCK // units)
-    if resamples <= step:
-        # Boards ask for the same draws table after table.
-        yield _kept_weights(seed, resamples, units)
-        return
-    rng = np.random.default_rng(seed)
-    for start in range(0, resamples, step):
-        yield _draw_weights(rng, min(step, resamples - start), units)
+    blocks = (
+        _kept_draws(seed, resamples, units)
+        if resamples * units <= _KEPT
+        else _draws(seed, resamples, units)
+    )
+    for block in blocks:
+        yield block.astype(np.float64)
 
 
 @lru_cache(maxsize=5)
-def _kept_weights(seed: int, resamples: int, units: int) -> Floats:
-    return _draw_weights(np.random.default_rng(seed), resamples, units)
+def _kept_draws(seed: int, resamples: int, units: int) -> tuple[NDArray[np.uint8], ...]:
+    return tuple(_draws(seed, resamples, units))
 
 
-def _draw_weights(rng: np.random.Generator, rows: int, units: int) -> Floats:
-    """Return how often each of ``units`` is drawn in ``rows`` draws with replacement."""
-    drawn = rng.integers(units, size=(rows, units))
-    drawn += np.arange(rows)[:, None] * units
-    return np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units).astype(float)
+def _draws(seed: int, resamples: int, units: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the counts of draws with replacement, one row a resample.
+
+    A byte holds them: with 255 units or fewer no count is larger, and with more of them one above
+    255 is less likely than 1e-300.
+    """
+    rng = np.random.default_rng(seed)
+    step = max(1, _BLOCK // units)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        drawn = rng.integers(units, size=(rows, units))
+        drawn += np.arange(rows)[:, None] * units
+        counts = np.bincount(drawn.ravel(), minlength=rows * units)
+        yield counts.reshape(rows, units).astype(np.uint8)

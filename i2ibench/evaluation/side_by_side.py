@@ -8,6 +8,7 @@ from typing import Any
 from typing import Protocol as Structural
 
 from i2ibench.evaluation.protocol import Protocol
+from i2ibench.models.policy import InferencePolicy
 
 
 class Scored(Structural):
@@ -51,6 +52,7 @@ def protocol_facts(protocol: Protocol) -> dict[str, str]:
         "images": prepared,
         "normalisation": f"{inference.normalization} statistics",
         "dropout": "active" if inference.dropout else "off",
+        "mean of": _mean_of(inference),
         "seed": "none needed" if inference.seed is None else str(inference.seed),
         "quantisation": inference.quantization,
         "metrics": ", ".join(_with_settings(c.name, c.settings) for c in protocol.metrics),
@@ -68,6 +70,14 @@ def compare_scores(first: Mapping[str, Scored], second: Mapping[str, Scored]) ->
         change = None if one is None or two is None else two - one
         rows.append(Difference(name, one, two, change, known.unit if known is not None else ""))
     return rows
+
+
+def _mean_of(policy: InferencePolicy) -> str:
+    symmetries = {"none": [], "flips": ["4 flips"], "dihedral": ["8 flips and turns"]}
+    parts = symmetries[policy.augmentation]
+    if policy.samples > 1:
+        parts = [*parts, f"{policy.samples} stochastic passes"]
+    return " x ".join(parts) or "a single pass"
 
 
 def _with_settings(name: str, settings: Mapping[str, Any]) -> str:

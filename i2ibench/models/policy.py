@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
+
+Augmentation = Literal["none", "flips", "dihedral"]
 
 
 class InferencePolicy(pydantic.BaseModel):
@@ -17,6 +19,9 @@ class InferencePolicy(pydantic.BaseModel):
         quantization: ``round`` to the nearest grey level, or ``truncate`` as the official code
             does (a bias of half a level).
         seed: of stochastic predictions; None where nothing is stochastic.
+        augmentation: the mean over the 4 ``flips`` or the 8 ``dihedral`` symmetries of the square,
+            each prediction turned back; averaging blurs, which PSNR and SSIM reward.
+        samples: the mean over this many stochastic passes.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -25,3 +30,20 @@ class InferencePolicy(pydantic.BaseModel):
     dropout: bool = False
     quantization: Literal["round", "truncate"] = "round"
     seed: int | None = None
+    augmentation: Augmentation = "none"
+    samples: int = pydantic.Field(default=1, ge=1)
+
+    @pydantic.model_validator(mode="after")
+    def _samples_differ(self) -> InferencePolicy:
+        if self.samples > 1 and (not self.dropout or self.seed is None):
+            raise ValueError("samples > 1 need active dropout and a seed, or all would be equal")
+        return self
+
+    @pydantic.model_serializer(mode="wrap")
+    def _without_newer_defaults(
+        self, serialize: pydantic.SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        # Hashes of protocols, and manifests, are older than these two.
+        content: dict[str, Any] = serialize(self)
+        newer = {"augmentation": "none", "samples": 1}
+        return {k: value for k, value in content.items() if k not in newer or newer[k] != value}

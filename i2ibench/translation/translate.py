@@ -21,8 +21,9 @@ from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import OracleModel
 from i2ibench.models.interface import InferencePolicy, TranslationModel
 from i2ibench.seeds import derive_seed
+from i2ibench.translation.averaging import averages, passes, turned, turned_back
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
-from i2ibench.translation.tiling import Tiling, translate_tiled
+from i2ibench.translation.tiling import Tiling, TranslateTile, translate_tiled
 
 Progress = Callable[[int, int], None]
 
@@ -129,7 +130,11 @@ def translate_image(
         tile: side of the tiles; 0 translates the image whole, None decides by its size.
         target: for oracles only.
     """
-    height, width = source.shape[:2]
+    if isinstance(model, OracleModel):
+        if target is None:
+            raise DataError(f"{type(model).__name__} reads the target, but there is none")
+        both = [to_unit_range(_to_batch(image), device) for image in (source, target)]
+        return quantize(model.translate_with_target(*both)[0], policy)
 
     def run(images: Tensor) -> Tensor:
         batch = to_unit_range(images, device).contiguous(memory_format=torch.channels_last)
@@ -142,20 +147,50 @@ def translate_image(
             )
         return output
 
-    if isinstance(model, OracleModel):
-        if target is None:
-            raise DataError(f"{type(model).__name__} reads the target, but there is none")
-        both = [to_unit_range(_to_batch(image), device) for image in (source, target)]
-        return quantize(model.translate_with_target(*both)[0], policy)
+    if averages(policy):
+        return quantize(_mean_prediction(model, source, policy, run, tile), policy)
+    whole = np.empty(source.shape, np.uint8)
+    for first, strip in _strips(model, source, policy, run, tile):
+        whole[first : first + strip.shape[1]] = quantize(strip, policy)
+    return whole
+
+
+def _strips(
+    model: TranslationModel,
+    source: NDArray[np.uint8],
+    policy: InferencePolicy,
+    run: TranslateTile,
+    tile: int | None,
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (first row, prediction ``(3, rows, W)`` in [-1, 1]); memory is that of one strip."""
+    height, width = source.shape[:2]
     images = _to_batch(_pad(source, model.size_multiple))
     tiling = choose_tiling(model, policy, height, width, tile)
     if tiling is None:
-        return quantize(run(images)[0, :, :height, :width], policy)
-    whole = np.empty((height, width, 3), np.uint8)
+        yield 0, run(images)[0, :, :height, :width]
+        return
     for first, strip in translate_tiled(run, images, tiling, model.size_multiple):
-        rows = quantize(strip[0, :, : height - first, :width], policy)
-        whole[first : first + len(rows)] = rows
-    return whole
+        yield first, strip[0, :, : height - first, :width]
+
+
+def _mean_prediction(
+    model: TranslationModel,
+    source: NDArray[np.uint8],
+    policy: InferencePolicy,
+    run: TranslateTile,
+    tile: int | None,
+) -> Tensor:
+    """Return the mean of all passes of a policy, ``(3, H, W)`` in [-1, 1]."""
+    total = torch.zeros(3, *source.shape[:2])
+    count = 0
+    for symmetry in passes(policy):
+        seen = turned(source, symmetry)
+        made = torch.empty(3, *seen.shape[:2])
+        for first, strip in _strips(model, seen, policy, run, tile):
+            made[:, first : first + strip.shape[1]] = strip
+        total += turned_back(made, symmetry)
+        count += 1
+    return total / count
 
 
 def choose_tiling(

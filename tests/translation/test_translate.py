@@ -10,7 +10,7 @@ from i2ibench.data.datasets import open_dataset
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError, UsageError
-from i2ibench.models.interface import build_model
+from i2ibench.models.interface import ModelConfig, TranslationModel, build_model
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.translation.manifest import Manifest, read_manifest
 from i2ibench.translation.tiling import Tiling, translate_tiled
@@ -182,3 +182,103 @@ def test_output_that_is_not_finite_is_an_error(drawn, tmp_path):
     next(model.generator.parameters()).data.fill_(float("nan"))
     with pytest.raises(DataError, match=data[0].id):
         translate(model, data, tmp_path, manifest(model="pyramid"))
+
+
+class Shading(TranslationModel):
+    """Not equivariant: darkens towards the lower right corner."""
+
+    def translate(self, source):
+        rows = torch.linspace(0, 0.5, source.shape[2])[:, None]
+        columns = torch.linspace(0, 0.3, source.shape[3])
+        return (source - rows - columns).clamp(-1, 1)
+
+
+class Speckled(TranslationModel):
+    """Drops half of the pixels of a grey image; the rest doubles."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.dropout = torch.nn.Dropout2d(0.5)
+
+    def translate(self, source):
+        return self.dropout(source.reshape(1, -1, 1, 1)).view_as(source)
+
+
+SYMMETRIES = {
+    "flips": [lambda x: x, np.flipud, np.fliplr, lambda x: np.flipud(np.fliplr(x))],
+    "dihedral": [
+        lambda x, k=k, m=m: np.rot90(m(x), k) for k in range(4) for m in (np.array, np.fliplr)
+    ],
+}
+UNDO = {
+    "flips": SYMMETRIES["flips"],
+    "dihedral": [
+        lambda x, k=k, m=m: m(np.rot90(x, -k)) for k in range(4) for m in (np.array, np.fliplr)
+    ],
+}
+
+
+@pytest.mark.parametrize("augmentation", SYMMETRIES)
+def test_augmentation_is_the_mean_over_the_symmetries(augmentation):
+    image = np.random.default_rng(3).integers(0, 256, (90, 70, 3), np.uint8)
+    model = Shading(ModelConfig())
+
+    def predicted(seen):
+        batch = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None].double() / 127.5 - 1
+        return model.translate(batch)[0].permute(1, 2, 0).numpy()
+
+    both = zip(SYMMETRIES[augmentation], UNDO[augmentation], strict=True)
+    mean = np.mean([undo(predicted(turn(image))) for turn, undo in both], axis=0)
+    found = translate_image(model, image, policy=InferencePolicy(augmentation=augmentation))
+    assert np.abs(found - (mean + 1) * 127.5).max() < 0.5 + 1e-3
+
+
+def test_augmented_tiles_equal_the_augmented_whole():
+    model = trained()
+    image = np.random.default_rng(6).integers(0, 256, (256, 400, 3), np.uint8)
+    policy = InferencePolicy(augmentation="dihedral")
+    with inference_mode(model, policy):
+        whole, tiled = (translate_image(model, image, policy=policy, tile=t) for t in (0, 240))
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+    assert (whole != tiled).mean() < 1e-3
+
+
+def test_an_equivariant_model_gains_nothing_from_augmentation():
+    model = build_model("copy")
+    image = np.random.default_rng(4).integers(0, 256, (31, 20, 3), np.uint8)
+    for augmentation in ("flips", "dihedral"):
+        policy = InferencePolicy(augmentation=augmentation)
+        assert (translate_image(model, image, policy=policy) == image).all()
+
+
+def test_a_mean_of_stochastic_passes_varies_less_than_one_pass():
+    model = Speckled(ModelConfig())
+    image = np.full((64, 64, 3), 160, np.uint8)
+
+    def spread(samples):
+        policy = InferencePolicy(dropout=True, seed=0, samples=samples)
+        found = []
+        with inference_mode(model, policy):
+            for seed in range(6):
+                torch.manual_seed(seed)
+                found.append(translate_image(model, image, policy=policy).astype(float))
+        return np.std(found, axis=0).mean()
+
+    # Independent passes: a quarter of one pass's deviation for sixteen of them.
+    assert spread(16) == pytest.approx(spread(1) / 4, rel=0.25)
+
+
+def test_samples_without_randomness_are_refused():
+    with pytest.raises(ValueError, match="dropout and a seed"):
+        InferencePolicy(samples=4)
+
+
+def test_policies_older_than_augmentation_keep_their_content():
+    assert set(InferencePolicy().model_dump()) == {
+        "normalization",
+        "dropout",
+        "quantization",
+        "seed",
+    }
+    averaged = InferencePolicy(augmentation="flips")
+    assert InferencePolicy(**averaged.model_dump()) == averaged

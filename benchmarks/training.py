@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from i2ibench.models.interface import PairBatch, TrainableModel, build_model
 from i2ibench.training.engine import cpu_has_bf16, make_fabric
-from i2ibench.training.loop import train_step
+from i2ibench.training.step import train_step
 
 WARM_UP = 2
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from i2ibench import energy, provenance
-from i2ibench.data.images import read_pair
-from i2ibench.data.loading import TrainingLoader
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
-from i2ibench.files import sha256_file, write_bytes
+from i2ibench.files import sha256_file
 from i2ibench.leaderboard.board import build_board
 from i2ibench.leaderboard.entries import EntryExistsError, add_entry
-from i2ibench.models.closed_form import FittedModel
+from i2ibench.learning import is_trained, train_stage
 from i2ibench.models.interface import TrainableModel
 from i2ibench.plan import Options, Plan, model_from_checkpoint, resolve
 from i2ibench.report.page import write_page
 from i2ibench.report.pictures import contact_sheet
+from i2ibench.reporter import Reporter as Reporter
 from i2ibench.results.record import (
     Result,
     build_result,
@@ -29,27 +27,11 @@ from i2ibench.results.record import (
     write_pair_scores,
     write_result,
 )
-from i2ibench.results.store import RunFolder, training_id, training_siblings, working_in
+from i2ibench.results.store import RunFolder, working_in
 from i2ibench.scoring import dataset_record
-from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from i2ibench.training.engine import make_fabric
-from i2ibench.training.loop import Training
-from i2ibench.training.loop import train as train_loop
+from i2ibench.training.checkpoint import load_checkpoint
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest
 from i2ibench.translation.translate import translate as translate_dataset
-
-
-class Reporter:
-    """Told what happens; silent by default. The command line draws it."""
-
-    def stage(self, text: str) -> None:
-        """A stage begins."""
-
-    def training(self, step: int, total: int, losses: Mapping[str, float]) -> None:
-        """A training step is done."""
-
-    def progress(self, done: int, total: int) -> None:
-        """Images of the current stage are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +78,7 @@ def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Translate the test split with a finished training or ``options.checkpoint``."""
     reporter = reporter or Reporter()
     plan = _open(options, reporter)
-    if plan.train is not None and not _is_trained(plan.folder):
+    if plan.train is not None and not is_trained(plan.folder):
         raise UsageError(
             f"{options.model} is not trained yet in {plan.folder.path}; run i2ibench train with "
             "the same options first, or give --checkpoint"
@@ -106,54 +88,11 @@ def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
     return plan.folder
 
 
-def train_stage(plan: Plan, reporter: Reporter) -> None:
-    """Bring the checkpoint of a plan into its folder, by training, fitting or reuse."""
-    folder, model = plan.folder, plan.model
-    if plan.train is None or _is_trained(folder):
-        return
-    sibling = next(training_siblings(folder, plan.experiment), None)
-    if sibling is not None:
-        reporter.stage(f"weights of {sibling.path}, trained in the same way")
-        if sibling.curves.exists():
-            write_bytes(folder.curves, sibling.curves.read_bytes())
-        save_checkpoint(folder.checkpoint, load_checkpoint(sibling.checkpoint))
-    elif isinstance(model, FittedModel):
-        reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
-        save_checkpoint(folder.checkpoint, _fit(plan, model))
-    elif isinstance(model, TrainableModel):
-        reporter.stage(f"training {plan.options.model} on {len(plan.train)} pairs")
-        options = plan.options
-        fabric = make_fabric(plan.device, plan.precision, options.devices, options.nodes)
-        on_gpu = plan.device.startswith("cuda")
-        loader = TrainingLoader(
-            plan.train,
-            plan.recipe.images,
-            batch_size=plan.recipe.training.batch_size,
-            seed=plan.options.seed,
-            drop_incomplete=model.drop_incomplete_batch,
-            workers=8 if on_gpu else 0,
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-            pin_memory=on_gpu,
-        )
-        training = Training(
-            plan.options.model,
-            training_id(plan.experiment),
-            plan.recipe.training,
-            plan.options.seed,
-            folder.path,
-        )
-        train_loop(model, loader, training, fabric, progress=reporter.training)
-        if not fabric.is_global_zero:
-            # The other stages need one process.
-            raise SystemExit(0)
-
-
 def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     """Write the predictions of the test split."""
     model, checkpoint = plan.model, plan.options.checkpoint
     if plan.train is not None:
-        checkpoint = plan.folder.checkpoint
+        checkpoint = plan.weights
         model = model_from_checkpoint(plan.options.model, checkpoint)
     manifest = Manifest(
         model=plan.options.model,
@@ -224,6 +163,7 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
             "images": plan.recipe.images.model_dump(mode="json"),
             "pairs": len(plan.train or ()),
             "steps": trained.step,
+            **_validated(plan),
             "precision": plan.precision,
         }
     return build_result(
@@ -251,29 +191,20 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
     )
 
 
-def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
-    with provenance.stopwatch() as watch:
-        model.fit(read_pair(pair) for pair in plan.train or ())
-    return Checkpoint(
-        model=plan.options.model,
-        config=model.config.model_dump(mode="json"),
-        training_id=training_id(plan.experiment),
-        step=1,
-        total_steps=1,
-        seconds=watch.seconds,
-        weights=model.state_dict(),
-        optimizers={},
-    )
+def _validated(plan: Plan) -> dict[str, Any]:
+    """Return what a record says of a state that validation chose."""
+    if plan.weights == plan.folder.checkpoint or plan.validation is None:
+        return {}
+    return {
+        "chosen_step": load_checkpoint(plan.weights).step,
+        "validation_pairs": len(plan.validation),
+    }
 
 
 def _is_finished(folder: RunFolder) -> bool:
     # The result is written last; what was deleted since is made again.
     parts = (folder.result, folder.scores, folder.predictions / MANIFEST_NAME)
     return all(part.exists() for part in parts)
-
-
-def _is_trained(folder: RunFolder) -> bool:
-    return folder.checkpoint.exists() and load_checkpoint(folder.checkpoint).finished
 
 
 def _enter_board(plan: Plan, result: Result) -> Path | None:

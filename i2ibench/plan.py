@@ -20,7 +20,9 @@ from i2ibench.models.interface import TrainableModel, TranslationModel, build_mo
 from i2ibench.results.store import RunFolder, open_run_folder
 from i2ibench.training.checkpoint import is_checkpoint, load_checkpoint
 from i2ibench.training.engine import resolve_device, resolve_precision
+from i2ibench.training.logs import check_wandb
 from i2ibench.training.recipe import Recipe, load_recipe
+from i2ibench.validation import check_keep_best, hold_out
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Options:
         tile: side of translation tiles; 0 translates images whole, None decides by their size.
         data_root: folder that holds the data set.
         allow_unverified_weights: accept metric weights of unknown hash.
+        tensorboard: log the training for TensorBoard where it is installed.
+        wandb: project of Weights & Biases that is also shown the training.
     """
 
     model: str
@@ -66,6 +70,8 @@ class Options:
     tile: int | None = None
     data_root: Path | None = None
     allow_unverified_weights: bool = False
+    tensorboard: bool = True
+    wandb: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class Plan:
         protocol: how predictions are made and scored.
         test: the pairs to translate and score.
         train: the pairs to train or fit on; None where nothing is trained.
+        validation: the pairs to validate on while training; None where there are none.
         training_pairs: the training split where there is one, for metrics fitted on it.
         device: resolved.
         precision: resolved.
@@ -90,6 +97,7 @@ class Plan:
     protocol: Protocol
     test: PairedDataset
     train: PairedDataset | None
+    validation: PairedDataset | None
     training_pairs: PairedDataset | None
     device: str
     precision: str
@@ -129,6 +137,13 @@ class Plan:
         """The run's folder, made on first use."""
         return open_run_folder(self.options.output, self.experiment)
 
+    @property
+    def weights(self) -> Path:
+        """The trained state to translate with: the last one, or the best where that was asked."""
+        if isinstance(self.model, TrainableModel) and self.recipe.training.keep_best:
+            return self.folder.best_checkpoint
+        return self.folder.checkpoint
+
 
 def resolve(options: Options) -> Plan:
     """Look up every name and check every input of a run.
@@ -151,7 +166,9 @@ def resolve(options: Options) -> Plan:
     recipe = load_recipe(options.model, test.name, options.recipe, options.settings)
     splits = available_splits(options.dataset, data_root=options.data_root)
     training_pairs = open_dataset(options.dataset, "train", **where) if "train" in splits else None
-    train = None
+    train = validation = None
+    if options.wandb is not None:
+        check_wandb()
     if options.checkpoint is not None:
         if options.settings or options.recipe is not None:
             raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
@@ -162,8 +179,25 @@ def resolve(options: Options) -> Plan:
             # A second call where the split is absent, for its error.
             train = training_pairs or open_dataset(options.dataset, "train", **where)
         if isinstance(model, TrainableModel) and train is not None:
+            fraction = recipe.training.validation_fraction
+            if fraction:
+                train, validation = hold_out(train, fraction)
+            elif "val" in splits:
+                validation = open_dataset(options.dataset, "val", **where)
+            check_keep_best(recipe.training, validation is not None)
             _check_trainable(options.model, model, recipe, train)
-    return Plan(options, model, recipe, protocol, test, train, training_pairs, device, precision)
+    return Plan(
+        options,
+        model,
+        recipe,
+        protocol,
+        test,
+        train,
+        validation,
+        training_pairs,
+        device,
+        precision,
+    )
 
 
 def model_from_checkpoint(name: str, path: Path) -> TranslationModel:

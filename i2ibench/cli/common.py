@@ -89,6 +89,43 @@ Precision = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+ValidationFraction = Annotated[
+    float | None,
+    typer.Option(
+        "--validation-fraction",
+        min=0.0,
+        max=0.5,
+        help="Hold out this share of the training pairs for validation; by default the data set's "
+        "own val split, where it has one.",
+        rich_help_panel=WHAT,
+    ),
+]
+KeepBest = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-best",
+        metavar="METRIC",
+        help="Translate with the state that validated best, e.g. ssim; by default with the last.",
+        rich_help_panel=WHAT,
+    ),
+]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard/--no-tensorboard",
+        help="Log the training for TensorBoard, where it is installed.",
+        rich_help_panel=HOW,
+    ),
+]
+Wandb = Annotated[
+    str | None,
+    typer.Option(
+        "--wandb",
+        metavar="PROJECT",
+        help="Also log to this project of Weights & Biases; offline without a login.",
+        rich_help_panel=HOW,
+    ),
+]
 Devices = Annotated[
     int,
     typer.Option(

@@ -36,6 +36,16 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
+    def best_checkpoint(self) -> Path:
+        """The state that validated best, where one was asked for."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def validation(self) -> Path:
+        """One row a validation."""
+        return self.path / "validation.csv"
+
+    @property
     def curves(self) -> Path:
         """One row a training step."""
         return self.path / "training.csv"

@@ -1,4 +1,4 @@
-"""``training.csv``: one row a step, without gap or repeat over continuations."""
+"""``training.csv`` and ``validation.csv``: rows without gap or repeat over continuations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIXED = ("step", "epoch", "learning_rate", "seconds")
 
 
 class History:
-    """Appends rows to ``training.csv``.
+    """Appends rows to one of the two files.
 
     Rows after ``first_step`` belong to work that no checkpoint holds; they are removed on
     opening and written again when their steps are repeated.
@@ -25,10 +25,13 @@ class History:
         path: of the CSV file.
         first_step: the step the training continues from; 0 starts a new file.
         writes: False for all but the first of several processes.
+        digits: of every value; 9 hold a float32, 17 a float64.
     """
 
-    def __init__(self, path: Path, first_step: int, *, writes: bool = True) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, first_step: int, *, writes: bool = True, digits: int = 9
+    ) -> None:
+        self._path, self._digits = path, digits
         self._writes = writes
         self._names: list[str] | None = None
         self._file: TextIO | None = None
@@ -59,9 +62,9 @@ class History:
             self._file = None
 
     def add(
-        self, step: int, epoch: int, losses: Mapping[str, float], rate: float, seconds: float
+        self, step: int, epoch: int, losses: Mapping[str, float], rate: float | None, seconds: float
     ) -> None:
-        """Append the row of one finished step (``step`` counts from 1)."""
+        """Append the row of one finished step (``step`` counts from 1); no rate, no entry."""
         if not self._writes:
             return
         if self._file is None:
@@ -70,8 +73,9 @@ class History:
         if self._names is None:
             self._names = list(losses)
             writer.writerow([*_FIXED, *self._names])
-        values = [f"{losses[name]:.9g}" for name in self._names]
-        writer.writerow([step, epoch, f"{rate:.9g}", f"{seconds:.2f}", *values])
+        values = [f"{losses[name]:.{self._digits}g}" for name in self._names]
+        shown = "" if rate is None else f"{rate:.9g}"
+        writer.writerow([step, epoch, shown, f"{seconds:.2f}", *values])
 
     def sync(self) -> None:
         """Bring all rows to the disk; called before the checkpoint that depends on them."""

@@ -1,4 +1,4 @@
-"""The training loop: takes a model's phases in order and steps one optimiser in each.
+"""The training loop: steps, schedule, validation, checkpoints.
 
 Precision, devices, schedules, checkpoints and logs live here, never in a model.
 """
@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 from torch.optim import Optimizer
 
 from i2ibench.data.loading import RawBatch, TrainingLoader, to_unit_range
-from i2ibench.errors import DataError, Interrupted, UsageError
+from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.interface import PairBatch, TrainableModel
-from i2ibench.registry import unknown_name
 from i2ibench.seeds import derive_seed
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
+from i2ibench.training.logs import Log
 from i2ibench.training.readings import Progress, Readings, TrainingDiverged
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.schedule import learning_rate_factor
+from i2ibench.training.step import average_statistics, train_step
+from i2ibench.training.validating import Validated, Validation
 
 # A crash loses at most this much work; writing a checkpoint takes about a second.
 _CHECKPOINT_SECONDS = 120.0
@@ -64,12 +63,23 @@ def train(
     fabric: Fabric,
     *,
     progress: Progress | None = None,
+    validation: Validation | None = None,
+    log: Log | None = None,
 ) -> Checkpoint:
     """Train ``model`` to the end of its budget, continuing from the last checkpoint.
 
     Returns the final state. Ctrl-C and SIGTERM finish the current step, save, and raise
     ``Interrupted``; a loss that is not finite raises ``TrainingDiverged`` and the last checkpoint
     is kept.
+
+    Args:
+        model: with its settings; initial weights are drawn here.
+        loader: of the training pairs.
+        training: what else decides the outcome.
+        fabric: device and precision.
+        progress: called with (step, total, losses).
+        validation: scores along the way; they never touch the weights.
+        log: further readers of losses and scores.
     """
     settings, device = training.settings, fabric.device
     total_steps = (settings.epochs + settings.decay_epochs) * loader.batches_per_epoch
@@ -87,7 +97,8 @@ def train(
         training.folder / "training.csv", first_step=step, writes=fabric.is_global_zero
     )
     started = saved_at = time.monotonic()
-    readings = Readings(history, fabric, progress, total_steps)
+    readings = Readings(history, fabric, progress, total_steps, log)
+    validated = Validated(validation if fabric.is_global_zero else None, training.folder, step, log)
 
     def state() -> Checkpoint:
         return Checkpoint(
@@ -106,13 +117,14 @@ def train(
         checkpoint = state()
         _refuse_non_finite_weights(checkpoint)
         history.sync()
+        validated.sync()
         if fabric.is_global_zero:
             save_checkpoint(training.checkpoint_path, checkpoint)
         return checkpoint
 
     if step >= total_steps:
         return load_checkpoint(training.checkpoint_path)
-    with interrupt_requested() as interrupted, history:
+    with interrupt_requested() as interrupted, history, validated:
         for raw in loader.batches(step, total_steps):
             epoch = step // loader.batches_per_epoch
             factor = learning_rate_factor(
@@ -121,10 +133,13 @@ def train(
             _set_learning_rates(optimizers, base_rates, factor)
             torch.manual_seed(derive_seed(training.seed, "step", step, fabric.global_rank))
             losses = train_step(model, optimizers, _to_device(raw, device), fabric)
-            _average_statistics(model, fabric)
+            average_statistics(model, fabric)
             step += 1
             elapsed = seconds + time.monotonic() - started
             readings.add(step, epoch, losses, _first_rate(optimizers), elapsed)
+            if validated.is_due(step, loader.batches_per_epoch, total_steps):
+                readings.flush()
+                validated.score(model, step, epoch, elapsed, state)
             if _any_rank(interrupted(), fabric):
                 save()
                 raise Interrupted(
@@ -134,100 +149,6 @@ def train(
                 save()
                 saved_at = time.monotonic()
         return save()
-
-
-def train_step(
-    model: TrainableModel,
-    optimizers: Mapping[str, Optimizer],
-    batch: PairBatch,
-    fabric: Fabric | None = None,
-) -> dict[str, Tensor]:
-    """Run one training step and return every named loss, detached.
-
-    In each phase only the parameters of its optimiser require gradients; the sum of the phase's
-    losses is backpropagated and that one optimiser stepped.
-    """
-    seen: dict[str, Tensor] = {}
-    phases = model.training_phases(batch)
-    while True:
-        with _autocast(fabric):
-            phase = next(phases, None)
-        if phase is None:
-            return seen
-        if phase.optimizer not in optimizers:
-            raise UsageError(
-                f"{type(model).__name__}: "
-                + unknown_name("optimiser of a phase", phase.optimizer, [*optimizers])
-            )
-        optimizer = optimizers[phase.optimizer]
-        others = [each for name, each in optimizers.items() if name != phase.optimizer]
-        frozen = _freeze(others)
-        optimizer.zero_grad(set_to_none=True)
-        with _autocast(fabric):
-            losses = phase.losses()
-        if not losses or any(value.numel() != 1 for value in losses.values()):
-            raise UsageError(
-                f"{type(model).__name__}: the losses of phase '{phase.optimizer}' must be one or "
-                "more named scalars"
-            )
-        total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
-        if fabric is None:
-            torch.autograd.backward(total)
-        else:
-            fabric.backward(total)
-            _average_gradients(optimizer, fabric)
-        optimizer.step()
-        for parameter in frozen:
-            parameter.requires_grad_(True)
-        seen.update({name: value.detach() for name, value in losses.items()})
-
-
-def _autocast(fabric: Fabric | None) -> Any:
-    return nullcontext() if fabric is None else fabric.autocast()
-
-
-def _freeze(optimizers: list[Optimizer]) -> list[torch.nn.Parameter]:
-    """Stop gradients into the other phases' networks; returns what must be thawed."""
-    parameters = [
-        parameter
-        for optimizer in optimizers
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-        if parameter.requires_grad
-    ]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    return parameters
-
-
-def _average_gradients(optimizer: Optimizer, fabric: Fabric) -> None:
-    """Average the gradients of one phase over all ranks, flattened into one message.
-
-    Wrapping each network in DDP breaks on alternating phases, as not every network takes part in
-    every backward pass.
-    """
-    if fabric.world_size == 1:
-        return
-    gradients = [
-        parameter.grad
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-        if parameter.grad is not None
-    ]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    flat = fabric.all_reduce(flat, reduce_op="mean")
-    parts = flat.split([gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-def _average_statistics(model: TrainableModel, fabric: Fabric) -> None:
-    """Average the running statistics of normalisation, which each rank sees its own images of."""
-    if fabric.world_size == 1:
-        return
-    for buffer in model.buffers():
-        if buffer.is_floating_point():
-            buffer.copy_(fabric.all_reduce(buffer, reduce_op="mean"))
 
 
 def _any_rank(wish: bool, fabric: Fabric) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from i2ibench.errors import I2IBenchError
 from i2ibench.training.history import History
+from i2ibench.training.logs import Log
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 
@@ -32,11 +33,17 @@ class Readings:
     """Collects the losses of finished steps; ``flush`` checks, logs and shows them."""
 
     def __init__(
-        self, history: History, fabric: Fabric, progress: Progress | None, total_steps: int
+        self,
+        history: History,
+        fabric: Fabric,
+        progress: Progress | None,
+        total_steps: int,
+        log: Log | None = None,
     ) -> None:
         self._history, self._fabric, self._total_steps = history, fabric, total_steps
         self._capacity = _STEPS_PER_READING.get(fabric.device.type, 20)
         self._progress = progress if fabric.is_global_zero else None
+        self._log = log if fabric.is_global_zero else None
         self._waiting: list[tuple[int, int, list[str], Tensor, float, float]] = []
 
     def add(
@@ -58,6 +65,9 @@ class Readings:
                 shown = ", ".join(f"{name} {value:g}" for name, value in losses.items())
                 raise TrainingDiverged(f"the losses of step {step} are not finite ({shown})")
             self._history.add(step, epoch, losses, rate, seconds)
+            if self._log is not None:
+                named = {f"loss/{name}": value for name, value in losses.items()}
+                self._log.scalars(step, {**named, "learning_rate": rate})
             if self._progress is not None:
                 self._progress(step, self._total_steps, losses)
         self._waiting.clear()

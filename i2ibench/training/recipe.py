@@ -24,6 +24,10 @@ class TrainingSettings(pydantic.BaseModel):
         batch_size: pairs a step on each device.
         schedule_step: whether the schedule advances at the end of an epoch (pix2pix) or at its
             start (BCI, whose last epoch therefore trains at learning rate zero).
+        validation_fraction: share of the training pairs that is held out for validation; 0 takes
+            the data set's own ``val`` split where it has one.
+        validate_every: epochs between two validations; None for about ten in a training.
+        keep_best: a metric of pairs; the state that scored best is translated with, not the last.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +36,18 @@ class TrainingSettings(pydantic.BaseModel):
     decay_epochs: Annotated[int, pydantic.Field(ge=0)] = 100
     batch_size: Annotated[int, pydantic.Field(ge=1)] = 1
     schedule_step: Literal["epoch-start", "epoch-end"] = "epoch-end"
+    validation_fraction: Annotated[float, pydantic.Field(ge=0, le=0.5)] = 0.0
+    validate_every: Annotated[int, pydantic.Field(ge=1)] | None = None
+    keep_best: str | None = None
+
+    @pydantic.model_serializer(mode="wrap")
+    def _without_newer_defaults(
+        self, serialize: pydantic.SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        # The ids of runs are older than validation.
+        content: dict[str, Any] = serialize(self)
+        newer = {"validation_fraction": 0.0, "validate_every": None, "keep_best": None}
+        return {k: value for k, value in content.items() if k not in newer or newer[k] != value}
 
     @pydantic.model_validator(mode="after")
     def _has_an_epoch(self) -> TrainingSettings:

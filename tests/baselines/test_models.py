@@ -7,7 +7,7 @@ import torch
 
 from i2ibench.errors import UsageError
 from i2ibench.models.interface import PairBatch, TrainableModel, build_model
-from i2ibench.training.loop import train_step
+from i2ibench.training.step import train_step
 
 SMALL: dict[str, object] = {"ngf": 2}
 TRAINED = ["pix2pix", "pyramid", "varpyramid", "l1-unet"]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from i2ibench.models.interface import PairBatch, TrainableModel, build_model
-from i2ibench.training.loop import train_step
+from i2ibench.training.step import train_step
 
 RUNS = {
     "train_pix2pix_unet256_ngf2": ("pix2pix", {"ngf": 2, "ndf": 2, "l1_weight": 25.0}),

@@ -1,0 +1,123 @@
+"""The first stage of a run: weights, by training, by fitting, or from a run that has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from i2ibench import provenance
+from i2ibench.data.images import read_pair
+from i2ibench.data.loading import TrainingLoader
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.files import write_bytes
+from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.interface import TrainableModel
+from i2ibench.plan import Plan
+from i2ibench.reporter import Reporter
+from i2ibench.results.store import RunFolder, training_id, training_siblings
+from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from i2ibench.training.engine import make_fabric
+from i2ibench.training.logs import Log, Logs, TensorBoardLog, WandbLog, has_tensorboard
+from i2ibench.training.loop import Training
+from i2ibench.training.loop import train as train_loop
+from i2ibench.validation import make_validation
+
+
+def train_stage(plan: Plan, reporter: Reporter) -> None:
+    """Bring the checkpoint of a plan into its folder, by training, fitting or reuse."""
+    folder, model = plan.folder, plan.model
+    if plan.train is None or is_trained(folder):
+        return
+    sibling = next(training_siblings(folder, plan.experiment), None)
+    if sibling is not None:
+        reporter.stage(f"weights of {sibling.path}, trained in the same way")
+        for name in ("curves", "validation", "best_checkpoint"):
+            origin: Path = getattr(sibling, name)
+            if origin.exists():
+                write_bytes(getattr(folder, name), origin.read_bytes())
+        save_checkpoint(folder.checkpoint, load_checkpoint(sibling.checkpoint))
+    elif isinstance(model, FittedModel):
+        reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
+        save_checkpoint(folder.checkpoint, _fit(plan, model))
+    elif isinstance(model, TrainableModel):
+        reporter.stage(f"training {plan.options.model} on {len(plan.train)} pairs")
+        _train(plan, model, plan.train, reporter)
+
+
+def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Reporter) -> None:
+    options, folder, settings = plan.options, plan.folder, plan.recipe.training
+    fabric = make_fabric(plan.device, plan.precision, options.devices, options.nodes)
+    on_gpu = plan.device.startswith("cuda")
+    loader = TrainingLoader(
+        pairs,
+        plan.recipe.images,
+        batch_size=settings.batch_size,
+        seed=options.seed,
+        drop_incomplete=model.drop_incomplete_batch,
+        workers=8 if on_gpu else 0,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+        pin_memory=on_gpu,
+    )
+    training = Training(
+        options.model, training_id(plan.experiment), settings, options.seed, folder.path
+    )
+    log = _open_logs(plan) if fabric.is_global_zero else None
+    validation = None
+    if plan.validation is not None and fabric.is_global_zero:
+        validation = make_validation(
+            plan.validation,
+            settings,
+            folder.path,
+            device=plan.device,
+            precision=plan.precision,
+            allow_unverified_weights=options.allow_unverified_weights,
+            log=log,
+        )
+    try:
+        train_loop(
+            model,
+            loader,
+            training,
+            fabric,
+            progress=reporter.training,
+            validation=validation,
+            log=log,
+        )
+    finally:
+        if log is not None:
+            log.close()
+    if not fabric.is_global_zero:
+        # The other stages need one process.
+        raise SystemExit(0)
+
+
+def _open_logs(plan: Plan) -> Log | None:
+    folder = plan.folder
+    logs: list[Log] = []
+    if plan.options.tensorboard and has_tensorboard():
+        first = load_checkpoint(folder.checkpoint).step if folder.checkpoint.exists() else 0
+        logs.append(TensorBoardLog(folder.path / "tensorboard", first))
+    if plan.options.wandb is not None:
+        identity = folder.path.name
+        logs.append(WandbLog(plan.options.wandb, folder.path, identity, plan.experiment))
+    return Logs(logs) if logs else None
+
+
+def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
+    with provenance.stopwatch() as watch:
+        model.fit(read_pair(pair) for pair in plan.train or ())
+    return Checkpoint(
+        model=plan.options.model,
+        config=model.config.model_dump(mode="json"),
+        training_id=training_id(plan.experiment),
+        step=1,
+        total_steps=1,
+        seconds=watch.seconds,
+        weights=model.state_dict(),
+        optimizers={},
+    )
+
+
+def is_trained(folder: RunFolder) -> bool:
+    """Whether the training of a run folder is finished."""
+    return folder.checkpoint.exists() and load_checkpoint(folder.checkpoint).finished

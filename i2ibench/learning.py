@@ -34,7 +34,7 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
             origin: Path = getattr(sibling, name)
             if origin.exists():
                 write_bytes(getattr(folder, name), origin.read_bytes())
-        save_checkpoint(folder.checkpoint, load_checkpoint(sibling.checkpoint))
+        write_bytes(folder.checkpoint, sibling.checkpoint.read_bytes())
     elif isinstance(model, FittedModel):
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
         save_checkpoint(folder.checkpoint, _fit(plan, model))

@@ -11,6 +11,7 @@ from i2ibench.files import is_safe_name, write_text
 from i2ibench.leaderboard.entries import Entry, board_lock, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
 from i2ibench.leaderboard.markdown import READING, measured_section, page_title, table
+from i2ibench.leaderboard.protocol_effect import protocol_effects
 from i2ibench.leaderboard.reported import Reported, published_datasets, reported_groups
 from i2ibench.leaderboard.reported_markdown import reported_section
 from i2ibench.leaderboard.rows import Track, tracks
@@ -87,6 +88,7 @@ def render_page(board: Board) -> str:
     name = board.dataset
     parts = [_GENERATED, page_title(name, _card(name)), _contents(board), "## Measured"]
     parts += [measured_section(track) for track in board.tracks]
+    parts += protocol_effects(board.tracks)
     if board.entries:
         parts.append(READING)
     else:

@@ -21,7 +21,7 @@ from i2ibench.leaderboard.entries import add_file
 from i2ibench.leaderboard.exports import board_lines, export
 from i2ibench.leaderboard.terminal import board_tables
 from i2ibench.results.pair_scores import pair_scores_csv
-from i2ibench.results.record import write_result
+from i2ibench.results.record import ProtocolRecord, write_result
 
 LEVELS = ["0", "1+", "2+", "3+"] * 24
 
@@ -150,6 +150,21 @@ def test_other_data_or_protocols_get_a_table_of_their_own(tmp_path: Path) -> Non
     assert page.count("### Protocol") == 2
     assert "data sha256 `aaaaaaaaaaaa`" in page
     assert "data sha256 `bbbbbbbbbbbb`" in page
+
+
+def test_what_a_protocol_alone_changes_is_shown_and_never_ranked(tmp_path: Path) -> None:
+    other = ProtocolRecord(id="bci-2022", sha256="c" * 64)
+    for seed in (0, 1):
+        _add(tmp_path, "strong", 1, seed)
+        scores = _scores(1, seed)
+        scores["psnr"] -= 2.0
+        made = result(scores, "strong", seed=seed, run_id=f"other{seed}")
+        add_entry(tmp_path, made.model_copy(update={"protocol": other}), pair_scores=scores)
+    _add(tmp_path, "alone", 0)
+    page = build_board(tmp_path, "drawn").read_text()
+    heading = "### What the protocol alone changes: `i2i-1` against `bci-2022`"
+    assert _rows(page, heading) == [["strong", "**-2.00**", "**0.0000**"]]
+    assert len(_rows(page, "### Protocol `bci-2022`")) == 1
 
 
 def test_settings_tell_runs_of_one_model_apart(tmp_path: Path) -> None:

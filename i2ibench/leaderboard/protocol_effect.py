@@ -1,0 +1,83 @@
+"""What a protocol alone changes: the same trained weights under two protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from i2ibench.files import sha256_json
+from i2ibench.leaderboard import text
+from i2ibench.leaderboard.markdown import table
+from i2ibench.leaderboard.rows import OVERALL, Row, Track
+
+
+def protocol_effects(tracks: Sequence[Track]) -> list[str]:
+    """Return a section for every two tracks that share data and trained weights.
+
+    Each cell: the score under the first protocol, under the second, and second minus first. They
+    are never ranked against each other: the difference is the protocol's, not a method's.
+    """
+    return [
+        section
+        for first, second in combinations(tracks, 2)
+        if first.dataset == second.dataset and first.protocol != second.protocol
+        for section in [_section(first, second)]
+        if section is not None
+    ]
+
+
+def _section(first: Track, second: Track) -> str | None:
+    both = [(a, b) for a in first.rows for b in second.rows if _origin(a) == _origin(b)]
+    shared = [
+        (a, b)
+        for a in first.columns[OVERALL]
+        for b in second.columns[OVERALL]
+        if a.is_main and a.metric == b.metric
+    ]
+    rows = []
+    for a, b in both:
+        cells = [(a.tables[OVERALL][x], b.tables[OVERALL][y], x) for x, y in shared]
+        known = [
+            _cell(one.value, two.value, column.metric)
+            if one.value is not None and two.value is not None
+            else text.NO_VALUE
+            for one, two, column in cells
+        ]
+        if any(cell != text.NO_VALUE for cell in known):
+            rows.append([a.label, *known])
+    if not rows:
+        return None
+    keep = [i for i in range(len(shared)) if any(row[i + 1] != text.NO_VALUE for row in rows)]
+    header = ["method", *(text.metric_title(shared[i][0].metric) for i in keep)]
+    shown = [[row[0], *(row[i + 1] for i in keep)] for row in rows]
+    return (
+        f"### What the protocol alone changes: `{first.protocol}` against `{second.protocol}`\n\n"
+        f"{table(header, shown)}\n\n"
+        f"<sub>The same weights, translated and scored under both. Bold: `{second.protocol}` minus "
+        f"`{first.protocol}`; below it the two scores. Never ranked against each other.</sub>"
+    )
+
+
+def _origin(row: Row) -> str:
+    """Return what tells which weights a row's predictions are from, for all its seeds.
+
+    A training is named by what fixes it, its recipe and its seeds; weights that were given are
+    named by their hash.
+    """
+    model = row.result.model
+    given = bool(model.get("parameters")) and not row.result.training
+    return sha256_json(
+        {
+            "model": [model.get("name"), model.get("config"), model.get("predictions")],
+            "training": row.result.training,
+            "seeds": sorted(str(entry.result.seed) for entry in row.entries),
+            "weights": model.get("checkpoint_sha256") if given else None,
+        }
+    )
+
+
+def _cell(first: float, second: float, metric: str) -> str:
+    one, two = (text.number(value, metric, first) for value in (first, second))
+    change = text.number(second - first, metric, first)
+    sign = "+" if second > first else ""
+    return f"**{sign}{change}**" + text.small_print(f"{one} → {two}")

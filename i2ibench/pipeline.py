@@ -30,6 +30,7 @@ from i2ibench.results.record import (
 from i2ibench.results.store import RunFolder, working_in
 from i2ibench.scoring import dataset_record
 from i2ibench.training.checkpoint import load_checkpoint
+from i2ibench.training.engine import allow_tf32
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest
 from i2ibench.translation.translate import translate as translate_dataset
 
@@ -103,6 +104,7 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         precision=plan.precision,
         tile=plan.options.tile,
     )
+    allow_tf32(plan.precision)
     reporter.stage(f"translating {len(plan.test)} images")
     return translate_dataset(
         model,

@@ -42,7 +42,7 @@ class Options:
         board: folder of the leaderboards; None adds no entry.
         limit: first pairs of each split only; such a run enters no board.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        precision: ``auto``, ``fp32``, ``tf32`` or ``bf16``.
         devices: training processes on this node.
         nodes: machines that train together.
         tile: side of translation tiles; 0 translates images whole, None decides by their size.

@@ -85,7 +85,7 @@ Precision = Annotated[
     str,
     typer.Option(
         "--precision",
-        help="auto (fp32 on a CPU, bf16 on a GPU that has it), fp32 or bf16.",
+        help="auto (fp32 on a CPU, bf16 on a GPU that has it), fp32, tf32 (GPU) or bf16.",
         rich_help_panel=HOW,
     ),
 ]

@@ -13,8 +13,12 @@ from i2ibench.errors import UsageError
 
 _FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {
     "fp32": "32-true",
+    "tf32": "32-true",
     "bf16": "bf16-mixed",
 }
+
+_CONVOLUTIONS = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+_WIDE = 256
 
 
 def resolve_device(device: str) -> str:
@@ -32,18 +36,44 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """Return ``fp32`` or ``bf16``; ``auto`` takes bf16 on a GPU that has it."""
+    """Return ``fp32``, ``tf32`` or ``bf16``; ``auto`` takes bf16 on a GPU that has it."""
     if precision == "auto":
         has_bf16 = device.startswith("cuda") and torch.cuda.is_bf16_supported()
         return "bf16" if has_bf16 else "fp32"
     if precision not in _FABRIC_PRECISION:
-        raise UsageError(f"unknown precision '{precision}'; known: auto, fp32, bf16")
+        raise UsageError(f"unknown precision '{precision}'; known: auto, fp32, tf32, bf16")
+    if precision == "tf32" and not device.startswith("cuda"):
+        raise UsageError("--precision tf32 is a mode of CUDA devices; use --precision fp32")
     if precision == "bf16" and device == "cpu" and not cpu_has_bf16():
         warnings.warn(
             "this processor has no bf16 instructions: bf16 is many times slower here than fp32",
             stacklevel=2,
         )
     return precision
+
+
+def allow_tf32(precision: str) -> None:
+    """Let float32 products lose mantissa bits on GPUs only where ``tf32`` was asked for.
+
+    PyTorch does so in convolutions by default, so that its fp32 is none.
+    """
+    allowed = precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+def memory_layout(model: torch.nn.Module, device: torch.device) -> torch.memory_format:
+    """Return the faster layout of a training: channels-last but for wide networks in plain fp32.
+
+    Measured on a processor without bf16 instructions: with 16 channels channels-last takes 2 to
+    15 % less time, with 64 (inner layers of 256 and more) 19 to 41 % more.
+    """
+    widest = max(
+        (m.out_channels for m in model.modules() if isinstance(m, _CONVOLUTIONS)), default=0
+    )
+    if device.type == "cpu" and not cpu_has_bf16() and widest >= _WIDE:
+        return torch.contiguous_format
+    return torch.channels_last
 
 
 def cpu_has_bf16() -> bool:
@@ -61,6 +91,7 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
         devices: processes on this node, each with a device of its own (CPU: a process each).
         nodes: machines; SLURM and torchrun tell each process its place.
     """
+    allow_tf32(precision)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     kind, _, index = device.partition(":")
     distributed = devices * nodes > 1

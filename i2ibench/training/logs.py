@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import netrc
 import os
@@ -96,11 +97,11 @@ class WandbLog:
     """
 
     def __init__(self, project: str, folder: Path, run_id: str, config: Mapping[str, Any]) -> None:
-        import wandb
-
+        # Optional, and without types of its own everywhere.
+        wandb: Any = importlib.import_module("wandb")
         folder.mkdir(parents=True, exist_ok=True)
         mode: Any = os.environ.get("WANDB_MODE") or ("online" if _has_login() else "offline")
-        self._wandb: Any = wandb
+        self._wandb = wandb
         self._run: Any = wandb.init(
             project=project,
             dir=str(folder),

@@ -19,6 +19,7 @@ from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.interface import PairBatch, TrainableModel
 from i2ibench.seeds import derive_seed
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from i2ibench.training.engine import memory_layout
 from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
 from i2ibench.training.logs import Log
@@ -85,7 +86,8 @@ def train(
     total_steps = (settings.epochs + settings.decay_epochs) * loader.batches_per_epoch
     # The generator's seed, not the global one: initial weights do not depend on what ran before.
     model.initialize(torch.Generator().manual_seed(derive_seed(training.seed, "initialize")))
-    model.to(device).to(memory_format=torch.channels_last)
+    layout = memory_layout(model, device)
+    model.to(device).to(memory_format=layout)
     model.train()
     optimizers = model.optimizers()
     base_rates = {
@@ -132,7 +134,7 @@ def train(
             )
             _set_learning_rates(optimizers, base_rates, factor)
             torch.manual_seed(derive_seed(training.seed, "step", step, fabric.global_rank))
-            losses = train_step(model, optimizers, _to_device(raw, device), fabric)
+            losses = train_step(model, optimizers, _to_device(raw, device, layout), fabric)
             average_statistics(model, fabric)
             step += 1
             elapsed = seconds + time.monotonic() - started
@@ -179,10 +181,10 @@ def _resume(
     return checkpoint.step, checkpoint.seconds
 
 
-def _to_device(raw: RawBatch, device: torch.device) -> PairBatch:
+def _to_device(raw: RawBatch, device: torch.device, layout: torch.memory_format) -> PairBatch:
     return PairBatch(
-        to_unit_range(raw.source, device).contiguous(memory_format=torch.channels_last),
-        to_unit_range(raw.target, device).contiguous(memory_format=torch.channels_last),
+        to_unit_range(raw.source, device).contiguous(memory_format=layout),
+        to_unit_range(raw.target, device).contiguous(memory_format=layout),
         raw.ids,
     )
 

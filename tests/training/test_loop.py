@@ -15,8 +15,9 @@ import torch
 
 from i2ibench.data.datasets import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
-from i2ibench.errors import DataError, Interrupted
+from i2ibench.errors import DataError, Interrupted, UsageError
 from i2ibench.models.interface import build_model
+from i2ibench.training import engine
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint
 from i2ibench.training.engine import make_fabric
 from i2ibench.training.loop import Training, train
@@ -177,3 +178,30 @@ def test_one_seed_fixes_everything(drawn, tmp_path):
     first = start(drawn.root, tmp_path / "a")
     torch.manual_seed(2)
     assert same_bits(first, start(drawn.root, tmp_path / "b"))
+
+
+def test_the_layout_follows_the_width_where_the_processor_has_no_bf16(monkeypatch):
+    narrow = build_model("pyramid", {"ngf": 16, "ndf": 16})
+    wide = build_model("pyramid", {"ngf": 64, "ndf": 64})
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr(engine, "cpu_has_bf16", lambda: False)
+    assert engine.memory_layout(narrow, cpu) == torch.channels_last
+    assert engine.memory_layout(wide, cpu) == torch.contiguous_format
+    assert engine.memory_layout(wide, gpu) == torch.channels_last
+    monkeypatch.setattr(engine, "cpu_has_bf16", lambda: True)
+    assert engine.memory_layout(wide, cpu) == torch.channels_last
+
+
+def test_fp32_is_exact_and_tf32_is_asked_for():
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    try:
+        engine.allow_tf32("tf32")
+        assert matmul.allow_tf32 and cudnn.allow_tf32
+        engine.allow_tf32("fp32")
+        assert not matmul.allow_tf32 and not cudnn.allow_tf32
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+    assert engine.resolve_precision("tf32", "cuda") == "tf32"
+    with pytest.raises(UsageError, match="CUDA"):
+        engine.resolve_precision("tf32", "cpu")

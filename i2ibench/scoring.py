@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from i2ibench import provenance
 from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
@@ -31,6 +31,7 @@ def evaluate(
     name: str | None = None,
     device: str = "auto",
     allow_unverified_weights: bool = False,
+    feature_precision: Literal["fp32", "bf16"] = "fp32",
     output: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
@@ -41,6 +42,8 @@ def evaluate(
         dataset: name or path of the data set whose ``split`` holds the targets.
         targets: a folder of targets instead of a data set.
         metrics: names instead of the protocol's; one that cannot be computed is an error.
+        feature_precision: of the networks behind metrics; bf16 is faster where the hardware has it,
+            deviates, and stands in the signature.
         name: the model's name in the record; by default the folder's.
         output: receives ``result.json`` and ``scores.csv``.
         progress: called with (done, total).
@@ -58,6 +61,7 @@ def evaluate(
         metrics=metrics,
         device=device,
         allow_unverified_weights=allow_unverified_weights,
+        feature_precision=feature_precision,
         progress=progress,
         training_targets=_training_targets(dataset, direction, data_root),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,14 @@ from i2ibench.cli.common import (
     print_json,
     say,
 )
+from i2ibench.errors import UsageError
+
+
+class FeaturePrecision(str, Enum):
+    """How exactly networks behind metrics compute."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
 
 
 def evaluate(
@@ -55,6 +64,14 @@ def evaluate(
     limit: Limit = None,
     device: Device = "auto",
     allow_unverified_weights: UnverifiedWeights = False,
+    feature_precision: Annotated[
+        FeaturePrecision,
+        typer.Option(
+            "--feature-precision",
+            help="Of the networks behind metrics; bf16 deviates and stands in the signature.",
+            rich_help_panel=HOW,
+        ),
+    ] = FeaturePrecision.fp32,
     data_root: DataRoot = None,
     name: Annotated[
         str | None,
@@ -77,6 +94,8 @@ def evaluate(
     from i2ibench.cli.progress import RichReporter, show_result
     from i2ibench.scoring import evaluate as evaluate_folder
 
+    if metrics is not None and not metrics.strip():
+        raise UsageError("--metrics is empty; name at least one, or leave it out")
     reporter = RichReporter()
     try:
         result = evaluate_folder(
@@ -92,6 +111,7 @@ def evaluate(
             name=name,
             device=device,
             allow_unverified_weights=allow_unverified_weights,
+            feature_precision=feature_precision.value,
             output=output,
             progress=reporter.progress,
         )

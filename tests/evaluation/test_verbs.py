@@ -114,3 +114,11 @@ def test_one_model_under_two_protocols_differs_and_the_table_says_by_how_much(
     assert code == 0
     assert "psnr (dB)" in err
     assert f"{rows['psnr']['change']:+.4f}" in err
+
+
+def test_an_empty_list_of_metrics_is_refused(capsys, tmp_path):
+    code, _, err = call(
+        capsys, "evaluate", str(tmp_path), "--targets", str(tmp_path), "--metrics", ""
+    )
+    assert code == 2
+    assert "--metrics is empty" in err

@@ -95,8 +95,7 @@ def _open_logs(plan: Plan) -> Log | None:
     folder = plan.folder
     logs: list[Log] = []
     if plan.options.tensorboard and has_tensorboard():
-        first = load_checkpoint(folder.checkpoint).step if folder.checkpoint.exists() else 0
-        logs.append(TensorBoardLog(folder.path / "tensorboard", first))
+        logs.append(TensorBoardLog(folder.path / "tensorboard"))
     if plan.options.wandb is not None:
         identity = folder.path.name
         logs.append(WandbLog(plan.options.wandb, folder.path, identity, plan.experiment))

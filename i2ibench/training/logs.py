@@ -59,29 +59,36 @@ class TensorBoardLog:
 
     Args:
         folder: receives the event files.
-        first_step: the step the training continues from; later events of a former process, whose
-            work no checkpoint holds, are hidden.
     """
 
-    def __init__(self, folder: Path, first_step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer: Any = SummaryWriter(
-            str(folder), purge_step=first_step + 1 if first_step else None, flush_secs=30
-        )
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Add one point to each curve."""
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
+            self._opened(step).add_scalar(name, value, step)
 
     def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
         """Add a picture."""
-        self._writer.add_image(name, image, step, dataformats="HWC")
+        self._opened(step).add_image(name, image, step, dataformats="HWC")
 
     def close(self) -> None:
         """Flush and close the event file."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _opened(self, step: int) -> Any:
+        """Return the writer; from its first step on, events of a former process are hidden.
+
+        Such events are of work that no checkpoint holds, and which is now done again.
+        """
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder), purge_step=step, flush_secs=30)
+        return self._writer
 
 
 class WandbLog:

@@ -156,7 +156,7 @@ def test_tensorboard_shows_what_the_tables_hold(root, tmp_path):
     pytest.importorskip("tensorboard", reason="the extra i2ibench[tensorboard] is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    log = TensorBoardLog(tmp_path / "tensorboard", 0)
+    log = TensorBoardLog(tmp_path / "tensorboard")
     start(root, tmp_path, log=log)
     log.close()
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
@@ -169,6 +169,19 @@ def test_tensorboard_shows_what_the_tables_hold(root, tmp_path):
     with (tmp_path / "training.csv").open() as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
     assert [event.step for event in events.Scalars("loss/G_GAN")] == steps
+
+
+def test_tensorboard_shows_a_repeated_step_once(tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra i2ibench[tensorboard] is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for steps in ((1, 2, 3), (1, 2), (3, 4)):  # the first process left no checkpoint
+        log = TensorBoardLog(tmp_path)
+        for step in steps:
+            log.scalars(step, {"loss/G_L1": float(step)})
+        log.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in events.Scalars("loss/G_L1")] == [1, 2, 3, 4]
 
 
 def test_wandb_works_offline_and_asks_for_nothing(tmp_path, monkeypatch):

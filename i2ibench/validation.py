@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -38,14 +39,14 @@ def hold_out(train: PairedDataset, fraction: float) -> tuple[PairedDataset, Pair
     Raises:
         DataError: nothing would be left on one of the sides.
     """
-    units = sorted({_unit(pair) for pair in train})
-    units.sort(key=lambda unit: derive_seed(0, "validation", unit))
+    sizes = Counter(_unit(pair) for pair in train)
+    units = sorted(sizes, key=lambda unit: (derive_seed(0, "validation", unit), unit))
     wanted, held, count = fraction * len(train), set(), 0
     for unit in units:
         if count >= wanted:
             break
         held.add(unit)
-        count += sum(_unit(pair) == unit for pair in train)
+        count += sizes[unit]
     validation = tuple(pair for pair in train if _unit(pair) in held)
     rest = tuple(pair for pair in train if _unit(pair) not in held)
     if not validation or not rest:

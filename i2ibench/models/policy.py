@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import pydantic
+
+from i2ibench.hashed import HashedSettings
 
 Augmentation = Literal["none", "flips", "dihedral"]
 
 
-class InferencePolicy(pydantic.BaseModel):
+class InferencePolicy(HashedSettings):
     """How predictions are made; part of a protocol and of the predictions' manifest.
 
     Attributes:
@@ -24,7 +26,7 @@ class InferencePolicy(pydantic.BaseModel):
         samples: the mean over this many stochastic passes.
     """
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    added_later = frozenset({"augmentation", "samples"})
 
     normalization: Literal["running", "batch"] = "running"
     dropout: bool = False
@@ -38,12 +40,3 @@ class InferencePolicy(pydantic.BaseModel):
         if self.samples > 1 and (not self.dropout or self.seed is None):
             raise ValueError("samples > 1 need active dropout and a seed, or all would be equal")
         return self
-
-    @pydantic.model_serializer(mode="wrap")
-    def _without_newer_defaults(
-        self, serialize: pydantic.SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        # Hashes of protocols, and manifests, are older than these two.
-        content: dict[str, Any] = serialize(self)
-        newer = {"augmentation": "none", "samples": 1}
-        return {k: value for k, value in content.items() if k not in newer or newer[k] != value}

@@ -119,14 +119,14 @@ def train(
         checkpoint = state()
         _refuse_non_finite_weights(checkpoint)
         history.sync()
-        validated.sync()
+        validated.history.sync()
         if fabric.is_global_zero:
             save_checkpoint(training.checkpoint_path, checkpoint)
         return checkpoint
 
     if step >= total_steps:
         return load_checkpoint(training.checkpoint_path)
-    with interrupt_requested() as interrupted, history, validated:
+    with interrupt_requested() as interrupted, history, validated.history:
         for raw in loader.batches(step, total_steps):
             epoch = step // loader.batches_per_epoch
             factor = learning_rate_factor(

@@ -13,9 +13,10 @@ import pydantic
 from i2ibench import registry
 from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import UsageError
+from i2ibench.hashed import HashedSettings
 
 
-class TrainingSettings(pydantic.BaseModel):
+class TrainingSettings(HashedSettings):
     """The budget and schedule of a training.
 
     Attributes:
@@ -30,7 +31,7 @@ class TrainingSettings(pydantic.BaseModel):
         keep_best: a metric of pairs; the state that scored best is translated with, not the last.
     """
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    added_later = frozenset({"validation_fraction", "validate_every", "keep_best"})
 
     epochs: Annotated[int, pydantic.Field(ge=0)] = 100
     decay_epochs: Annotated[int, pydantic.Field(ge=0)] = 100
@@ -39,15 +40,6 @@ class TrainingSettings(pydantic.BaseModel):
     validation_fraction: Annotated[float, pydantic.Field(ge=0, le=0.5)] = 0.0
     validate_every: Annotated[int, pydantic.Field(ge=1)] | None = None
     keep_best: str | None = None
-
-    @pydantic.model_serializer(mode="wrap")
-    def _without_newer_defaults(
-        self, serialize: pydantic.SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        # The ids of runs are older than validation.
-        content: dict[str, Any] = serialize(self)
-        newer = {"validation_fraction": 0.0, "validate_every": None, "keep_best": None}
-        return {k: value for k, value in content.items() if k not in newer or newer[k] != value}
 
     @pydantic.model_validator(mode="after")
     def _has_an_epoch(self) -> TrainingSettings:

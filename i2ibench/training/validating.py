@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from i2ibench.models.interface import TrainableModel
@@ -44,6 +43,9 @@ class Validated:
         folder: of the training.
         first_step: the step it continues from.
         log: also shown the scores.
+
+    Attributes:
+        history: the rows of ``validation.csv``; to be entered before ``score``.
     """
 
     def __init__(
@@ -51,20 +53,8 @@ class Validated:
     ) -> None:
         self._validation, self._folder, self._log = validation, folder, log
         path = folder / CURVES_NAME
-        self._history = History(path, first_step, writes=validation is not None, digits=17)
+        self.history = History(path, first_step, writes=validation is not None, digits=17)
         self._best = self._best_so_far(path)
-
-    def __enter__(self) -> Validated:
-        self._history.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._history.__exit__(kind, error, trace)
 
     def is_due(self, step: int, batches_per_epoch: int, total_steps: int) -> bool:
         """Whether the model is to be scored after ``step``."""
@@ -89,13 +79,9 @@ class Validated:
             # Before its row: a crash between the two repeats both.
             save_checkpoint(self._folder / "checkpoints" / BEST_NAME, state())
             self._best = scores[name]
-        self._history.add(step, epoch, scores, None, seconds)
+        self.history.add(step, epoch, scores, None, seconds)
         if self._log is not None:
             self._log.scalars(step, {f"validation/{key}": value for key, value in scores.items()})
-
-    def sync(self) -> None:
-        """Bring all rows to the disk."""
-        self._history.sync()
 
     def _improves(self, value: float) -> bool:
         if math.isnan(value):

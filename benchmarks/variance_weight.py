@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from i2ibench.leaderboard.markdown import table
 from i2ibench.pipeline import Options, run
 from i2ibench.results.intervals import cluster_codes
 from i2ibench.results.record import Result, read_pair_scores, read_result
@@ -72,10 +73,9 @@ def main() -> None:
         for cell in product(BATCHES, WEIGHTS)
     }
     levels = sorted(next(iter(cells.values()))[0].result.groups)
-    print(overall_table(cells))
-    print(difference_table(cells))
-    for metric, digits in BY_LEVEL.items():
-        print(level_table(cells, metric, digits, levels))
+    tables = [overall_table(cells), difference_table(cells)]
+    tables += [level_table(cells, metric, digits, levels) for metric, digits in BY_LEVEL.items()]
+    print("\n\n".join(tables))
 
 
 def measured(batch: int, weight: float, seed: int, output: Path) -> Seed:
@@ -112,7 +112,7 @@ def overall_table(cells: Cells) -> str:
         + [spread([seed.value(name) for seed in seeds], digits) for name, digits in OVERALL.items()]
         for (batch, weight), seeds in cells.items()
     ]
-    return markdown(["batch", "weight", *OVERALL], rows)
+    return table(["batch", "weight", *OVERALL], rows, left=0)
 
 
 def difference_table(cells: Cells) -> str:
@@ -135,7 +135,7 @@ def difference_table(cells: Cells) -> str:
             )
             row.append(f"{mean.mean():+.{digits}f}{within}<br><sub>{each}</sub>")
         rows.append(row)
-    return markdown(["batch", "weight", *PAIR_METRICS], rows)
+    return table(["batch", "weight", *PAIR_METRICS], rows, left=0)
 
 
 def level_table(cells: Cells, metric: str, digits: int, levels: Sequence[str]) -> str:
@@ -145,18 +145,13 @@ def level_table(cells: Cells, metric: str, digits: int, levels: Sequence[str]) -
         + [spread([seed.value(metric, level) for seed in seeds], digits) for level in levels]
         for (batch, weight), seeds in cells.items()
     ]
-    return markdown(["batch", "weight", *(f"{metric}, {level}" for level in levels)], rows)
+    return table(["batch", "weight", *(f"{metric}, {level}" for level in levels)], rows, left=0)
 
 
 def spread(values: Sequence[float], digits: int) -> str:
     if len(values) == 1:
         return f"{values[0]:.{digits}f}"
     return f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["--:"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 if __name__ == "__main__":

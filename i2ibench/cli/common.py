@@ -210,6 +210,15 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     return made
 
 
+def parse_names(option: str, text: str | None) -> list[str] | None:
+    """Turn ``"psnr, ssim"`` into its names; None where the option was not given."""
+    if text is None:
+        return None
+    if not text.strip():
+        raise UsageError(f"{option} is empty; name at least one, or leave it out")
+    return [name.strip() for name in text.split(",")]
+
+
 def parse_settings(settings: list[str] | None) -> dict[str, Any]:
     """Turn ``["training.epochs=5"]`` into ``{"training.epochs": 5}``; values are read as TOML."""
     from i2ibench.registry import tomllib

@@ -15,6 +15,7 @@ from i2ibench.cli.common import (
     Direction,
     Json,
     err,
+    parse_names,
     print_json,
     say,
     table,
@@ -86,7 +87,7 @@ def compare(
     from i2ibench.results.sources import read_methods
 
     methods = read_methods(runs or []) + (reported_methods(reported) if reported else [])
-    chosen = [name.strip() for name in metrics.split(",")] if metrics else None
+    chosen = parse_names("--metrics", metrics)
     comparison = compare_methods(methods, chosen, extremes=extremes)
     if json:
         print_json(comparison.to_json())

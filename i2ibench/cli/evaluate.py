@@ -19,10 +19,10 @@ from i2ibench.cli.common import (
     Limit,
     ProtocolId,
     UnverifiedWeights,
+    parse_names,
     print_json,
     say,
 )
-from i2ibench.errors import UsageError
 
 
 class FeaturePrecision(str, Enum):
@@ -94,8 +94,7 @@ def evaluate(
     from i2ibench.cli.progress import RichReporter, show_result
     from i2ibench.scoring import evaluate as evaluate_folder
 
-    if metrics is not None and not metrics.strip():
-        raise UsageError("--metrics is empty; name at least one, or leave it out")
+    chosen = parse_names("--metrics", metrics)
     reporter = RichReporter()
     try:
         result = evaluate_folder(
@@ -107,7 +106,7 @@ def evaluate(
             data_root=data_root,
             limit=limit,
             protocol=protocol,
-            metrics=[each.strip() for each in metrics.split(",")] if metrics else None,
+            metrics=chosen,
             name=name,
             device=device,
             allow_unverified_weights=allow_unverified_weights,

@@ -15,20 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2ibench.errors import DataError
+from i2ibench.metrics.convolution import Convolution, make_convolution
 
 FEATURES = 2048
 SIZE = 299
 _BATCH_NORM_EPS = 1e-3
 
-# Padding by name of the convolution; all others have none. (height, width)
-_SAME = {
-    (3, 3): (1, 1),
-    (5, 5): (2, 2),
-    (1, 7): (0, 3),
-    (7, 1): (3, 0),
-    (1, 3): (0, 1),
-    (3, 1): (1, 0),
-}
+# Convolutions without padding; all others keep the size.
 _UNPADDED = {
     "Conv2d_1a_3x3",
     "Conv2d_2a_3x3",
@@ -76,11 +69,7 @@ class Inception:
         except KeyError as error:
             raise DataError(f"not torch-fidelity's Inception weights: {error} is missing") from None
         self._layers = {
-            name: (
-                weight.to(self.device, dtype, memory_format=torch.channels_last),
-                bias.to(self.device, dtype),
-            )
-            for name, (weight, bias) in folded.items()
+            name: self._convolution(name, weight, bias) for name, (weight, bias) in folded.items()
         }
 
     def features(self, images: Tensor) -> Tensor:
@@ -99,17 +88,25 @@ class Inception:
         for block in _BLOCKS_C:
             x = self._block_c(block, x)
         x = self._block_d("Mixed_7a", x)
-        x = self._block_e("Mixed_7b", x, maximum=False)
-        x = self._block_e("Mixed_7c", x, maximum=True)
+        x = self._block_e("Mixed_7b", x)
+        x = self._block_e(_MAXIMUM_BLOCK, x)
         return x.float().mean(dim=(2, 3))
 
-    def _conv(self, name: str, x: Tensor, *, relu: bool = True) -> Tensor:
-        weight, bias = self._layers[name]
-        padding = (
-            (0, 0) if name in _UNPADDED else _SAME.get((weight.shape[2], weight.shape[3]), (0, 0))
+    def _convolution(self, name: str, weight: Tensor, bias: Tensor) -> Convolution:
+        kernel = (weight.shape[2], weight.shape[3])
+        return make_convolution(
+            weight,
+            bias,
+            stride=2 if name in _STRIDED else 1,
+            padding=(0, 0) if name in _UNPADDED else (kernel[0] // 2, kernel[1] // 2),
+            # Rectified after its average, see _pooled, but in the block that pools by maximum.
+            relu=not name.endswith("branch_pool") or name == f"{_MAXIMUM_BLOCK}.branch_pool",
+            device=self.device,
+            dtype=self.dtype,
         )
-        y = F.conv2d(x, weight, bias, 2 if name in _STRIDED else 1, padding)
-        return F.relu_(y) if relu else y
+
+    def _conv(self, name: str, x: Tensor) -> Tensor:
+        return self._layers[name](x)
 
     def _heads(self, block: str, x: Tensor) -> list[Tensor]:
         """Return the 1x1 convolutions that open the branches of a block."""
@@ -117,7 +114,7 @@ class Inception:
 
     def _pooled(self, block: str, x: Tensor) -> Tensor:
         # A 1x1 convolution commutes with an average that ignores padding; it has fewer channels.
-        y = self._conv(f"{block}.branch_pool", x, relu=False)
+        y = self._conv(f"{block}.branch_pool", x)
         return F.relu_(F.avg_pool2d(y, 3, 1, 1, count_include_pad=False))
 
     def _chain(self, block: str, x: Tensor, *names: str) -> Tensor:
@@ -148,10 +145,10 @@ class Inception:
         seven = self._chain(block, seven, *(f"branch7x7x3_{i}" for i in (2, 3, 4)))
         return torch.cat([three, seven, F.max_pool2d(x, 3, 2)], dim=1)
 
-    def _block_e(self, block: str, x: Tensor, *, maximum: bool) -> Tensor:
+    def _block_e(self, block: str, x: Tensor) -> Tensor:
         one, three, triple = self._heads(block, x)
         triple = self._conv(f"{block}.branch3x3dbl_2", triple)
-        if maximum:
+        if block == _MAXIMUM_BLOCK:
             pooled = self._conv(f"{block}.branch_pool", F.max_pool2d(x, 3, 1, 1))
         else:
             pooled = self._pooled(block, x)
@@ -166,6 +163,7 @@ class Inception:
         return torch.cat(branches, dim=1)
 
 
+_MAXIMUM_BLOCK = "Mixed_7c"
 _BLOCKS_A = ("Mixed_5b", "Mixed_5c", "Mixed_5d")
 _BLOCKS_C = ("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e")
 # The 1x1 convolutions that read a block's input, in the order of its branches.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from i2ibench.errors import DataError
-from i2ibench.metrics.winograd import WinogradConv, pays_off
+from i2ibench.metrics.convolution import Convolution, make_convolution
 
 Trunk = Callable[[Tensor], Iterator[Tensor]]
 TrunkName = Literal["alex", "vgg", "squeeze"]
@@ -27,32 +27,33 @@ class Layers:
     ) -> None:
         prefix = "features." if any(key.startswith("features.") for key in weights) else ""
         self._weights, self._prefix = weights, prefix
-        self._device, self._dtype = torch.device(device), dtype
-        self._ready: dict[str, tuple[Tensor, Tensor]] = {}
-        self._fast: dict[str, WinogradConv] = {}
+        self._device, self._dtype = device, dtype
+        self._ready: dict[str, Convolution] = {}
 
-    def load(self, name: str) -> None:
-        """Bring one convolution to the device; a missing one is a ``DataError``."""
+    def load(self, name: str, stride: int = 1, padding: int | None = None) -> None:
+        """Bring one convolution to the device, by default one that keeps the size.
+
+        Raises:
+            DataError: it is missing.
+        """
         try:
             weight = self._weights[f"{self._prefix}{name}.weight"]
             bias = self._weights[f"{self._prefix}{name}.bias"]
         except KeyError as error:
             raise DataError(f"not the weights of this trunk: {error} is missing") from None
-        exact_on_cpu = self._device.type == "cpu" and self._dtype == torch.float32
-        if exact_on_cpu and pays_off(weight):
-            self._fast[name] = WinogradConv(weight, bias, padding=weight.shape[2] // 2)
-            return
-        self._ready[name] = (
-            weight.to(self._device, self._dtype, memory_format=torch.channels_last),
-            bias.to(self._device, self._dtype),
+        border = weight.shape[2] // 2 if padding is None else padding
+        self._ready[name] = make_convolution(
+            weight,
+            bias,
+            stride=stride,
+            padding=(border, border),
+            device=self._device,
+            dtype=self._dtype,
         )
 
-    def conv(self, x: Tensor, name: str, stride: int = 1, padding: int = 0) -> Tensor:
+    def conv(self, x: Tensor, name: str) -> Tensor:
         """Return the rectified convolution ``name`` of ``x``."""
-        if name in self._fast:
-            return self._fast[name](x)
-        weight, bias = self._ready[name]
-        return F.relu_(F.conv2d(x, weight, bias, stride, padding))
+        return self._ready[name](x)
 
 
 def build_trunk(
@@ -66,22 +67,24 @@ def build_trunk(
     Activations are yielded as soon as they are there, so that a caller need not hold them all.
     """
     layers = Layers(weights, device, dtype)
-    for layer in _CONVOLUTIONS[name]:
+    first, *others = _CONVOLUTIONS[name]
+    layers.load(first, **_FIRST_LAYER.get(name, {}))
+    for layer in others:
         layers.load(layer)
     forward = {"alex": _alex, "vgg": vgg_stages, "squeeze": _squeeze}[name]
     return lambda x: forward(layers, x)
 
 
 def _alex(layers: Layers, x: Tensor) -> Iterator[Tensor]:
-    x = layers.conv(x, "0", stride=4, padding=2)
+    x = layers.conv(x, "0")
     yield x
-    x = layers.conv(F.max_pool2d(x, 3, 2), "3", padding=2)
+    x = layers.conv(F.max_pool2d(x, 3, 2), "3")
     yield x
-    x = layers.conv(F.max_pool2d(x, 3, 2), "6", padding=1)
+    x = layers.conv(F.max_pool2d(x, 3, 2), "6")
     yield x
-    x = layers.conv(x, "8", padding=1)
+    x = layers.conv(x, "8")
     yield x
-    yield layers.conv(x, "10", padding=1)
+    yield layers.conv(x, "10")
 
 
 def vgg_stages(
@@ -92,12 +95,12 @@ def vgg_stages(
         if stage:
             x = pool(x) if pool is not None else F.max_pool2d(x, 2, 2)
         for name in convolutions:
-            x = layers.conv(x, name, padding=1)
+            x = layers.conv(x, name)
         yield x
 
 
 def _squeeze(layers: Layers, x: Tensor) -> Iterator[Tensor]:
-    x = layers.conv(x, "0", stride=2)
+    x = layers.conv(x, "0")
     yield x
     x = _fire(layers, _fire(layers, _pool(x), "3"), "4")
     yield x
@@ -112,7 +115,7 @@ def _squeeze(layers: Layers, x: Tensor) -> Iterator[Tensor]:
 
 def _fire(layers: Layers, x: Tensor, name: str) -> Tensor:
     x = layers.conv(x, f"{name}.squeeze")
-    wide = layers.conv(x, f"{name}.expand3x3", padding=1)
+    wide = layers.conv(x, f"{name}.expand3x3")
     return torch.cat([layers.conv(x, f"{name}.expand1x1"), wide], dim=1)
 
 
@@ -135,4 +138,9 @@ _CONVOLUTIONS: dict[TrunkName, tuple[str, ...]] = {
         "0",
         *(f"{fire}.{part}" for fire in _FIRES for part in ("squeeze", "expand1x1", "expand3x3")),
     ),
+}
+# Stride and padding of first layers; all others keep the size of what they read.
+_FIRST_LAYER: dict[TrunkName, dict[str, int]] = {
+    "alex": {"stride": 4, "padding": 2},
+    "squeeze": {"stride": 2, "padding": 0},
 }

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from i2ibench.metrics.interface import MetricSettings, PairImages, PairMetric, Signature
 from i2ibench.metrics.pixel import psnr_of, squared_error
-from i2ibench.metrics.structural import UNIFORM_7, mean_ssim
+from i2ibench.metrics.uniform_ssim import uniform_ssim
 
 # Rows and columns by which the prediction has to be moved onto the target.
 Shift = tuple[int, int]
@@ -131,9 +131,7 @@ class SSIMAligned(PairMetric):
         limit = [min(radius, most) for most in _limits(pair.target)]
         if abs(round(y)) <= limit[0] and abs(round(x)) <= limit[1]:
             shifts.add((round(y), round(x)))
-        return max(
-            mean_ssim(*overlap(pair.prediction, pair.target, shift), UNIFORM_7) for shift in shifts
-        )
+        return max(uniform_ssim(*overlap(pair.prediction, pair.target, shift)) for shift in shifts)
 
 
 def overlap(

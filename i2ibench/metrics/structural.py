@@ -1,8 +1,8 @@
 """Structural similarity, in the conventions that the literature mixes up under one name.
 
-All moments come from four windowed sums, of x, y, xy and (x - y)^2, since
-``sum x^2 + sum y^2 = sum (x - y)^2 + 2 sum xy``. For uint8 images and a uniform window the sums
-are exact integers. The rest runs in float64 on strips of rows that stay in the cache.
+The uniform window has a module of its own, ``uniform_ssim``. With a Gaussian one all moments come
+from four windowed sums, of x, y, xy and (x - y)^2, since ``sum x^2 + sum y^2 = sum (x - y)^2 +
+2 sum xy``, in float64 on strips of rows that stay in the cache.
 """
 
 from __future__ import annotations
@@ -18,56 +18,40 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench.metrics.interface import PairImages, PairMetric, Signature
+from i2ibench.metrics.uniform_ssim import C1, C2, SIDE, uniform_ssim
 
 Float64 = npt.NDArray[np.float64]
 
-K1, K2, RANGE = 0.01, 0.03, 255.0
 # Values of one strip: its dozen float64 arrays then fit into a second-level cache.
 _STRIP_VALUES = 50_000
 
 
 @dataclass(frozen=True)
 class Window:
-    """The weights of a local neighbourhood.
+    """The Gaussian weights of a local neighbourhood; they sum to 1.
 
     Attributes:
         radius: of the square window; that many border pixels are not scored.
-        sigma: of a Gaussian window; None for a uniform one.
-        sample_covariance: divide by n - 1 instead of n (uniform windows only).
+        sigma: in pixels.
     """
 
     radius: int
-    sigma: float | None = None
-    sample_covariance: bool = False
+    sigma: float
 
     @property
     def side(self) -> int:
         """Width and height in pixels."""
         return 2 * self.radius + 1
 
-    @property
-    def total(self) -> float:
-        """Sum of the weights: n for a uniform window, 1 for a Gaussian one."""
-        return float(self.side**2) if self.sigma is None else 1.0
-
-    def sums(self, image: npt.NDArray[Any]) -> Float64:
-        """Return the weighted sums around each inner pixel: (h, w, C) -> (h-2r, w-2r, C)."""
-        if self.sigma is None:
-            # Integer sums are exact; 49 * 255^2 needs 22 bits.
-            depth = cv2.CV_32S if image.dtype.kind == "u" else cv2.CV_64F
-            size = (self.side, self.side)
-            found = cv2.boxFilter(
-                image, depth, size, normalize=False, borderType=cv2.BORDER_REFLECT
-            )
-        else:
-            taps = _gaussian_taps(self.sigma, self.radius)
-            found = cv2.sepFilter2D(image, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_REFLECT)
+    def means(self, image: npt.NDArray[Any]) -> Float64:
+        """Return the weighted means around each inner pixel: (h, w, C) -> (h-2r, w-2r, C)."""
+        taps = _gaussian_taps(self.sigma, self.radius)
+        found = cv2.sepFilter2D(image, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_REFLECT)
         r = self.radius
-        inner: Float64 = found[r:-r, r:-r].astype(np.float64, copy=False)
+        inner: Float64 = found[r:-r, r:-r]
         return inner
 
 
-UNIFORM_7 = Window(radius=3, sample_covariance=True)
 GAUSSIAN_11 = Window(radius=5, sigma=1.5)
 
 
@@ -81,7 +65,7 @@ class SSIM(PairMetric):
 
     name = "ssim"
     better = "higher"
-    minimum_size = UNIFORM_7.side
+    minimum_size = SIDE
 
     def signature(self) -> Signature:
         """Return ``ssim|rgb|range:255|window:uniform7|covariance:sample|border:crop3|...``."""
@@ -96,7 +80,7 @@ class SSIM(PairMetric):
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the mean SSIM of one pair, at most 1."""
-        return mean_ssim(pair.prediction, pair.target, UNIFORM_7)
+        return uniform_ssim(pair.prediction, pair.target)
 
 
 class SSIMGaussian(PairMetric):
@@ -191,38 +175,29 @@ def channel_means(
 def _strips(
     a: npt.NDArray[Any], b: npt.NDArray[Any], window: Window, *, want_terms: bool
 ) -> Iterator[tuple[Float64, Float64]]:
-    """Yield the maps of SSIM and of contrast-structure (empty unless wanted), strip by strip.
-
-    With window sums S over weights of total n, every factor below is the textbook one times n^2,
-    or times n (n - 1) for sample covariances; both cancel in the quotient.
-    """
-    n = window.total
-    c1 = (K1 * RANGE) ** 2 * n * n
-    c2 = (K2 * RANGE) ** 2 * (n * (n - 1) if window.sample_covariance else n * n)
+    """Yield the maps of SSIM and of contrast-structure (one map unless wanted), strip by strip."""
     product, difference = _products(a, b)
     height, border = a.shape[0], 2 * window.radius
     rows = max(8, _STRIP_VALUES // (a.shape[1] * a.shape[2]))
     for top in range(0, height - border, rows):
         strip = slice(top, min(top + rows, height - border) + border)
-        sx, sy = window.sums(a[strip]), window.sums(b[strip])
-        sxy, sdd = window.sums(product[strip]), window.sums(difference[strip])
+        sx, sy = window.means(a[strip]), window.means(b[strip])
+        sxy, sdd = window.means(product[strip]), window.means(difference[strip])
         means = sx * sy
         squares = sx - sy
         squares *= squares
         squares += 2 * means  # sx^2 + sy^2
         sdd += 2 * sxy  # sum x^2 + sum y^2
-        sdd *= n
         sdd -= squares
-        sdd += c2  # variances
-        sxy *= n
+        sdd += C2  # variances
         sxy -= means
         sxy *= 2
-        sxy += c2  # covariance
+        sxy += C2  # covariance
         sxy /= sdd
         contrast = sxy.copy() if want_terms else sxy
         means *= 2
-        means += c1
-        squares += c1
+        means += C1
+        squares += C1
         means /= squares
         means *= sxy
         yield means, contrast

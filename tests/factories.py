@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from i2ibench.evaluation.scores import Better, Evaluation, GroupScores, MetricValue
+from i2ibench.evaluation.scores import Better, Evaluation, GroupScores, MetricValue, PairColumns
 from i2ibench.results.record import Result, build_result
 
 SIGNATURES = {
@@ -35,6 +35,13 @@ def pair_scores(
             **{name: np.asarray(values, dtype=np.float64) for name, values in columns.items()},
         }
     )
+
+
+def pair_columns(scores: pd.DataFrame) -> PairColumns:
+    """Return what an evaluation holds of a table of pair scores."""
+    ids, groups, clusters = (scores[key].tolist() for key in ("id", "group", "cluster"))
+    metrics = {name: scores[name].tolist() for name in scores.columns[3:]}
+    return PairColumns(ids, groups, clusters, metrics)
 
 
 def evaluation(scores: pd.DataFrame, **extra: MetricValue) -> Evaluation:
@@ -68,7 +75,7 @@ def evaluation(scores: pd.DataFrame, **extra: MetricValue) -> Evaluation:
         if groups
     }
     return Evaluation(
-        pair_scores=scores,
+        pair_columns=pair_columns(scores),
         metrics={**values(scores), **extra},
         groups=groups,
         macro=macro,

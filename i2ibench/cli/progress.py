@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from i2ibench.cli.common import err, say, table
-from i2ibench.pipeline import Reporter
+from i2ibench.reporter import Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress

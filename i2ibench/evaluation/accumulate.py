@@ -79,7 +79,8 @@ def accumulate(
     Pairs are handed out and collected in the order of the data set, and only a few are in memory
     at a time. Each worker runs its networks on one CPU thread: nothing then depends on the number
     of workers, and no core waits for another. While this thread runs ``load_networks``, which
-    takes seconds, the workers begin with the metrics of the first ``ahead`` pairs that need none.
+    takes seconds, all workers but one begin with the metrics of the first ``ahead`` pairs that
+    need none: this thread needs a core of its own.
 
     Raises:
         DataError: an unreadable image, or a metric that fails or is NaN, with the pair's id.
@@ -93,11 +94,12 @@ def accumulate(
         return _score(begun, chosen, networks=True) if chosen.networks else begun
 
     pool = ThreadPoolExecutor(workers, "i2ibench-score")
+    early_pool = ThreadPoolExecutor(max(1, workers - 1), "i2ibench-early")
     try:
         with _one_opencv_thread():
             early: list[Future[_Begun]] = []
             if load_networks is not None and chosen.networks:
-                early = [pool.submit(begin, pair) for pair in dataset.pairs[:ahead]]
+                early = [early_pool.submit(begin, pair) for pair in dataset.pairs[:ahead]]
                 load_networks()
             with _exact_torch():
                 jobs = [partial(lambda started: finish(started.result()), job) for job in early]
@@ -107,7 +109,8 @@ def accumulate(
                 results = _in_order(pool, chain(jobs, later), 2 * workers)
                 return _collect(zip(dataset, results, strict=True), chosen, len(dataset), progress)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for each in (early_pool, pool):
+            each.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(slots=True)

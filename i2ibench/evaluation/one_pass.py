@@ -19,7 +19,8 @@ from i2ibench.evaluation.feature_cache import FeatureStore
 from i2ibench.evaluation.predictions import check_complete, check_images
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.evaluation.scores import Evaluation
-from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_table
+from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_columns
+from i2ibench.garbage import collection_paused
 from i2ibench.metrics.interface import Context, TrainingTarget
 from i2ibench.provenance import stopwatch
 
@@ -88,8 +89,15 @@ def evaluate(
 
         def load_networks() -> None:
             nonlocal on_device
-            on_device = replace(context, device=_resolve_device(device))
-            chosen.load_networks(on_device)
+            with collection_paused():
+                import torch
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)  # the workers are the only parallelism
+            try:
+                on_device = replace(context, device=_resolve_device(device))
+                chosen.load_networks(on_device)
+            finally:
+                torch.set_num_threads(threads)
 
         try:
             found = accumulate(
@@ -109,9 +117,9 @@ def evaluate(
         overall, details = overall_values(found, chosen)
         groups = group_values(found, chosen, dataset)
         macro = macro_values(groups, chosen)
-        table = pair_table(found, chosen, dataset)
+        columns = pair_columns(found, chosen, dataset)
     return Evaluation(
-        pair_scores=table,
+        pair_columns=columns,
         metrics=overall,
         groups=groups,
         macro=macro,

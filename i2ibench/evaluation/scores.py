@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -47,12 +48,21 @@ class GroupScores:
 
 
 @dataclass(frozen=True, slots=True)
+class PairColumns:
+    """Scores per pair by column, in the order of the data set's pairs."""
+
+    ids: Sequence[str]
+    groups: Sequence[str | None]
+    clusters: Sequence[str | None]
+    metrics: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Everything one evaluation found.
 
     Attributes:
-        pair_scores: one row a pair in the order of ids: ``id``, ``group``, ``cluster``, then one
-            float64 column a pair metric.
+        pair_columns: the values of pair metrics; ``pair_scores`` shows them as a table.
         metrics: over all pairs, by metric name, in the protocol's order.
         groups: by group, in the data set's order.
         macro: the unweighted mean of the groups' values.
@@ -63,7 +73,7 @@ class Evaluation:
         device: where networks ran, if any did.
     """
 
-    pair_scores: pd.DataFrame
+    pair_columns: PairColumns
     metrics: Mapping[str, MetricValue]
     groups: Mapping[str, GroupScores]
     macro: Mapping[str, MetricValue]
@@ -72,3 +82,20 @@ class Evaluation:
     seconds: float
     details: Mapping[str, object] = field(default_factory=dict)
     device: str = "cpu"
+
+    @cached_property
+    def pair_scores(self) -> pd.DataFrame:
+        """One row a pair: ``id``, ``group``, ``cluster``, then a float64 column a pair metric."""
+        import pandas as pd  # here, because whoever only wants the means should not wait for it
+
+        columns = self.pair_columns
+        table: pd.DataFrame = pd.DataFrame(
+            {
+                "id": [*columns.ids],
+                "group": pd.Series([*columns.groups], dtype=object),
+                "cluster": pd.Series([*columns.clusters], dtype=object),
+            }
+        )
+        for name, values in columns.metrics.items():
+            table[name] = pd.Series([*values], dtype="float64")
+        return table

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.chosen import Chosen
-from i2ibench.evaluation.scores import GroupScores, MetricValue
+from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
 from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Unavailable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Values = dict[str, MetricValue]
 
@@ -90,21 +87,17 @@ def macro_values(groups: Mapping[str, GroupScores], chosen: Chosen) -> Values:
     return macro
 
 
-def pair_table(found: Accumulation, chosen: Chosen, dataset: PairedDataset) -> pd.DataFrame:
-    """Return one row a pair: id, group, cluster, then one column a pair metric."""
-    import pandas as pd
-
-    table: pd.DataFrame = pd.DataFrame(
-        {
-            "id": [pair.id for pair in dataset],
-            "group": pd.Series([pair.group for pair in dataset], dtype=object),
-            "cluster": pd.Series([pair.cluster for pair in dataset], dtype=object),
-        }
+def pair_columns(found: Accumulation, chosen: Chosen, dataset: PairedDataset) -> PairColumns:
+    """Return the values of each pair metric, one a pair."""
+    return PairColumns(
+        ids=[pair.id for pair in dataset],
+        groups=[pair.group for pair in dataset],
+        clusters=[pair.cluster for pair in dataset],
+        metrics={
+            metric.name: [found.scores[pair.id][metric.name] for pair in dataset]
+            for metric in chosen.pair_metrics
+        },
     )
-    for metric in chosen.pair_metrics:
-        values = [found.scores[pair.id][metric.name] for pair in dataset]
-        table[metric.name] = pd.Series(values, dtype="float64")
-    return table
 
 
 def _score_states(metric: SetMetric[Any], states: Iterable[Any]) -> Score:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from i2ibench.seeds import derive_seed
 
@@ -130,7 +130,7 @@ def bca_intervals(resampled: Resampled) -> list[tuple[float, float] | None]:
         ratio = resampled.variance / resampled.means.var(0)
         narrowness = (ratio * resampled.units / (resampled.units - 1)) ** 0.25
     freedom = np.maximum(np.nan_to_num(resampled.freedom, nan=1.0), 1.0)
-    factor = stats.t.ppf((1 + LEVEL) / 2, freedom) / _NORMAL_WIDTH * narrowness
+    factor = special.stdtrit(freedom, (1 + LEVEL) / 2) / _NORMAL_WIDTH * narrowness
     columns = zip(
         resampled.means.T,
         resampled.estimate.tolist(),

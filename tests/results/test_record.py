@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories import evaluation, pair_scores, result
+from factories import evaluation, pair_columns, pair_scores, result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -192,7 +192,7 @@ def test_pair_scores_keep_every_digit(
 ) -> None:
     path = tmp_path_factory.mktemp("scores") / "scores.csv"
     scores = pair_scores({"psnr": values}, [group] * len(values))
-    write_pair_scores(path, replace(evaluation(_scores()), pair_scores=scores))
+    write_pair_scores(path, replace(evaluation(_scores()), pair_columns=pair_columns(scores)))
     pd.testing.assert_frame_equal(read_pair_scores(path), scores, check_exact=True)
 
 

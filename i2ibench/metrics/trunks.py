@@ -47,6 +47,7 @@ class Layers:
             bias,
             stride=stride,
             padding=(border, border),
+            winograd=True,
             device=self._device,
             dtype=self._dtype,
         )

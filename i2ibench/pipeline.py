@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import energy, provenance
+from i2ibench.completion import add_metrics, metrics_to_add, predictions_are_those_scored
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
@@ -20,6 +21,7 @@ from i2ibench.plan import Options, Plan, model_from_checkpoint, resolve
 from i2ibench.report.page import write_page
 from i2ibench.report.pictures import contact_sheet
 from i2ibench.reporter import Reporter as Reporter
+from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.record import (
     Result,
     build_result,
@@ -27,7 +29,7 @@ from i2ibench.results.record import (
     write_pair_scores,
     write_result,
 )
-from i2ibench.results.store import RunFolder, working_in
+from i2ibench.results.store import RunFolder, is_first_process, working_in
 from i2ibench.scoring import dataset_record
 from i2ibench.training.checkpoint import load_checkpoint
 from i2ibench.training.engine import allow_tf32
@@ -50,10 +52,8 @@ def run(options: Options, reporter: Reporter | None = None) -> Outcome:
     plan = _open(options, reporter)
     folder = plan.folder
     with working_in(folder):
-        if _is_finished(folder):
-            reporter.stage(f"already finished: {folder.path}")
-            result = read_result(folder.result)
-        else:
+        result = _finished(plan, reporter) if _is_finished(folder) else None
+        if result is None:
             train_stage(plan, reporter)
             manifest = translate_stage(plan, reporter)
             result = evaluate_stage(plan, manifest, reporter)
@@ -122,6 +122,11 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
     predictions = {
         identifier: folder.predictions / f"{identifier}.png" for identifier in manifest.files
     }
+    refuse_to_lose(
+        folder.result,
+        plan.protocol.metric_names,
+        allow_unverified_weights=plan.options.allow_unverified_weights,
+    )
     reporter.stage(f"scoring {len(predictions)} predictions")
     evaluation = score(
         plan.test,
@@ -207,6 +212,22 @@ def _is_finished(folder: RunFolder) -> bool:
     # The result is written last; what was deleted since is made again.
     parts = (folder.result, folder.scores, folder.predictions / MANIFEST_NAME)
     return all(part.exists() for part in parts)
+
+
+def _finished(plan: Plan, reporter: Reporter) -> Result | None:
+    """Return the result of a finished run, with metrics whose weights have come since.
+
+    None where its predictions were changed or deleted, and must be made again to be scored.
+    """
+    folder = plan.folder
+    result = read_result(folder.result)
+    names = metrics_to_add(plan, result) if is_first_process() else []
+    if not names:
+        reporter.stage(f"already finished: {folder.path}")
+        return result
+    if not predictions_are_those_scored(folder, result):
+        return None
+    return add_metrics(plan, result, names, reporter)
 
 
 def _enter_board(plan: Plan, result: Result) -> Path | None:

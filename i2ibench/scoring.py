@@ -14,6 +14,7 @@ from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
 
 
@@ -45,7 +46,8 @@ def evaluate(
         feature_precision: of the networks behind metrics; bf16 is faster where the hardware has it,
             deviates, and stands in the signature.
         name: the model's name in the record; by default the folder's.
-        output: receives ``result.json`` and ``scores.csv``.
+        output: receives ``result.json`` and ``scores.csv``; a result there is replaced, unless
+            the weights behind one of its values have gone away since.
         progress: called with (done, total).
         (others as in ``plan.Options``)
     """
@@ -54,6 +56,12 @@ def evaluate(
         dataset, targets, split, direction=direction, data_root=data_root, limit=limit
     )
     found = find_predictions(predictions, pairs)
+    if output is not None and metrics is None:
+        refuse_to_lose(
+            output / "result.json",
+            chosen.metric_names,
+            allow_unverified_weights=allow_unverified_weights,
+        )
     evaluation = score(
         pairs,
         found,

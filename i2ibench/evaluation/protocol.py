@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,11 @@ class Protocol(pydantic.BaseModel):
     def metric_names(self) -> list[str]:
         """Names of the metrics, in the order of tables."""
         return [choice.name for choice in self.metrics]
+
+    def only(self, metrics: Sequence[str]) -> Protocol:
+        """Return these rules with some of their metrics, to compute what a record lacks."""
+        some = [choice for choice in self.metrics if choice.name in metrics]
+        return Protocol(**{**self.model_dump(), "metrics": some})
 
     def settings_of(self, metric: str) -> dict[str, Any]:
         """Return the settings of ``metric``; a metric the protocol does not list has none."""

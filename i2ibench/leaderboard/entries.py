@@ -14,8 +14,9 @@ import pandas as pd
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json, write_text
 from i2ibench.leaderboard.reported import is_reported, parse_reported
+from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
-from i2ibench.results.record import Result, parse_result
+from i2ibench.results.record import Result, parse_result, read_result
 
 _LOCK_SECONDS = 120.0
 
@@ -42,6 +43,9 @@ def add_entry(
 ) -> Path:
     """Add ``result`` to the board of its data set in ``folder``; return the entry's path.
 
+    An entry of the same measurement that holds fewer metrics is replaced, one that holds as many
+    or more is kept.
+
     Args:
         folder: the folder of all boards (``leaderboards``).
         result: becomes ``<data set>/<model>-<run id or seed>.json``.
@@ -50,7 +54,8 @@ def add_entry(
         overwrite: whether an entry of the same name but other content may be replaced.
 
     Raises:
-        EntryExistsError: such an entry exists with other content and ``overwrite`` is not set.
+        EntryExistsError: such an entry exists with other content, or it is verified and would be
+            replaced by a result that is not, and ``overwrite`` is not set.
         DataError: the scores do not belong to the result.
     """
     dataset = str(result.dataset.get("name", ""))
@@ -61,9 +66,17 @@ def add_entry(
         check_pair_scores(result, pair_scores, path)
     content = json_text(result.to_json())
     with board_lock(folder):
-        if not overwrite and path.exists() and _same_measurement(path, result):
-            return path
-        _refuse_other_content(path, content, overwrite)
+        if not overwrite and path.exists():
+            known = read_result(path)
+            if not is_same_measurement(known, result):
+                _refuse_other_content(path, content, overwrite)
+            elif not (gained := metrics_beyond(known, result)):
+                return path
+            elif known.status == "verified" and result.status != "verified":
+                raise EntryExistsError(
+                    f"{path} is verified and lacks {', '.join(gained)}; verify the run too, with "
+                    "i2ibench verify RUN --record, and add it again"
+                )
         if pair_scores is not None:
             write_text(path.with_suffix(".csv"), pair_scores_csv(pair_scores))
         else:
@@ -152,19 +165,6 @@ def _add_reported(folder: Path, path: Path, content: Any, overwrite: bool) -> tu
         _refuse_other_content(target, json_text(content), overwrite)
         write_json(target, content)
     return dataset, target
-
-
-def _same_measurement(path: Path, result: Result) -> bool:
-    """Whether the entry at ``path`` differs from ``result`` in cost, place and time alone.
-
-    The checkpoint's hash is left out: the file holds the seconds that the training took.
-    """
-    compared = {"model", "dataset", "protocol", "metrics", "groups", "macro", "training", "seed"}
-    entries = (parse_result(read_json(path), path), result)
-    known, new = (entry.model_dump(include=compared) for entry in entries)
-    for entry in (known, new):
-        entry["model"].pop("checkpoint_sha256", None)
-    return bool(known == new)
 
 
 def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:

@@ -98,13 +98,18 @@ def training_id(experiment: Mapping[str, Any]) -> str:
     )
 
 
+def is_first_process() -> bool:
+    """Whether this process is the first, or the only one, of those that train together."""
+    return all(os.environ.get(name, "0") == "0" for name in _RANKS)
+
+
 @contextmanager
 def working_in(folder: RunFolder) -> Iterator[None]:
     """Keep other processes out of a run folder while one works in it.
 
     Of several processes that train together only the first locks.
     """
-    if any(os.environ.get(name, "0") != "0" for name in _RANKS):
+    if not is_first_process():
         yield
         return
     folder.path.mkdir(parents=True, exist_ok=True)

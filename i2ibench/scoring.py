@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,13 +10,16 @@ from typing import Any, Literal
 from i2ibench import provenance
 from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
 from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.preparation import Preparation
 from i2ibench.data.targets import open_targets
-from i2ibench.errors import UsageError
+from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.predictions import find_predictions
-from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.evaluation.protocol import Protocol, load_protocol
+from i2ibench.evaluation.side_by_side import check_same_files
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
+from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 
 def evaluate(
@@ -56,6 +60,7 @@ def evaluate(
         dataset, targets, split, direction=direction, data_root=data_root, limit=limit
     )
     found = find_predictions(predictions, pairs)
+    _check_origin(predictions, chosen)
     if output is not None and metrics is None:
         refuse_to_lose(
             output / "result.json",
@@ -88,6 +93,32 @@ def evaluate(
     return result
 
 
+def evaluate_side_by_side(
+    predictions: Path, protocols: Sequence[str], *, output: Path | None = None, **options: Any
+) -> list[Result]:
+    """Score the same predictions under each of two protocols, see ``check_same_files``.
+
+    Args:
+        predictions: folder with one image a pair.
+        protocols: ids or files of two protocols.
+        output: receives a folder named by each protocol's id, with its result and scores.
+        **options: those of ``evaluate`` but ``protocol``.
+    """
+    if len(protocols) != 2:
+        raise UsageError(f"one protocol or two, not {len(protocols)}")
+    first, second = (load_protocol(each) for each in protocols)
+    check_same_files(first, second)
+    return [
+        evaluate(
+            predictions,
+            protocol=name,
+            output=output / protocol.id if output is not None else None,
+            **options,
+        )
+        for name, protocol in zip(protocols, (first, second), strict=True)
+    ]
+
+
 def _training_targets(
     dataset: str | None, direction: str | None, data_root: Path | None
 ) -> PairedDataset | None:
@@ -104,6 +135,25 @@ def _pairs_to_score(
     if dataset is not None:
         return open_dataset(dataset, split, **where)
     return open_targets(targets or Path(), limit=where["limit"])
+
+
+def _check_origin(folder: Path, protocol: Protocol) -> None:
+    """Refuse predictions of ours that were prepared otherwise: their size may fit by chance."""
+    if not (folder / MANIFEST_NAME).exists():
+        return
+    made = read_manifest(folder)
+    if Preparation(**made.preparation) != protocol.preparation:
+        raise DataError(
+            f"{folder}: made under {made.protocol}, which prepares images otherwise than "
+            f"{protocol.id}; give --protocol {made.protocol}, or translate again with --protocol "
+            f"{protocol.id}"
+        )
+    if made.inference != protocol.inference:
+        warnings.warn(
+            f"{folder}: the model was run as {made.protocol} says, otherwise than under "
+            f"{protocol.id}; the record will name {protocol.id}",
+            stacklevel=3,
+        )
 
 
 def dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.scoring import evaluate
+from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.scoring import evaluate, evaluate_side_by_side
+from i2ibench.translation.manifest import Manifest, write_manifest
 
 BOTH = ["psnr", "ssim"]
 
@@ -66,3 +68,74 @@ def test_exactly_one_place_of_targets(folders):
         evaluate(predictions)
     with pytest.raises(UsageError, match="either"):
         evaluate(predictions, targets=targets, dataset="bci")
+
+
+OWN = """
+id = "own-1"
+title = "PSNR, and MAE"
+[[metrics]]
+name = "psnr"
+[[metrics]]
+name = "mae"
+"""
+
+
+def test_two_protocols_score_the_same_files_each_in_its_folder(folders, tmp_path):
+    predictions, targets = folders
+    (tmp_path / "own.toml").write_text(OWN)
+    both = ["stain-1", str(tmp_path / "own.toml")]
+    out = tmp_path / "out"
+    first, second = evaluate_side_by_side(predictions, both, targets=targets, output=out)
+    assert [first.protocol.id, second.protocol.id] == ["stain-1", "own-1"]
+    assert first.metrics["psnr"] == second.metrics["psnr"]
+    assert [*second.metrics] == ["psnr", "mae"] and "mae" not in first.metrics
+    for result in (first, second):
+        stored = json.loads((out / result.protocol.id / "result.json").read_text())
+        assert stored["metrics"]["psnr"]["value"] == result.metrics["psnr"].value
+        assert (out / result.protocol.id / "scores.csv").exists()
+    assert not (out / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("protocols", "message"),
+    [
+        (["i2i-1", "bci-2022"], r"native size, bci-2022 at bicubic.*protocols --scores RUN"),
+        (["i2i-1", "i2i-1"], "given twice"),
+        (["i2i-1", "stain-1", "bci-2022-1024"], "one protocol or two, not 3"),
+    ],
+)
+def test_protocols_that_cannot_share_predictions_are_refused(folders, protocols, message):
+    predictions, targets = folders
+    with pytest.raises(UsageError, match=message):
+        evaluate_side_by_side(predictions, protocols, targets=targets)
+
+
+def test_what_scoring_cannot_show_of_two_protocols_is_said(folders):
+    predictions, targets = folders
+    both = ["i2i-1", "bci-2022-1024"]
+    with pytest.warns(UserWarning, match=r"run the model differently \(normalisation, dropout"):
+        evaluate_side_by_side(predictions, both, targets=targets, metrics=["psnr"])
+
+
+def test_predictions_of_ours_are_scored_under_their_own_preparation_alone(tmp_path):
+    """At 256 px the sizes fit, while bci-2022 shows another section of the target."""
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    for folder in ("targets", "predictions"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), image)
+    predictions = tmp_path / "predictions"
+    rules = load_protocol("i2i-1")
+    manifest = Manifest(
+        model="copy",
+        checkpoint_sha256=None,
+        protocol=rules.id,
+        preparation=rules.preparation.model_dump(mode="json"),
+        inference=rules.inference,
+        precision="fp32",
+    )
+    write_manifest(predictions, manifest)
+    chosen = {"targets": tmp_path / "targets", "metrics": ["psnr"]}
+    with pytest.raises(DataError, match=r"made under i2i-1.*translate again"):
+        evaluate(predictions, protocol="bci-2022", **chosen)
+    with pytest.warns(UserWarning, match="the model was run as i2i-1 says"):
+        evaluate(predictions, protocol="bci-2022-1024", **chosen)

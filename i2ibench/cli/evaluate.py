@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,6 @@ from i2ibench.cli.common import (
     Direction,
     Json,
     Limit,
-    ProtocolId,
     UnverifiedWeights,
     parse_names,
     print_json,
@@ -59,7 +58,15 @@ def evaluate(
             rich_help_panel=HOW,
         ),
     ] = None,
-    protocol: ProtocolId = "i2i-1",
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            help="How predictions are scored [default: i2i-1]; give two for both and the "
+            "difference.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     direction: Direction = None,
     limit: Limit = None,
     device: Device = "auto",
@@ -80,7 +87,10 @@ def evaluate(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Write result.json and scores.csv here.", rich_help_panel=WHERE
+            "--output",
+            "-o",
+            help="Write result.json and scores.csv here; of two protocols, below here.",
+            rich_help_panel=WHERE,
         ),
     ] = None,
     json: Json = False,
@@ -90,34 +100,53 @@ def evaluate(
     i2ibench evaluate my_predictions --dataset bci
 
     i2ibench evaluate my_predictions --targets real_images --metrics psnr,ssim
-    """
-    from i2ibench.cli.progress import RichReporter, show_result
-    from i2ibench.scoring import evaluate as evaluate_folder
 
-    chosen = parse_names("--metrics", metrics)
+    i2ibench evaluate my_predictions --dataset bci --protocol i2i-1 --protocol my_protocol.toml
+    """
+    from i2ibench.cli.difference import difference_json, show_difference
+    from i2ibench.cli.progress import RichReporter, show_result
+    from i2ibench.evaluation.protocol import DEFAULT_PROTOCOL
+    from i2ibench.evaluation.side_by_side import compare_scores
+    from i2ibench.scoring import evaluate as evaluate_folder
+    from i2ibench.scoring import evaluate_side_by_side
+
+    protocols = protocol or [DEFAULT_PROTOCOL]
     reporter = RichReporter()
+    options: dict[str, Any] = {
+        "dataset": dataset,
+        "targets": targets,
+        "split": split,
+        "direction": direction,
+        "data_root": data_root,
+        "limit": limit,
+        "metrics": parse_names("--metrics", metrics),
+        "name": name,
+        "device": device,
+        "allow_unverified_weights": allow_unverified_weights,
+        "feature_precision": feature_precision.value,
+        "output": output,
+        "progress": reporter.progress,
+    }
     try:
-        result = evaluate_folder(
-            predictions,
-            dataset=dataset,
-            targets=targets,
-            split=split,
-            direction=direction,
-            data_root=data_root,
-            limit=limit,
-            protocol=protocol,
-            metrics=chosen,
-            name=name,
-            device=device,
-            allow_unverified_weights=allow_unverified_weights,
-            feature_precision=feature_precision.value,
-            output=output,
-            progress=reporter.progress,
-        )
+        if len(protocols) == 1:
+            results = [evaluate_folder(predictions, protocol=protocols[0], **options)]
+        else:
+            results = evaluate_side_by_side(predictions, protocols, **options)
     finally:
         reporter.close()
-    if json:
-        print_json(result.to_json())
-    show_result(result)
+    if len(results) == 1:
+        if json:
+            print_json(results[0].to_json())
+        show_result(results[0])
+    else:
+        ids = [result.protocol.id for result in results]
+        rows = compare_scores(results[0].metrics, results[1].metrics)
+        if json:
+            records = [result.to_json() for result in results]
+            print_json({**difference_json(ids, rows), "results": records})
+        for result in results:
+            say(f"under [bold]{result.protocol.id}[/]:")
+            show_result(result)
+        show_difference("Side by side", ids, rows)
     if output is not None:
         say(f"written to {output}")

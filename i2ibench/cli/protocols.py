@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from i2ibench.cli.common import Json, err, print_json, say, table
+from i2ibench.cli.difference import difference_json, show_difference
 from i2ibench.errors import UsageError
 
 
@@ -85,26 +86,10 @@ def _compare_runs(runs: list[Path], json: bool) -> None:
     rows = compare_scores(first.metrics, second.metrics)
     ids = [first.protocol.id, second.protocol.id]
     if json:
-        shown = [
-            {"metric": r.metric, "first": r.first, "second": r.second, "change": r.change}
-            for r in rows
-        ]
-        print_json({"protocols": ids, "scores": shown})
-        return
-    cells = [
-        [_named(r.metric, r.unit), _number(r.first), _number(r.second), _number(r.change, "+")]
-        for r in rows
-    ]
-    err().print(table(_of(what[0]), ["metric", *ids, "difference"], cells))
+        print_json(difference_json(ids, rows))
+    else:
+        show_difference(_of(what[0]), ids, rows)
 
 
 def _of(what: tuple[Any, ...]) -> str:
     return f"{what[0]} on {what[1]}/{what[2]}"
-
-
-def _named(metric: str, unit: str) -> str:
-    return f"{metric} ({unit})" if unit else metric
-
-
-def _number(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{value:{sign}.4f}"

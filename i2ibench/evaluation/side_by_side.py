@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Structural
 
+from i2ibench.errors import UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.models.policy import InferencePolicy
+
+# Of a protocol's facts, those that say how the model is run.
+_POLICY = ("normalisation", "dropout", "mean of", "seed", "quantisation")
 
 
 class Scored(Structural):
@@ -58,6 +63,35 @@ def protocol_facts(protocol: Protocol) -> dict[str, str]:
         "metrics": ", ".join(_with_settings(c.name, c.settings) for c in protocol.metrics),
         "sha256": protocol.sha256,
     }
+
+
+def check_same_files(first: Protocol, second: Protocol) -> None:
+    """Check that two protocols can score the same predictions; scoring runs no model.
+
+    Raises:
+        UsageError: the protocols are one, or prepare images differently: a prediction has the size
+            and the section of one preparation, so it is no prediction of the other's targets.
+    """
+    ids = [first.id, second.id]
+    if first.id == second.id:
+        raise UsageError(f"{first.id} is given twice; name two protocols to compare")
+    one, two = (protocol_facts(protocol) for protocol in (first, second))
+    apart = (
+        "run the model under each, i2ibench run --protocol ID, and show the difference with "
+        "i2ibench protocols --scores RUN --scores RUN"
+    )
+    if first.preparation != second.preparation:
+        raise UsageError(
+            f"{ids[0]} scores images at {one['images']}, {ids[1]} at {two['images']}: the same "
+            f"predictions cannot be those of both; {apart}"
+        )
+    policies = [key for key in _POLICY if one[key] != two[key]]
+    if policies:
+        warnings.warn(
+            f"{' and '.join(ids)} also run the model differently ({', '.join(policies)}), of which "
+            f"predictions that are made tell nothing; {apart}",
+            stacklevel=2,
+        )
 
 
 def compare_scores(first: Mapping[str, Scored], second: Mapping[str, Scored]) -> list[Difference]:

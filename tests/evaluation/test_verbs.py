@@ -122,3 +122,23 @@ def test_an_empty_list_of_metrics_is_refused(capsys, tmp_path):
     )
     assert code == 2
     assert "--metrics is empty" in err
+
+
+def test_one_call_scores_the_same_files_under_two_protocols(capsys, drawn, tmp_path):
+    drawn.draw("test", 2)
+    own = tmp_path / "own.toml"
+    own.write_text('id = "own-1"\ntitle = "own"\n[[metrics]]\nname = "psnr"\n')
+    line = ["evaluate", drawn.root / "HE/test", "--dataset", drawn.root, "--output", tmp_path / "o"]
+    both = ["--protocol", "i2i-1", "--protocol", own]
+    code, out, err = call(capsys, *line, *both, "--json")
+    found = json.loads(out)
+    assert (code, found["protocols"]) == (0, ["i2i-1", "own-1"])
+    assert found["scores"][0]["metric"] == "psnr" and found["scores"][0]["change"] == 0
+    assert [record["protocol"]["id"] for record in found["results"]] == found["protocols"]
+    assert "under i2i-1" in err and "under own-1" in err and "difference" in err
+    assert (tmp_path / "o/i2i-1/result.json").exists() and (
+        tmp_path / "o/own-1/scores.csv"
+    ).exists()
+    code, out, err = call(capsys, *line, "--protocol", "i2i-1", "--protocol", "bci-2022")
+    assert (code, out) == (2, "")
+    assert "i2ibench protocols --scores RUN --scores RUN" in err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from i2ibench import registry
@@ -15,6 +15,7 @@ from i2ibench.data.cards import (
     parse_card,
     read_card_file,
 )
+from i2ibench.data.identity import name_of_own
 from i2ibench.data.layouts import present_name
 from i2ibench.data.places import dataset_folders
 from i2ibench.data.recognise import recognise
@@ -47,13 +48,15 @@ def resolve_dataset(
     # Not resolve(): a linked folder keeps the name its user gave it.
     path = Path(os.path.abspath(path))  # noqa: PTH100
     if path.is_dir():
-        return DatasetEntry(path.name or "data", recognise(path), path)
+        card = recognise(path)
+        return DatasetEntry(name_of_own(path.name or "data", path, path), card, path)
     if path.suffix.lower() == ".csv":
         card = Card(title=f"{path.stem}: table", layouts=(TableLayout(file=path.name),))
-        return DatasetEntry(path.stem, card, path.parent)
+        return DatasetEntry(name_of_own(path.stem, None, path), card, path.parent)
     if path.suffix.lower() == ".toml":
         card = parse_card(path.stem, read_card_file(path))
-        return _located(path.stem, card, data_root, draw, beside=path.parent)
+        found = _located(path.stem, card, data_root, draw, beside=path.parent)
+        return replace(found, name=name_of_own(path.stem, found.root, path))
     raise UsageError(f"{name_or_path}: a data set is a folder, a CSV or a TOML card")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from i2ibench.data.identity import name_of_own
 from i2ibench.data.layouts import images_by_id
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError
@@ -24,4 +25,5 @@ def open_targets(folder: Path, limit: int | None = None) -> PairedDataset:
         ImagePair(identifier, ImageRef(path), ImageRef(path))
         for identifier, path in sorted(found.items())
     )
-    return PairedDataset(folder.resolve().name, "test", pairs[:limit], root=folder)
+    name = name_of_own(folder.resolve().name, None, folder)
+    return PairedDataset(name, "test", pairs[:limit], root=folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,9 @@ from i2ibench.results.findings import Finding, number_findings, score_findings, 
 from i2ibench.results.intervals import metric_columns
 from i2ibench.results.record import Result, build_result, parse_unsealed, write_result
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
+
+# A name in a record is no place, and a folder of that name may be another.
+_SAY_WHERE = "say where it is with --dataset PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def verify(
         raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
     findings = [] if intact else [Finding("record", "edited after it was written")]
     findings += _hash_findings(result, pairs, path, folder)
+    images = _find_predictions(folder, pairs, path, findings)
     rules = load_protocol(protocol or result.protocol.id)
     if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
         findings.append(Finding("protocol", f"{rules.id} has another content than recorded"))
@@ -100,7 +104,7 @@ def verify(
     by_name = None if sorted(names) == sorted(rules.metric_names) else names
     again = evaluate(
         pairs,
-        find_predictions(folder, pairs),
+        images,
         protocol=rules,
         metrics=by_name,
         device=device,
@@ -156,9 +160,25 @@ def _open_pairs(
     except UsageError as error:
         if dataset is not None:
             raise
-        raise MissingError(
-            f"data set '{name}' is not in the catalogue; say where it is with --dataset PATH"
-        ) from error
+        raise MissingError(f"data set '{name}' is not in the catalogue; {_SAY_WHERE}") from error
+    except MissingError as error:
+        if dataset is not None:
+            raise
+        raise MissingError(f"{error}; or {_SAY_WHERE}") from error
+
+
+def _find_predictions(
+    folder: Path, pairs: PairedDataset, path: Path, findings: Sequence[Finding]
+) -> dict[str, Path]:
+    try:
+        return find_predictions(folder, pairs)
+    except DataError:
+        # Predictions of other ids are those of another data set, not missing ones.
+        if any(finding.subject == "data" for finding in findings):
+            raise DataError(
+                f"{path}: {pairs.root} does not hold the pairs it was computed on; {_SAY_WHERE}"
+            ) from None
+        raise
 
 
 def _training_targets(
@@ -168,7 +188,7 @@ def _training_targets(
     try:
         if "train" not in available_splits(name, data_root=data_root):
             return None
-    except UsageError:
+    except (UsageError, MissingError):  # scored against a bare folder of targets
         return None
     direction = result.dataset.get("direction")
     return open_dataset(name, "train", direction=direction, data_root=data_root)
@@ -179,7 +199,9 @@ def _hash_findings(
 ) -> Iterator[Finding]:
     recorded = result.dataset.get("manifest_sha256")
     if recorded is not None and manifest_sha256(pairs) != recorded:
-        yield Finding("data", f"{pairs.root}: not the pairs the result was computed on")
+        yield Finding(
+            "data", f"{pairs.root}: not the pairs the result was computed on; {_SAY_WHERE}"
+        )
     checkpoint = path.parent / "checkpoints" / "last.ckpt"
     trained = result.model.get("checkpoint_sha256")
     if trained and checkpoint.exists() and sha256_file(checkpoint) != trained:

@@ -1,12 +1,16 @@
 """Errors a user can mend, each with the exit code of the command line.
 
 Every message is one line that says what is wrong and how to mend it. The command line prints it
-without a traceback; anything that is not an ``I2IBenchError`` is a bug and keeps its traceback.
+without a traceback. Of other errors, those of a plugin's own code are told in a line that names the
+plugin; the rest are bugs of ours and keep their traceback.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+# Libraries explain some errors in many lines; the traceback holds them all.
+_LONGEST = 300
 
 
 class I2IBenchError(Exception):
@@ -39,7 +43,31 @@ class VerificationError(I2IBenchError):
     exit_code = 5
 
 
+class PluginError(I2IBenchError):
+    """A plugin's own code failed, which its authors must mend."""
+
+
 class Interrupted(I2IBenchError):
     """Stopped by the user; the message says how to continue."""
 
     exit_code = 130
+
+
+def named(error: BaseException) -> str:
+    """Return kind and text of any error in one line, e.g. ``KeyError: 'psnr'``."""
+    text = " ".join(str(error).split())
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def is_explained(error: BaseException) -> bool:
+    """Whether an error says by itself how to mend it: one of ours, or that memory ran out."""
+    return isinstance(error, I2IBenchError) or is_out_of_memory(error)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on a processor or on a GPU."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "memory" in str(error)
+    )

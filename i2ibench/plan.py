@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from i2ibench import registry
 from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import PairedDataset
@@ -16,7 +15,12 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import FittedModel
-from i2ibench.models.interface import TrainableModel, TranslationModel, build_model
+from i2ibench.models.interface import (
+    TrainableModel,
+    TranslationModel,
+    build_model,
+    registered_model,
+)
 from i2ibench.results.store import RunFolder, open_run_folder
 from i2ibench.training.checkpoint import is_checkpoint, load_checkpoint
 from i2ibench.training.engine import resolve_device, resolve_precision
@@ -156,7 +160,7 @@ def resolve(options: Options) -> Plan:
     device = resolve_device(options.device)
     precision = resolve_precision(options.precision, device)
     protocol = load_protocol(options.protocol)
-    model_class: type[TranslationModel] = registry.models.get(options.model)
+    model_class = registered_model(options.model)
     where: dict[str, Any] = {
         "direction": options.direction,
         "data_root": options.data_root,
@@ -202,7 +206,7 @@ def resolve(options: Options) -> Plan:
 
 def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
     """Build model ``name`` from a checkpoint of ours, or from one its class knows how to read."""
-    model_class: type[TranslationModel] = registry.models.get(name)
+    model_class = registered_model(name)
     if not is_checkpoint(path):
         read = getattr(model_class, "from_external_checkpoint", None)
         if read is None:

@@ -20,7 +20,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from i2ibench.errors import UsageError
+from i2ibench.errors import UsageError, named
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,6 +33,7 @@ __all__ = [
     "datasets",
     "metrics",
     "models",
+    "plugin_entries",
     "protocols",
     "read_card",
     "tomllib",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+# What this distribution ships, and what is registered in a notebook, which shows its tracebacks.
+_OURS = ("i2ibench", "i2ibench_baselines", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,11 @@ class Registry(Generic[T]):
                 self._loaded[name] = self._load(entry)
             except UsageError:
                 raise
-            except Exception as error:  # importing a plugin can fail in any way
+            except (Exception, SystemExit) as error:  # importing a plugin can fail in any way
                 raise UsageError(
                     f"{self.kind} '{name}' of {entry.provider} cannot be loaded from "
-                    f"{entry.target}: {error}; reinstall or remove that package"
+                    f"{entry.target}: {named(error)}; reinstall or remove that package, or see "
+                    "its traceback with --debug"
                 ) from error
         return self._loaded[name]
 
@@ -149,6 +154,15 @@ class Registry(Generic[T]):
             )
 
 
+def plugin_entries() -> Iterator[tuple[str, Entry]]:
+    """Yield kind and entry of every model and metric that another package provides."""
+    for each in (models, metrics):
+        for name in each.names():
+            entry = each.entry(name)
+            if entry.target.partition(".")[0] not in _OURS:
+                yield each.kind, entry
+
+
 def unknown_name(kind: str, name: str, known: list[str]) -> str:
     """Return the message for an unknown name, with the nearest known names."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -184,11 +198,11 @@ def _docstring_from_source(target: str) -> str | None:
     module, _, attribute = target.partition(":")
     try:
         spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+            return None
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    except Exception as error:  # a listing shows a broken plugin among the others
+        return f"cannot be read: {named(error)}"
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
             return ast.get_docstring(node)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import sys
 import traceback
@@ -13,7 +12,6 @@ import typer
 from typer.core import TyperGroup
 
 from i2ibench.cli.common import err
-from i2ibench.errors import I2IBenchError
 
 # verb -> "module:function" for a command, "module:app" for a verb with verbs of its own.
 # A verb's module is imported when that verb is called, or for its line in the help.
@@ -105,24 +103,15 @@ def run_app(arguments: list[str]) -> int:
         code = done.code if isinstance(done.code, int) else 0
         # typer turns Ctrl-C into this exit code without a word.
         return _fail(_INTERRUPTED, code, debug) if code == _INTERRUPTED_CODE else code
-    except I2IBenchError as error:
-        return _fail(str(error), error.exit_code, debug)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            message = f"disk full while writing {error.filename or 'a file'}; free space and repeat"
-        elif isinstance(error, PermissionError):
-            message = f"no permission for {error.filename}; choose another folder"
-        elif error.filename is not None:
-            message = f"{error.filename}: {error.strerror}; check the path"
-        else:
-            raise
-        return _fail(message, 1, debug)
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
-            raise
-        return _fail("out of memory; use a smaller model, batch or --tile", 1, debug)
     except KeyboardInterrupt:
         return _fail(_INTERRUPTED, _INTERRUPTED_CODE, debug)
+    except Exception as error:
+        from i2ibench.cli.explain import explain
+
+        explained = explain(error)
+        if explained is None:
+            raise
+        return _fail(*explained, debug)
     return 0
 
 

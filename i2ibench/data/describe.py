@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 from i2ibench import registry
 from i2ibench.data.places import dataset_folders
+from i2ibench.errors import UsageError
 
 
 def list_datasets() -> list[dict[str, Any]]:
@@ -16,19 +18,32 @@ def list_datasets() -> list[dict[str, Any]]:
     """
     listed = []
     for name, card in registry.datasets.items():
-        entry = registry.datasets.entry(name)
-        listed.append(
-            {
-                "name": name,
-                "title": str(card.get("title", "")),
-                "pairs": {
-                    split: facts.get("pairs") for split, facts in card.get("splits", {}).items()
-                },
-                "place": _place(name, card),
-                "provider": entry.provider,
-            }
-        )
+        try:
+            listed.append(_line(name, card))
+        except (AttributeError, TypeError):  # a plugin's card of another form
+            warnings.warn(_fault(name, card), stacklevel=2)
     return listed
+
+
+def _line(name: str, card: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": str(card.get("title", "")),
+        "pairs": {split: facts.get("pairs") for split, facts in card.get("splits", {}).items()},
+        "place": _place(name, card),
+        "provider": registry.datasets.entry(name).provider,
+    }
+
+
+def _fault(name: str, card: dict[str, Any]) -> str:
+    """Return what validation says of a card that cannot even be listed."""
+    from i2ibench.data.cards import parse_card
+
+    try:
+        parse_card(name, card)
+    except UsageError as error:
+        return str(error)
+    return f"card of data set '{name}': cannot be listed"
 
 
 def describe_dataset(name_or_path: str, data_root: Path | None = None) -> dict[str, Any]:

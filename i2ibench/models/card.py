@@ -6,12 +6,12 @@ import inspect
 from typing import Any
 
 from i2ibench import registry
-from i2ibench.models.interface import TrainableModel, TranslationModel
+from i2ibench.models.interface import TrainableModel, registered_model
 
 
 def model_card(name: str) -> dict[str, Any]:
     """Return name, description, kind and settings of a registered model as JSON values."""
-    model_class: type[TranslationModel] = registry.models.get(name)
+    model_class = registered_model(name)
     entry = registry.models.entry(name)
     schema = model_class.Config.model_json_schema()
     settings = {

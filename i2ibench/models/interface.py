@@ -98,9 +98,21 @@ class TrainableModel(TranslationModel):
         raise NotImplementedError
 
 
+def registered_model(name: str) -> type[TranslationModel]:
+    """Return the class of the registered model ``name``; anything else there is refused."""
+    found = registry.models.get(name)
+    if isinstance(found, type) and issubclass(found, TranslationModel):
+        return found
+    entry = registry.models.entry(name)
+    raise UsageError(
+        f"model '{name}' of {entry.provider}: {entry.target} is no subclass of "
+        "i2ibench.TranslationModel; reinstall or remove that package"
+    )
+
+
 def build_model(name: str, settings: Mapping[str, Any] | None = None) -> TranslationModel:
     """Build the registered model ``name``; settings that its ``Config`` refuses are named."""
-    model_class: type[TranslationModel] = registry.models.get(name)
+    model_class = registered_model(name)
     return model_class(parse_config(name, model_class.Config, settings or {}))
 
 

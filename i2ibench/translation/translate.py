@@ -16,7 +16,7 @@ from i2ibench.data.images import read_image, write_png
 from i2ibench.data.loading import to_unit_range
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.preparation import Preparation
-from i2ibench.errors import DataError, UsageError
+from i2ibench.errors import DataError, PluginError, UsageError, is_explained, named
 from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import OracleModel
 from i2ibench.models.interface import InferencePolicy, TranslationModel
@@ -140,9 +140,10 @@ def translate_image(
         batch = to_unit_range(images, device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
             output = model.translate(batch)
-        if output.shape != batch.shape:
+        made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if made != tuple(batch.shape):
             raise DataError(
-                f"{type(model).__name__} made {tuple(output.shape)} of {tuple(batch.shape)}; a "
+                f"{type(model).__name__} made {made} of {tuple(batch.shape)}; a "
                 "model keeps the size of its input"
             )
         return output
@@ -246,6 +247,12 @@ def _translate_pair(
         )
     except DataError as error:
         raise DataError(f"pair {pair.id}: {error}") from None
+    except Exception as error:
+        if is_explained(error):
+            raise
+        raise PluginError(
+            f"model {manifest.model} failed on pair {pair.id}: {named(error)}"
+        ) from error
 
 
 def _to_batch(image: NDArray[np.uint8]) -> Tensor:

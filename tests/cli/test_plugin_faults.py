@@ -1,0 +1,224 @@
+"""A plugin that fails in its own code is named in one line, with the way to its traceback."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from i2ibench import registry
+from i2ibench.cli.app import run_app
+from i2ibench.cli.explain import explain
+
+MODEL = '''
+import torch
+from i2ibench import Phase, TrainableModel, TranslationModel
+
+class Bias(TranslationModel):
+    """Fail."""
+    def __init__(self, config):
+        super().__init__(config)
+        {construct}
+    def translate(self, source):
+        {translate}
+
+class Learner(TrainableModel):
+    """Fail while training."""
+    def __init__(self, config):
+        super().__init__(config)
+        self.colour = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
+    def initialize(self, generator):
+        torch.nn.init.zeros_(self.colour)
+    def optimizers(self):
+        return {{"colour": torch.optim.Adam(self.parameters(), lr=0.1)}}
+    def translate(self, source):
+        return source + self.colour
+    def training_phases(self, batch):
+        yield Phase("colour", lambda: self.losses(batch))
+    def losses(self, batch):
+        {losses}
+'''
+
+METRIC = '''
+from i2ibench.metrics.interface import PairMetric, Score
+from i2ibench.metrics.keyed import KeyedSetMetric
+
+class Mean(PairMetric):
+    """Fail on a pair."""
+    name = "mean"
+    better = "lower"
+    def prepare(self, context):
+        {prepare}
+    def signature(self):
+        return self._signature()
+    def score_pair(self, pair):
+        {score_pair}
+
+class Spread(KeyedSetMetric):
+    """Fail on the set."""
+    name = "spread"
+    better = None
+    def signature(self):
+        return self._signature()
+    def describe(self, pair):
+        return 1.0
+    def compute(self, state):
+        {compute}
+'''
+FINE = {
+    "construct": "pass",
+    "translate": "return source",
+    "losses": "return {}",
+    "prepare": "pass",
+    "score_pair": "return 1.0",
+    "compute": "return Score(1.0)",
+}
+
+
+@pytest.fixture
+def plug(tmp_path, monkeypatch):
+    """A function that installs the package ``plug``; keywords put a fault into its code."""
+    site = tmp_path / "site"
+
+    def install(models: str = MODEL, metrics: str = METRIC, **faults: str) -> None:
+        info = site / "plug-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(
+            "[i2ibench.models]\nbias = plug.models:Bias\nlearner = plug.models:Learner\n"
+            "[i2ibench.metrics]\nmean = plug.metrics:Mean\nspread = plug.metrics:Spread\n"
+            "[i2ibench.datasets]\nward = plug.cards\n"
+        )
+        (site / "plug/cards").mkdir(parents=True)
+        for package in ("plug", "plug/cards"):
+            (site / package / "__init__.py").touch()
+        (site / "plug/cards/ward.toml").write_text(faults.pop("card", 'title = "ward"\n'))
+        filled = {**FINE, **faults}
+        (site / "plug/models.py").write_text(models.format(**filled))
+        (site / "plug/metrics.py").write_text(metrics.format(**filled))
+        monkeypatch.syspath_prepend(str(site))
+        for name in [name for name in sys.modules if name.split(".")[0] == "plug"]:
+            monkeypatch.delitem(sys.modules, name)
+        for kind in ("models", "metrics"):
+            fresh = registry.Registry(kind.removesuffix("s"), f"i2ibench.{kind}")
+            monkeypatch.setattr(registry, kind, fresh)
+        cards = registry.Registry("data set", "i2ibench.datasets", registry.read_card)
+        monkeypatch.setattr(registry, "datasets", cards)
+
+    return install
+
+
+@pytest.fixture
+def lines(drawn, tmp_path):
+    """The command lines of a run and of an evaluation."""
+    drawn.draw("train", 4).draw("test", 4)
+    data, runs = str(drawn.root), str(tmp_path / "runs")
+    return {
+        "run": ["run", "--dataset", data, "--output", runs, "--board", str(tmp_path / "boards")],
+        "evaluate": ["evaluate", str(drawn.root / "HE/test"), "--dataset", data],
+    }
+
+
+def one_line(capsys, arguments: list[str]) -> tuple[int, str]:
+    code = run_app(arguments)
+    out, err = capsys.readouterr()
+    assert out == "" and "Traceback" not in err and err.count("error:") == 1, err
+    return code, " ".join(err.split("error:")[1].split())
+
+
+def words_of(message: str, *words: str) -> None:
+    for word in words:
+        assert word in message, (word, message)
+
+
+@pytest.mark.parametrize(
+    ("model", "fault", "words"),
+    [
+        (
+            "bias",
+            {"translate": "return source + None"},
+            ["model bias failed on pair 00000_test_0: TypeError", "line 11, in translate"],
+        ),
+        ("bias", {"construct": "{}['key']"}, ["KeyError: 'key'", "in __init__"]),
+        ("learner", {"losses": "raise ValueError('two\\n  lines')"}, ["ValueError: two lines"]),
+        ("learner", {"losses": "open('nowhere.pth')"}, ["FileNotFoundError", "in losses"]),
+    ],
+)
+def test_a_model_that_raises_is_named_with_its_place(plug, lines, capsys, model, fault, words):
+    plug(**{key: text.replace("{}", "dict()") for key, text in fault.items()})
+    small = ["--set", "training.epochs=1", "--set", "images.crop=24"] if model == "learner" else []
+    code, message = one_line(capsys, [*lines["run"], "--model", model, *small])
+    words_of(message, *words, f"model '{model}' of plug", "models.py, line", "--debug")
+    assert code == 1
+
+
+def test_debug_shows_the_plugins_traceback(plug, lines, capsys):
+    plug(translate="return source + None")
+    assert run_app([*lines["run"], "--model", "bias", "--debug"]) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" in err and "return source + None" in err
+
+
+@pytest.mark.parametrize(
+    ("metric", "fault", "words"),
+    [
+        ("mean", {"score_pair": "return pair.labels['x']"}, ["on pair", "AttributeError"]),
+        ("mean", {"score_pair": "raise KeyError('x')"}, ["on pair", "KeyError: 'x'"]),
+        ("mean", {"prepare": "import not_there"}, ["ModuleNotFoundError", "in prepare"]),
+        ("spread", {"compute": "return Score(1 / 0)"}, ["ZeroDivisionError", "in compute"]),
+    ],
+)
+def test_a_metric_that_raises_is_named_with_its_place(plug, lines, capsys, metric, fault, words):
+    plug(**fault)
+    code, message = one_line(capsys, [*lines["evaluate"], "--metrics", metric])
+    words_of(message, *words, f"metric '{metric}' of plug", "metrics.py, line", "--debug")
+    assert code == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import not_there", ["ModuleNotFoundError: No module named 'not_there'"]),
+        ("def :", ["SyntaxError"]),
+        ("import sys; sys.exit(3)", ["SystemExit: 3"]),
+        ("Bias = len", ["no subclass of i2ibench.TranslationModel"]),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_is_wrong_usage_and_spoils_no_listing(
+    plug, lines, capsys, source, words
+):
+    plug(models=source)
+    for line in ([*lines["run"], "--model", "bias"], ["models", "bias"]):
+        code, message = one_line(capsys, line)
+        words_of(message, *words, "model 'bias' of plug", "plug.models:Bias")
+        assert code == 2
+    assert run_app(["models"]) == 0
+    assert "pyramid" in capsys.readouterr().err
+
+
+def test_a_prediction_that_is_none_is_refused(plug, lines, capsys):
+    plug(translate="pass")
+    code, message = one_line(capsys, [*lines["run"], "--model", "bias"])
+    assert (code, "Bias made NoneType of" in message) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [("title = ", "no readable ward.toml"), ("splits = 3\n", "card of data set 'ward': ")],
+)
+def test_a_bad_card_of_a_plugin_is_told_and_spoils_no_listing(plug, capsys, card, words):
+    plug(card=card)
+    code, message = one_line(capsys, ["run", "--model", "copy", "--dataset", "ward"])
+    assert (code, words in message) == (2, True)
+    assert run_app(["datasets"]) == 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert "facades" in err and "warning:" in err and words in err
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(plug):
+    plug()
+    try:
+        Path(3)  # type: ignore[arg-type]
+    except TypeError as error:
+        assert explain(error) is None

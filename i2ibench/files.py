@@ -8,11 +8,14 @@ import json
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from i2ibench.errors import DataError
+
+_UMASK = threading.Lock()
 
 # Everything that some file system refuses or that could leave the folder a name is joined to.
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
@@ -116,6 +119,8 @@ def is_safe_name(name: str) -> bool:
 
 
 def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
+    # It can only be read by setting it: of two threads at once, one would leave it at 0.
+    with _UMASK:
+        current = os.umask(0)
+        os.umask(current)
     return current

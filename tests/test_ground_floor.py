@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -11,7 +14,14 @@ from hypothesis import strategies as st
 
 from i2ibench import registry
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import atomic_path, is_safe_name, read_json, sha256_json, write_json
+from i2ibench.files import (
+    atomic_path,
+    is_safe_name,
+    read_json,
+    sha256_json,
+    write_bytes,
+    write_json,
+)
 from i2ibench.registry import Registry
 from i2ibench.seeds import derive_seed
 
@@ -91,6 +101,25 @@ def test_a_failed_write_leaves_the_former_file_and_nothing_else(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(path, {"a": float("nan")})
     assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_threads_that_write_leave_the_umask_alone(tmp_path, monkeypatch):
+    set_umask = os.umask
+
+    def yielding(mask):
+        former = set_umask(mask)
+        time.sleep(0)  # another thread's turn
+        return former
+
+    former = set_umask(0o027)
+    monkeypatch.setattr(os, "umask", yielding)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda n: write_bytes(tmp_path / str(n), b""), range(100)))
+    finally:
+        left = set_umask(former)
+    assert left == 0o027
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
 
 
 def test_a_torn_json_is_named(tmp_path):

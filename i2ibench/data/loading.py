@@ -14,16 +14,13 @@ import numpy as np
 import pydantic
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from i2ibench.data.images import read_pair
 from i2ibench.data.pairs import ImagePair, PairedDataset
+from i2ibench.data.pixel_cache import PixelCache, UInt8Image, training_pixels
 from i2ibench.errors import DataError, UsageError
 from i2ibench.seeds import derive_seed
-
-UInt8Image = NDArray[np.uint8]
 
 # Decoded images are kept in memory up to this many bytes, so that small sets are decoded once.
 _MEMORY_CACHE_BYTES = 2 << 30
@@ -71,6 +68,8 @@ class TrainingLoader:
         rank: which of ``world_size`` interleaved parts of each epoch this process reads.
         world_size: number of parts.
         pin_memory: for copies to a CUDA device.
+        pixels: of these pairs, kept on the disk under the same ``resize``; they are read from
+            there and nothing is decoded.
     """
 
     def __init__(
@@ -85,11 +84,12 @@ class TrainingLoader:
         rank: int = 0,
         world_size: int = 1,
         pin_memory: bool = False,
+        pixels: PixelCache | None = None,
     ) -> None:
         self._pairs = dataset.pairs
         # Each worker has a cache of its own.
         cache_bytes = _MEMORY_CACHE_BYTES // max(1, workers)
-        self._images = _Augmented(dataset.pairs, settings, seed, cache_bytes)
+        self._images = _Augmented(dataset.pairs, settings, seed, cache_bytes, pixels)
         self._order: tuple[int, NDArray[np.int64]] | None = None
         self._batch_size = batch_size
         self._seed = seed
@@ -151,11 +151,17 @@ class _Positions:
 
 class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
     def __init__(
-        self, pairs: tuple[ImagePair, ...], settings: ImageSettings, seed: int, cache_bytes: int
+        self,
+        pairs: tuple[ImagePair, ...],
+        settings: ImageSettings,
+        seed: int,
+        cache_bytes: int,
+        pixels: PixelCache | None,
     ) -> None:
         self._pairs = pairs
         self._settings = settings
         self._seed = seed
+        self._pixels = pixels
         self._cache: dict[int, tuple[UInt8Image, UInt8Image]] = {}
         self._free_bytes = cache_bytes
 
@@ -164,7 +170,7 @@ class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
 
     def __getitem__(self, position: _Position) -> tuple[UInt8Image, UInt8Image, str]:
         pair = self._pairs[position.pair]
-        source, target = self._resized(position.pair, pair)
+        source, target = self._whole(position.pair, pair)
         generator = np.random.default_rng(
             derive_seed(self._seed, "augment", position.epoch, pair.id)
         )
@@ -184,14 +190,13 @@ class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
             source, target = source[:, ::-1], target[:, ::-1]
         return source, target, pair.id
 
-    def _resized(self, index: int, pair: ImagePair) -> tuple[UInt8Image, UInt8Image]:
+    def _whole(self, index: int, pair: ImagePair) -> tuple[UInt8Image, UInt8Image]:
+        if self._pixels is not None:
+            return self._pixels.read(pair)
         found = self._cache.get(index)
         if found is not None:
             return found
-        source, target = read_pair(pair)
-        if self._settings.resize is not None:
-            source = _resize(source, self._settings.resize)
-            target = _resize(target, self._settings.resize)
+        source, target = training_pixels(pair, self._settings.resize)
         if source.nbytes + target.nbytes <= self._free_bytes:
             self._cache[index] = (source, target)
             self._free_bytes -= source.nbytes + target.nbytes
@@ -201,12 +206,6 @@ class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
 def to_unit_range(images: Tensor, device: torch.device | str) -> Tensor:
     """Move uint8 ``(N, 3, H, W)`` to ``device`` and scale [0, 255] to [-1, 1] there."""
     return images.to(device, non_blocking=True).float().div_(127.5).sub_(1.0)
-
-
-def _resize(image: UInt8Image, side: int) -> UInt8Image:
-    # Pillow's bicubic is the official code's; OpenCV's uses another kernel.
-    resized = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    return np.asarray(resized, dtype=np.uint8)
 
 
 def _collate(samples: list[tuple[UInt8Image, UInt8Image, str]]) -> RawBatch:

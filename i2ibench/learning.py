@@ -8,6 +8,7 @@ from i2ibench import provenance
 from i2ibench.data.images import read_pair
 from i2ibench.data.loading import TrainingLoader
 from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.pixel_cache import PixelCache
 from i2ibench.files import write_bytes
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.interface import TrainableModel
@@ -39,12 +40,17 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
         save_checkpoint(folder.checkpoint, _fit(plan, model))
     elif isinstance(model, TrainableModel):
-        reporter.stage(f"training {plan.options.model} on {len(plan.train)} pairs")
         _train(plan, model, plan.train, reporter)
 
 
 def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Reporter) -> None:
     options, folder, settings = plan.options, plan.folder, plan.recipe.training
+    pixels = None
+    if options.pixel_cache:
+        # Before other processes of this training are started or waited for.
+        pixels = PixelCache(pairs.pairs, plan.recipe.images.resize)
+        pixels.fill(reporter.stage, reporter.progress)
+    reporter.stage(f"training {options.model} on {len(pairs)} pairs")
     fabric = make_fabric(plan.device, plan.precision, options.devices, options.nodes)
     on_gpu = plan.device.startswith("cuda")
     loader = TrainingLoader(
@@ -57,6 +63,7 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
         rank=fabric.global_rank,
         world_size=fabric.world_size,
         pin_memory=on_gpu,
+        pixels=pixels,
     )
     training = Training(
         options.model, training_id(plan.experiment), settings, options.seed, folder.path

@@ -49,6 +49,7 @@ class Options:
         precision: ``auto``, ``fp32``, ``tf32`` or ``bf16``.
         devices: training processes on this node.
         nodes: machines that train together.
+        pixel_cache: keep decoded training pixels in the cache folder; changes no bit of a run.
         tile: side of translation tiles; 0 translates images whole, None decides by their size.
         data_root: folder that holds the data set.
         allow_unverified_weights: accept metric weights of unknown hash.
@@ -71,6 +72,7 @@ class Options:
     precision: str = "auto"
     devices: int = 1
     nodes: int = 1
+    pixel_cache: bool = False
     tile: int | None = None
     data_root: Path | None = None
     allow_unverified_weights: bool = False

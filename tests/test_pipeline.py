@@ -7,11 +7,13 @@ from pathlib import Path
 
 import filelock
 import pytest
+from kills import rows_differ, states_differ
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.pipeline import run, train
 from i2ibench.plan import Options
 from i2ibench.results.record import read_result, write_result
+from i2ibench.training.checkpoint import load_checkpoint
 
 TINY = {
     "model.generator": "resnet_6blocks",
@@ -101,6 +103,20 @@ def test_a_second_protocol_reuses_the_training(options):
     assert (second.folder / "training.csv").read_bytes() == (
         first.folder / "training.csv"
     ).read_bytes()
+
+
+def test_kept_pixels_change_neither_the_run_nor_a_bit_of_it(options, tmp_path, monkeypatch):
+    first = run(options)
+    monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))
+    kept = replace(options, pixel_cache=True, output=tmp_path / "elsewhere")
+    second = run(kept)
+    assert second.folder.name == first.folder.name
+    assert len(list((tmp_path / "cache/pixels").glob("*/*.pixels"))) == 2 * 5
+    weights = [load_checkpoint(run.folder / "checkpoints/last.ckpt") for run in (first, second)]
+    assert weights[0].training_id == weights[1].training_id
+    assert states_differ(first.folder, second.folder) == []
+    assert rows_differ(first.folder, second.folder) == []
+    assert second.result.metrics == first.result.metrics
 
 
 def test_a_foreign_folder_beside_it_disturbs_no_run(options):

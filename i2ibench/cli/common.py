@@ -136,6 +136,15 @@ Nodes = Annotated[
     int,
     typer.Option("--nodes", min=1, help="Machines that train together.", rich_help_panel=HOW),
 ]
+PixelCache = Annotated[
+    bool,
+    typer.Option(
+        "--pixel-cache",
+        help="Keep decoded training pixels in the cache folder: written once, then crops are read "
+        "without decoding.",
+        rich_help_panel=HOW,
+    ),
+]
 Repeats = Annotated[
     int,
     typer.Option(

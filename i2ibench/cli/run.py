@@ -18,6 +18,7 @@ from i2ibench.cli.common import (
     Model,
     Nodes,
     Output,
+    PixelCache,
     Precision,
     ProtocolId,
     Recipe,
@@ -52,6 +53,7 @@ def run(
     precision: Precision = "auto",
     devices: Devices = 1,
     nodes: Nodes = 1,
+    pixel_cache: PixelCache = False,
     tensorboard: Tensorboard = True,
     wandb: Wandb = None,
     tile: Tile = None,
@@ -85,6 +87,7 @@ def run(
         precision=precision,
         devices=devices,
         nodes=nodes,
+        pixel_cache=pixel_cache,
         tensorboard=tensorboard,
         wandb=wandb,
         recipe_settings={

@@ -16,6 +16,7 @@ from i2ibench.cli.common import (
     Model,
     Nodes,
     Output,
+    PixelCache,
     Precision,
     ProtocolId,
     Recipe,
@@ -45,6 +46,7 @@ def train(
     precision: Precision = "auto",
     devices: Devices = 1,
     nodes: Nodes = 1,
+    pixel_cache: PixelCache = False,
     tensorboard: Tensorboard = True,
     wandb: Wandb = None,
     data_root: DataRoot = None,
@@ -71,6 +73,7 @@ def train(
         precision=precision,
         devices=devices,
         nodes=nodes,
+        pixel_cache=pixel_cache,
         tensorboard=tensorboard,
         wandb=wandb,
         recipe_settings={

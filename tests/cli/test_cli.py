@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path
 
 import cv2
@@ -85,7 +86,9 @@ def test_the_stages_alone_make_the_run(capsys, drawn, tmp_path):
     line = ["--model", "pyramid", "--dataset", drawn.root, *TINY, "--output", tmp_path / "runs"]
     code, _, err = call(capsys, "translate", *line)
     assert code == 2 and "not trained yet" in err
-    assert call(capsys, "train", *line)[0] == 0
+    code, _, err = call(capsys, "train", *line, "--pixel-cache")
+    assert code == 0 and "pixels of 5 pairs" in err
+    # Kept pixels are no part of what a run is: the other stages find the training without them.
     code, out, _ = call(capsys, "translate", *line, "--json")
     predictions = Path(json.loads(out)["predictions"])
     assert code == 0 and len(list(predictions.glob("*.png"))) == 4
@@ -172,6 +175,18 @@ def test_a_truncated_image_is_named_before_training(capsys, faulty, tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     assert "00003_test_3+" in one_line_error(capsys, 3, *line, "--model", "varpyramid")
     assert nothing_written(tmp_path)
+
+
+def test_a_disk_without_room_for_pixels_is_refused_before_training(
+    capsys, faulty, tmp_path, monkeypatch
+):
+    _, line = faulty
+    monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))
+    usage = namedtuple("usage", "total used free")(10, 9, 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    arguments = [*line, "--model", "pyramid", "--pixel-cache"]
+    assert "$I2IBENCH_CACHE to another disk" in one_line_error(capsys, 2, *arguments)
+    assert not list(tmp_path.rglob("training.csv"))
 
 
 def test_an_unknown_model_is_answered_with_a_suggestion(capsys, faulty, tmp_path):

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from i2ibench.training.checkpoint import load_checkpoint
+from i2ibench.training.checkpoint import Checkpoint, load_checkpoint
 
 TRAIN = """
 import sys
@@ -100,14 +100,19 @@ def kill(output: Path, seconds: float) -> int:
 
 def states_differ(first: Path, second: Path) -> list[str]:
     """Return the names of all tensors and numbers that differ between two last checkpoints."""
-    left, right = (flat(state(folder)) for folder in (first, second))
+    left, right = (load_checkpoint(each / "checkpoints" / "last.ckpt") for each in (first, second))
+    return checkpoints_differ(left, right)
+
+
+def checkpoints_differ(first: Checkpoint, second: Checkpoint) -> list[str]:
+    """Return the names of all tensors and numbers that differ between two training states."""
+    left, right = (flat(state(checkpoint)) for checkpoint in (first, second))
     if left.keys() != right.keys():
         return [f"the parts of the checkpoints: {sorted(left.keys() ^ right.keys())[:5]}"]
     return [name for name in left if not same(left[name], right[name])]
 
 
-def state(folder: Path) -> dict[str, Any]:
-    checkpoint = load_checkpoint(folder / "checkpoints" / "last.ckpt")
+def state(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "step": checkpoint.step,
         "weights": dict(checkpoint.weights),

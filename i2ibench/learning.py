@@ -20,15 +20,21 @@ from i2ibench.training.engine import make_fabric
 from i2ibench.training.logs import Log, Logs, TensorBoardLog, WandbLog, has_tensorboard
 from i2ibench.training.loop import Training
 from i2ibench.training.loop import train as train_loop
+from i2ibench.training.validating import best_is_missing
 from i2ibench.validation import make_validation
 
 
 def train_stage(plan: Plan, reporter: Reporter) -> None:
-    """Bring the checkpoint of a plan into its folder, by training, fitting or reuse."""
+    """Bring the weights of a plan into its folder, by training, fitting or reuse.
+
+    Raises ``DataError`` where the training is finished, but its best state was deleted and no
+    other run has it.
+    """
     folder, model = plan.folder, plan.model
-    if plan.train is None or is_trained(folder):
+    if plan.train is None or _is_complete(plan, folder):
         return
-    sibling = next(training_siblings(folder, plan.experiment), None)
+    siblings = training_siblings(folder, plan.experiment)
+    sibling = next((each for each in siblings if _is_complete(plan, each)), None)
     if sibling is not None:
         reporter.stage(f"weights of {sibling.path}, trained in the same way")
         for name in ("curves", "validation", "best_checkpoint"):
@@ -36,6 +42,8 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
             if origin.exists():
                 write_bytes(getattr(folder, name), origin.read_bytes())
         write_bytes(folder.checkpoint, sibling.checkpoint.read_bytes())
+    elif is_trained(folder):
+        raise best_is_missing(folder.path)
     elif isinstance(model, FittedModel):
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
         save_checkpoint(folder.checkpoint, _fit(plan, model))
@@ -122,6 +130,18 @@ def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
         weights=model.state_dict(),
         optimizers={},
     )
+
+
+def trained_weights(plan: Plan) -> Path:
+    """Return the state to translate with; ``DataError`` where it was deleted after the training."""
+    if not _is_complete(plan, plan.folder):
+        raise best_is_missing(plan.folder.path)
+    return plan.weights
+
+
+def _is_complete(plan: Plan, folder: RunFolder) -> bool:
+    """Whether a folder holds a finished training with the state that ``plan`` translates with."""
+    return is_trained(folder) and (not plan.keeps_best or folder.best_checkpoint.exists())
 
 
 def is_trained(folder: RunFolder) -> bool:

@@ -15,7 +15,7 @@ from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import sha256_file
 from i2ibench.leaderboard.board import build_board
 from i2ibench.leaderboard.entries import EntryExistsError, add_entry
-from i2ibench.learning import is_trained, train_stage
+from i2ibench.learning import is_trained, train_stage, trained_weights
 from i2ibench.models.interface import TrainableModel
 from i2ibench.plan import Options, Plan, model_from_checkpoint, resolve
 from i2ibench.report.page import write_page
@@ -93,7 +93,7 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     """Write the predictions of the test split."""
     model, checkpoint = plan.model, plan.options.checkpoint
     if plan.train is not None:
-        checkpoint = plan.weights
+        checkpoint = trained_weights(plan)
         model = model_from_checkpoint(plan.options.model, checkpoint)
     manifest = Manifest(
         model=plan.options.model,

@@ -144,11 +144,14 @@ class Plan:
         return open_run_folder(self.options.output, self.experiment)
 
     @property
+    def keeps_best(self) -> bool:
+        """Whether the state that validated best is translated with, not the last."""
+        return isinstance(self.model, TrainableModel) and bool(self.recipe.training.keep_best)
+
+    @property
     def weights(self) -> Path:
-        """The trained state to translate with: the last one, or the best where that was asked."""
-        if isinstance(self.model, TrainableModel) and self.recipe.training.keep_best:
-            return self.folder.best_checkpoint
-        return self.folder.checkpoint
+        """The trained state to translate with."""
+        return self.folder.best_checkpoint if self.keeps_best else self.folder.checkpoint
 
 
 def resolve(options: Options) -> Plan:

@@ -10,7 +10,7 @@ import pytest
 from kills import rows_differ, states_differ
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.pipeline import run, train
+from i2ibench.pipeline import run, train, translate
 from i2ibench.plan import Options
 from i2ibench.results.record import read_result, write_result
 from i2ibench.training.checkpoint import load_checkpoint
@@ -103,6 +103,37 @@ def test_a_second_protocol_reuses_the_training(options):
     assert (second.folder / "training.csv").read_bytes() == (
         first.folder / "training.csv"
     ).read_bytes()
+
+
+@pytest.fixture
+def choosing(options) -> Options:
+    """Options that translate with the state that validated best."""
+    wish = {"training.validation_fraction": 0.4, "training.keep_best": "ssim"}
+    return replace(options, settings={**TINY, **wish})
+
+
+def test_a_best_state_that_was_deleted_is_missed_in_one_line_and_trained_again(choosing):
+    first = run(choosing)
+    checkpoints = first.folder / "checkpoints"
+    (checkpoints / "best.ckpt").unlink()
+    assert run(choosing).result == first.result  # a finished run has no need of it
+    (first.folder / "result.json").unlink()
+    for verb in (train, translate, run):
+        with pytest.raises(DataError, match=r"best.ckpt: is missing.*remove .*last.ckpt and"):
+            verb(choosing)
+    (checkpoints / "last.ckpt").unlink()
+    assert run(choosing).result.metrics == first.result.metrics
+
+
+def test_a_best_state_that_was_deleted_is_taken_from_the_same_training_elsewhere(choosing):
+    first = run(choosing)
+    other = run(replace(choosing, protocol="bci-2022-1024"))
+    best = first.folder / "checkpoints/best.ckpt"
+    kept = best.read_bytes()
+    best.unlink()
+    (first.folder / "result.json").unlink()
+    assert run(choosing).result.metrics == first.result.metrics
+    assert best.read_bytes() == kept == (other.folder / "checkpoints/best.ckpt").read_bytes()
 
 
 def test_kept_pixels_change_neither_the_run_nor_a_bit_of_it(options, tmp_path, monkeypatch):

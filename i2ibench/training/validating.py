@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from i2ibench.errors import DataError
 from i2ibench.models.interface import TrainableModel
 from i2ibench.training.checkpoint import Checkpoint, save_checkpoint
 from i2ibench.training.history import History
@@ -35,8 +36,19 @@ class Validation:
     better: Literal["higher", "lower"] = "higher"
 
 
+def best_is_missing(folder: Path) -> DataError:
+    """Return the error of a training whose best state was deleted: only training finds it again."""
+    checkpoints = folder / "checkpoints"
+    return DataError(
+        f"{checkpoints / BEST_NAME}: is missing, and only training again finds the state that "
+        f"validated best; restore it, or remove {checkpoints / 'last.ckpt'} and repeat the command"
+    )
+
+
 class Validated:
     """``validation.csv`` and ``checkpoints/best.ckpt`` of a training.
+
+    Raises ``DataError`` where the rows that are continued tell of a best state that is missing.
 
     Args:
         validation: None where nothing is validated.
@@ -55,6 +67,8 @@ class Validated:
         path = folder / CURVES_NAME
         self.history = History(path, first_step, writes=validation is not None, digits=17)
         self._best = self._best_so_far(path)
+        if self._best is not None and not self._best_path.exists():
+            raise best_is_missing(folder)
 
     def is_due(self, step: int, batches_per_epoch: int, total_steps: int) -> bool:
         """Whether the model is to be scored after ``step``."""
@@ -77,11 +91,15 @@ class Validated:
         name = self._validation.keep_best
         if name is not None and self._improves(scores[name]):
             # Before its row: a crash between the two repeats both.
-            save_checkpoint(self._folder / "checkpoints" / BEST_NAME, state())
+            save_checkpoint(self._best_path, state())
             self._best = scores[name]
         self.history.add(step, epoch, scores, None, seconds)
         if self._log is not None:
             self._log.scalars(step, {f"validation/{key}": value for key, value in scores.items()})
+
+    @property
+    def _best_path(self) -> Path:
+        return self._folder / "checkpoints" / BEST_NAME
 
     def _improves(self, value: float) -> bool:
         if math.isnan(value):
@@ -97,6 +115,7 @@ class Validated:
             return None
         with path.open(encoding="utf-8", newline="") as file:
             values = [float(row[self._validation.keep_best]) for row in csv.DictReader(file)]
+        values = [value for value in values if not math.isnan(value)]
         if not values:
             return None
         return max(values) if self._validation.better == "higher" else min(values)

@@ -17,11 +17,12 @@ from i2ibench.errors import DataError, Interrupted, UsageError
 from i2ibench.metrics.interface import build_metric
 from i2ibench.models.interface import build_model
 from i2ibench.models.policy import InferencePolicy
-from i2ibench.training.checkpoint import load_checkpoint
+from i2ibench.training.checkpoint import Checkpoint, load_checkpoint
 from i2ibench.training.engine import make_fabric
 from i2ibench.training.logs import TensorBoardLog, WandbLog
 from i2ibench.training.loop import Training, train
 from i2ibench.training.recipe import TrainingSettings
+from i2ibench.training.validating import Validated, Validation
 from i2ibench.translation.translate import inference_mode, translate_image
 from i2ibench.validation import check_keep_best, hold_out, make_validation
 
@@ -106,6 +107,34 @@ def test_an_interrupted_training_validates_each_step_once(root, tmp_path, stop_a
     ]
     assert best[0].step == best[1].step
     assert all(torch.equal(best[0].weights[k], best[1].weights[k]) for k in best[0].weights)
+
+
+def test_an_interrupted_training_misses_its_best_state_at_once(root, tmp_path):
+    def press_ctrl_c(step, total, losses):
+        if step == 9:
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        start(root, tmp_path, progress=press_ctrl_c)
+    (tmp_path / "checkpoints" / "best.ckpt").unlink()
+    with pytest.raises(DataError, match=r"best.ckpt: is missing.*last.ckpt and"):
+        start(root, tmp_path)
+
+
+def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").write_bytes(b"of the second row")
+    rows = "step,epoch,learning_rate,seconds,ssim\n4,0,,1,nan\n8,1,,2,0.5\n"
+    (tmp_path / "validation.csv").write_text(rows)
+    model = build_model("pyramid", SMALL)
+    validation = Validation(lambda *_: {"ssim": 0.6}, every=1, keep_best="ssim")
+    continued = Validated(validation, tmp_path, first_step=8, log=None)
+    state = Checkpoint("pyramid", {}, "an id", 12, 12, 0.0, {}, {})
+    with continued.history:
+        continued.score(model, 12, 2, 3.0, lambda: state)
+    assert load_checkpoint(tmp_path / "checkpoints" / "best.ckpt").step == 12
 
 
 def test_previews_show_source_prediction_and_target(root, tmp_path):

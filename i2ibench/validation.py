@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from i2ibench.translation.translate import inference_mode, translate_image
 # Few enough to cost little beside an epoch, enough to see a trend; the test split decides.
 _MOST_PAIRS = 32
 _PREVIEWS, _PREVIEW_SIDE = 4, 256
+# About a megabyte each; twenty tell how a training went, two hundred only fill the disk.
+_MOST_PREVIEW_FILES = 20
 _METRICS = ("psnr", "ssim")
 
 
@@ -87,7 +89,8 @@ def make_validation(
     Args:
         pairs: of the validation split.
         settings: how often, and by which metric the best state is kept.
-        folder: receives ``previews/step-N.png``: a few pairs as source, prediction and target.
+        folder: receives ``previews/step-N.png``: a few pairs as source, prediction and target,
+            thinned to twenty files about evenly spread, the first and the latest among them.
         device: where the model is.
         precision: of its forward pass.
         allow_unverified_weights: for a ``keep_best`` whose metric needs a network.
@@ -136,11 +139,36 @@ def _scorer(
                     rows.append(np.hstack([_small(x) for x in (source, prediction, target)]))
         preview = np.vstack(rows)
         write_png(folder / "previews" / f"step-{step:06}.png", preview)
+        _thin_previews(folder / "previews", step)
         if log is not None:
             log.picture(step, "source, prediction, target", preview)
         return {name: float(np.mean(each)) for name, each in values.items()}
 
     return score
+
+
+def _thin_previews(folder: Path, latest: int) -> None:
+    found = {}
+    for path in folder.glob("step-*.png"):
+        number = path.stem.removeprefix("step-")
+        if number.isdigit():
+            found[int(number)] = path
+    # Those of later steps are of work that no checkpoint holds, and come again.
+    kept = evenly_spread([step for step in found if step <= latest], _MOST_PREVIEW_FILES)
+    for step in found.keys() - set(kept):
+        found[step].unlink()
+
+
+def evenly_spread(steps: Sequence[int], most: int) -> list[int]:
+    """Return up to ``most`` (two or more) of ``steps``, sorted, with the first and the last.
+
+    Those that stand closest between their neighbours go first, so that the rest stays about evenly
+    spread also where this is done again after every further step.
+    """
+    kept = sorted(steps)
+    while len(kept) > most:
+        del kept[min(range(1, len(kept) - 1), key=lambda i: kept[i + 1] - kept[i - 1])]
+    return kept
 
 
 def _unit(pair: ImagePair) -> str:

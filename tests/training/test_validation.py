@@ -24,7 +24,7 @@ from i2ibench.training.loop import Training, train
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.validating import Validated, Validation
 from i2ibench.translation.translate import inference_mode, translate_image
-from i2ibench.validation import check_keep_best, hold_out, make_validation
+from i2ibench.validation import check_keep_best, evenly_spread, hold_out, make_validation
 
 SMALL = {"generator": "resnet_6blocks", "ngf": 2, "ndf": 2}
 
@@ -143,6 +143,29 @@ def test_previews_show_source_prediction_and_target(root, tmp_path):
     assert len(pictures) == len(rows_of(tmp_path))
     preview = read_image(ImageRef(pictures[-1]))
     assert preview.shape == (256 * len(held), 3 * 256, 3)
+
+
+def test_previews_are_thinned_to_twenty_that_end_with_the_latest():
+    kept = []
+    for step in range(4, 4001, 4):
+        kept = evenly_spread([*kept, step], 20)
+        assert kept[0] == 4 and kept[-1] == step and len(kept) == min(20, step // 4)
+    gaps = np.diff(kept[:-1])  # the latest may have come just after the one before
+    assert gaps.max() <= 3 * gaps.min()
+
+
+def test_a_repeated_step_leaves_no_preview_of_what_came_after_it(root, tmp_path, monkeypatch):
+    monkeypatch.setattr("i2ibench.validation._MOST_PREVIEW_FILES", 3)
+    previews = tmp_path / "previews"
+    previews.mkdir()
+    (previews / "step-mine.png").write_bytes(b"of the user")
+    (previews / "step-000999.png").write_bytes(b"of a crash before the first checkpoint")
+    start(root, tmp_path)
+    steps = [int(row["step"]) for row in rows_of(tmp_path)]
+    assert len(steps) == 4
+    left = sorted(path.name for path in previews.iterdir())
+    assert len(left) == 4 and left[-1] == "step-mine.png"
+    assert left[0] == f"step-{steps[0]:06}.png" and left[2] == f"step-{steps[-1]:06}.png"
 
 
 def test_whole_slides_are_held_out_and_the_seed_has_no_say(root):

@@ -53,6 +53,7 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
 
 def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Reporter) -> None:
     options, folder, settings = plan.options, plan.folder, plan.recipe.training
+    validation_pairs = plan.validation  # checked here, before anything costly
     pixels = None
     if options.pixel_cache:
         # Before other processes of this training are started or waited for.
@@ -78,9 +79,9 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
     )
     log = _open_logs(plan) if fabric.is_global_zero else None
     validation = None
-    if plan.validation is not None and fabric.is_global_zero:
+    if validation_pairs is not None and fabric.is_global_zero:
         validation = make_validation(
-            plan.validation,
+            validation_pairs,
             settings,
             folder.path,
             device=plan.device,

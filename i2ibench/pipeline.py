@@ -200,7 +200,7 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
 
 def _validated(plan: Plan) -> dict[str, Any]:
     """Return what a record says of a state that validation chose."""
-    if plan.weights == plan.folder.checkpoint or plan.validation is None:
+    if not plan.keeps_best or plan.validation is None:
         return {}
     return {
         "chosen_step": load_checkpoint(plan.weights).step,

@@ -91,7 +91,8 @@ class Plan:
         protocol: how predictions are made and scored.
         test: the pairs to translate and score.
         train: the pairs to train or fit on; None where nothing is trained.
-        validation: the pairs to validate on while training; None where there are none.
+        held_out: the training pairs to validate on instead, where some were held out.
+        has_val_split: whether the data set has a ``val`` split to validate on otherwise.
         training_pairs: the training split where there is one, for metrics fitted on it.
         device: resolved.
         precision: resolved.
@@ -103,7 +104,8 @@ class Plan:
     protocol: Protocol
     test: PairedDataset
     train: PairedDataset | None
-    validation: PairedDataset | None
+    held_out: PairedDataset | None
+    has_val_split: bool
     training_pairs: PairedDataset | None
     device: str
     precision: str
@@ -139,6 +141,16 @@ class Plan:
         }
 
     @cached_property
+    def validation(self) -> PairedDataset | None:
+        """The pairs to validate on while training; None where there are none.
+
+        A ``val`` split is listed and checked when a training first asks: a finished run does not.
+        """
+        if self.held_out is not None or not self.has_val_split:
+            return self.held_out
+        return _open_split(self.options, "val")
+
+    @cached_property
     def folder(self) -> RunFolder:
         """The run's folder, made on first use."""
         return open_run_folder(self.options.output, self.experiment)
@@ -166,16 +178,11 @@ def resolve(options: Options) -> Plan:
     precision = resolve_precision(options.precision, device)
     protocol = load_protocol(options.protocol)
     model_class = registered_model(options.model)
-    where: dict[str, Any] = {
-        "direction": options.direction,
-        "data_root": options.data_root,
-        "limit": options.limit,
-    }
-    test = open_dataset(options.dataset, "test", **where)
+    test = _open_split(options, "test")
     recipe = load_recipe(options.model, test.name, options.recipe, options.settings)
     splits = available_splits(options.dataset, data_root=options.data_root)
-    training_pairs = open_dataset(options.dataset, "train", **where) if "train" in splits else None
-    train = validation = None
+    training_pairs = _open_split(options, "train") if "train" in splits else None
+    train = held_out = None
     if options.wandb is not None:
         check_wandb()
     if options.checkpoint is not None:
@@ -186,14 +193,12 @@ def resolve(options: Options) -> Plan:
         model = build_model(options.model, recipe.model)
         if issubclass(model_class, TrainableModel | FittedModel):
             # A second call where the split is absent, for its error.
-            train = training_pairs or open_dataset(options.dataset, "train", **where)
+            train = training_pairs or _open_split(options, "train")
         if isinstance(model, TrainableModel) and train is not None:
             fraction = recipe.training.validation_fraction
             if fraction:
-                train, validation = hold_out(train, fraction)
-            elif "val" in splits:
-                validation = open_dataset(options.dataset, "val", **where)
-            check_keep_best(recipe.training, validation is not None)
+                train, held_out = hold_out(train, fraction)
+            check_keep_best(recipe.training, held_out is not None or "val" in splits)
             _check_trainable(options.model, model, recipe, train)
     return Plan(
         options,
@@ -202,10 +207,21 @@ def resolve(options: Options) -> Plan:
         protocol,
         test,
         train,
-        validation,
+        held_out,
+        "val" in splits,
         training_pairs,
         device,
         precision,
+    )
+
+
+def _open_split(options: Options, split: str) -> PairedDataset:
+    return open_dataset(
+        options.dataset,
+        split,
+        direction=options.direction,
+        data_root=options.data_root,
+        limit=options.limit,
     )
 
 

@@ -136,6 +136,17 @@ def test_a_best_state_that_was_deleted_is_taken_from_the_same_training_elsewhere
     assert best.read_bytes() == kept == (other.folder / "checkpoints/best.ckpt").read_bytes()
 
 
+def test_the_val_split_is_looked_at_before_a_training_and_only_then(drawn, options):
+    drawn.draw("val", 3)
+    first = run(options)
+    assert (first.folder / "validation.csv").exists()
+    next((drawn.root / "IHC/val").iterdir()).unlink()
+    assert run(options).result == first.result
+    with pytest.raises(DataError, match="partner"):
+        run(replace(options, seed=1, pixel_cache=True))
+    assert len(list(options.output.rglob("training.csv"))) == 1
+
+
 def test_kept_pixels_change_neither_the_run_nor_a_bit_of_it(options, tmp_path, monkeypatch):
     first = run(options)
     monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))

@@ -31,10 +31,13 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     other run has it.
     """
     folder, model = plan.folder, plan.model
-    if plan.train is None or _is_complete(plan, folder):
+    if plan.train is None:
+        return
+    trained = is_trained(folder)
+    if trained and _has_best(plan, folder):
         return
     siblings = training_siblings(folder, plan.experiment)
-    sibling = next((each for each in siblings if _is_complete(plan, each)), None)
+    sibling = next((each for each in siblings if _has_best(plan, each)), None)
     if sibling is not None:
         reporter.stage(f"weights of {sibling.path}, trained in the same way")
         for name in ("curves", "validation", "best_checkpoint"):
@@ -42,7 +45,7 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
             if origin.exists():
                 write_bytes(getattr(folder, name), origin.read_bytes())
         write_bytes(folder.checkpoint, sibling.checkpoint.read_bytes())
-    elif is_trained(folder):
+    elif trained:
         raise best_is_missing(folder.path)
     elif isinstance(model, FittedModel):
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
@@ -135,14 +138,14 @@ def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
 
 def trained_weights(plan: Plan) -> Path:
     """Return the state to translate with; ``DataError`` where it was deleted after the training."""
-    if not _is_complete(plan, plan.folder):
+    if not _has_best(plan, plan.folder):
         raise best_is_missing(plan.folder.path)
     return plan.weights
 
 
-def _is_complete(plan: Plan, folder: RunFolder) -> bool:
-    """Whether a folder holds a finished training with the state that ``plan`` translates with."""
-    return is_trained(folder) and (not plan.keeps_best or folder.best_checkpoint.exists())
+def _has_best(plan: Plan, folder: RunFolder) -> bool:
+    """Whether the state that validated best is there, or not asked for."""
+    return not plan.keeps_best or folder.best_checkpoint.exists()
 
 
 def is_trained(folder: RunFolder) -> bool:

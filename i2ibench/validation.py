@@ -111,6 +111,18 @@ def make_validation(
     )
 
 
+def evenly_spread(steps: Sequence[int], most: int) -> list[int]:
+    """Return up to ``most`` (two or more) of ``steps``, sorted, with the first and the last.
+
+    Those that stand closest between their neighbours go first, so that the rest stays about evenly
+    spread also where this is done again after every further step.
+    """
+    kept = sorted(steps)
+    while len(kept) > most:
+        del kept[min(range(1, len(kept) - 1), key=lambda i: kept[i + 1] - kept[i - 1])]
+    return kept
+
+
 def _scorer(
     pairs: list[ImagePair],
     metrics: Mapping[str, Metric],
@@ -157,18 +169,6 @@ def _thin_previews(folder: Path, latest: int) -> None:
     kept = evenly_spread([step for step in found if step <= latest], _MOST_PREVIEW_FILES)
     for step in found.keys() - set(kept):
         found[step].unlink()
-
-
-def evenly_spread(steps: Sequence[int], most: int) -> list[int]:
-    """Return up to ``most`` (two or more) of ``steps``, sorted, with the first and the last.
-
-    Those that stand closest between their neighbours go first, so that the rest stays about evenly
-    spread also where this is done again after every further step.
-    """
-    kept = sorted(steps)
-    while len(kept) > most:
-        del kept[min(range(1, len(kept) - 1), key=lambda i: kept[i + 1] - kept[i - 1])]
-    return kept
 
 
 def _unit(pair: ImagePair) -> str:

@@ -47,7 +47,7 @@ _HEADER = struct.Struct("<8sII")
 _MAGIC = b"i2ipix\x00\x01"
 
 # Left free for checkpoints and predictions, which often lie on the same disk.
-_SPARE_BYTES = 1 << 30
+_SPARE_BYTES = 1_000_000_000
 
 # A temporary file this old was left by a process that was killed.
 _STRAY_SECONDS = 3600.0
@@ -167,7 +167,7 @@ class PixelCache:
 
     def _write(self, pair: ImagePair) -> None:
         images = training_pixels(pair, self._resize)
-        # What is kept under a hash outlives this run, so that it is made sure of here.
+        # What is kept under a hash outlives this run, so it must be of just those bytes.
         for path in {ref.path for ref in _sides(pair)}:
             if sha256_file(path) != self._hashes[path]:
                 raise DataError(f"{path}: changed while it was read; touch it and start again")
@@ -210,7 +210,7 @@ def _mapped(place: Path) -> UInt8Image | None:
             if magic != _MAGIC or os.fstat(file.fileno()).st_size != expected:
                 return None
             content = mmap.mmap(file.fileno(), expected, access=mmap.ACCESS_READ)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: it shrank between the two looks
         return None
     return np.frombuffer(content, np.uint8, offset=_HEADER.size).reshape(height, width, 3)
 

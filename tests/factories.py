@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from i2ibench.evaluation.scores import Better, Evaluation, GroupScores, MetricValue, PairColumns
+from i2ibench.evaluation.scores import Better, Evaluation, GroupScores, MetricValue
+from i2ibench.results.pair_scores import pair_columns
 from i2ibench.results.record import Result, build_result
 
 SIGNATURES = {
@@ -35,13 +36,6 @@ def pair_scores(
             **{name: np.asarray(values, dtype=np.float64) for name, values in columns.items()},
         }
     )
-
-
-def pair_columns(scores: pd.DataFrame) -> PairColumns:
-    """Return what an evaluation holds of a table of pair scores."""
-    ids, groups, clusters = (scores[key].tolist() for key in ("id", "group", "cluster"))
-    metrics = {name: scores[name].tolist() for name in scores.columns[3:]}
-    return PairColumns(ids, groups, clusters, metrics)
 
 
 def evaluation(scores: pd.DataFrame, **extra: MetricValue) -> Evaluation:

@@ -14,7 +14,7 @@ from i2ibench.evaluation.arrivals import gone
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import sha256_bytes
 from i2ibench.results.intervals import KEYS, metric_columns
-from i2ibench.results.pair_scores import pair_scores_csv
+from i2ibench.results.pair_scores import pair_columns, pair_scores_csv
 from i2ibench.results.record import MetricRecord, Result, build_result, read_result
 
 
@@ -56,7 +56,7 @@ def with_metrics(
         model=result.model,
         dataset=result.dataset,
         # Intervals are drawn over all columns at once, so that they come out as in one evaluation.
-        evaluation=replace(evaluation, pair_scores=joined),
+        evaluation=replace(evaluation, pair_columns=pair_columns(joined)),
         cost=cost,
         seed=result.seed,
         environment={},

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from i2ibench.errors import DataError
-from i2ibench.evaluation.scores import Evaluation
+from i2ibench.evaluation.scores import Evaluation, PairColumns
 from i2ibench.files import write_text
 from i2ibench.results.intervals import KEYS, metric_columns
 
@@ -31,6 +31,13 @@ def pair_scores_csv(scores: pd.DataFrame) -> str:
     for labels, numbers in zip(keys.itertuples(index=False), values.tolist(), strict=True):
         writer.writerow([*labels, *map(repr, numbers)])
     return buffer.getvalue()
+
+
+def pair_columns(scores: pd.DataFrame) -> PairColumns:
+    """Return what an evaluation holds of a table of pair scores."""
+    ids, groups, clusters = (scores[key].tolist() for key in KEYS)
+    metrics = {name: scores[name].tolist() for name in metric_columns(scores)}
+    return PairColumns(ids, groups, clusters, metrics)
 
 
 def read_pair_scores(path: Path) -> pd.DataFrame:

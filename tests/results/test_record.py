@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories import evaluation, pair_columns, pair_scores, result
+from factories import evaluation, pair_scores, result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import MetricValue
 from i2ibench.results.intervals import evaluation_intervals
+from i2ibench.results.pair_scores import pair_columns
 from i2ibench.results.record import (
     build_result,
     read_pair_scores,

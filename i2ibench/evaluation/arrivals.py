@@ -17,7 +17,7 @@ from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import cache_folder, write_text
 from i2ibench.metrics.interface import Context
 from i2ibench.metrics.networks import find_weights
-from i2ibench.metrics.weights import candidates, entry
+from i2ibench.metrics.weights import present
 
 
 class Recorded(Structural):
@@ -98,13 +98,11 @@ def _weights_of(metric: str) -> tuple[str, ...]:
 
 def _is_here(weights: str, context: Context) -> bool:
     """Whether weights are here and are what they should be; refused files are not read again."""
-    files = entry(weights).files
-    places = [[p for p in candidates(weights, file) if p.is_file()] for file in files]
-    enough = any if entry(weights).any_of else all
-    if not enough(map(bool, places)):
+    files = present(weights)
+    if not files:
         return False
     memory = _Refused(weights, context.allow_unverified_weights)
-    stamps = [_stamp(path) for found in places for path in found]
+    stamps = [_stamp(path) for path in files]
     if memory.holds(stamps):
         return False
     try:

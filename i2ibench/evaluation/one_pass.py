@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
@@ -22,6 +25,7 @@ from i2ibench.evaluation.scores import Evaluation
 from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_columns
 from i2ibench.garbage import collection_paused
 from i2ibench.metrics.interface import Context, TrainingTarget
+from i2ibench.metrics.weights import present
 from i2ibench.provenance import stopwatch
 
 if TYPE_CHECKING:
@@ -74,6 +78,7 @@ def evaluate(
     check_complete(predictions, dataset, "predictions")
     _check_device(device)
     with stopwatch() as watch:
+        torch_import = _begin_to_import_torch(metrics or protocol.metric_names)
         sizes = check_images(dataset, predictions, protocol.preparation)
         workers = _workers(workers)
         context = Context(
@@ -89,8 +94,9 @@ def evaluate(
 
         def load_networks() -> None:
             nonlocal on_device
-            with collection_paused():
-                import torch
+            torch_import.join()
+            import torch
+
             threads = torch.get_num_threads()
             torch.set_num_threads(1)  # the workers are the only parallelism
             try:
@@ -129,6 +135,22 @@ def evaluate(
         details=details,
         device=on_device.device,
     )
+
+
+def _begin_to_import_torch(names: Sequence[str]) -> threading.Thread:
+    """Import torch in a thread if a metric's weights are here: images are checked meanwhile."""
+
+    def import_torch() -> None:
+        # What goes wrong here goes wrong again, and is told, where torch is used.
+        with collection_paused(), contextlib.suppress(Exception):
+            import torch  # noqa: F401
+
+    wanted = any(
+        present(weights) for name in names for weights in registry.metrics.get(name).weights
+    )
+    thread = threading.Thread(target=import_torch if wanted else lambda: None, daemon=True)
+    thread.start()
+    return thread
 
 
 def _workers(wanted: int | None) -> int:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
@@ -159,6 +158,8 @@ def paired_mmd(x: Float64, y: Float64) -> tuple[float, tuple[float, float] | Non
     left_across = total - across.sum(axis=0) - across.sum(axis=1) + np.diagonal(across)
     left_out = left_within / ((n - 1) * (n - 2)) - 2 * left_across / (n - 1) ** 2
     variance = (n - 1) / n * float(np.square(left_out - left_out.mean()).sum())
+    from scipy import special  # here, because FID should not wait for it
+
     half = float(special.stdtrit(n - 1, 0.975)) * math.sqrt(variance)
     # A prediction depends on its own target, which moves the estimate by a term in 1/n. The
     # jackknife removes such terms; left in, they would be larger than the interval.

@@ -30,10 +30,11 @@ FEATURES_VERSION = 1
 
 
 class InceptionFeatures:
-    """Turns uint8 images into float32 (2048,) features; one image at a time.
+    """Turns uint8 images into float32 (2048,) features.
 
-    One image at a time on one thread makes a feature independent of batches and of the number of
-    workers to the last bit.
+    A prediction and its target go through the network together, where the target's feature is not
+    known yet, and on one thread: a feature depends neither on other pairs nor on the number of
+    workers. That it does not depend on its companion either, to rounding, is tested.
     """
 
     def __init__(self, resize: Resize, network: Inception, sha256: str, precision: str) -> None:
@@ -42,28 +43,26 @@ class InceptionFeatures:
         # What cached features of targets depend on.
         self.identity = f"inception-{resize}-{precision}-{sha256[:16]}-v{FEATURES_VERSION}"
 
-    def of_image(self, image: npt.NDArray[np.uint8]) -> Float32:
-        """Return the feature of one uint8 (H, W, 3) image."""
+    def of_images(self, *images: npt.NDArray[np.uint8]) -> Float32:
+        """Return the features (N, 2048) of N uint8 (H, W, 3) images."""
         import torch
 
-        resized = self._resize(image, 299)
+        resized = np.stack([self._resize(image, 299) for image in images])
         with torch.inference_mode():
-            tensor = torch.from_numpy(resized).permute(2, 0, 1)[None]
-            found: Float32 = self._network.features(tensor)[0].cpu().numpy()
+            tensor = torch.from_numpy(resized).permute(0, 3, 1, 2)
+            found: Float32 = self._network.features(tensor).cpu().numpy()
         return found
 
     def of_pair(self, pair: PairImages) -> tuple[Float32, Float32]:
         """Return the features of prediction and target; the target's may come from the cache."""
-        return self.of_image(pair.prediction), self._of_target(pair)
-
-    def _of_target(self, pair: PairImages) -> Float32:
-        if pair.target_cache is None:
-            return self.of_image(pair.target)
-        known = pair.target_cache.get(self.identity)
-        if known is None:
-            known = self.of_image(pair.target)
-            pair.target_cache.put(self.identity, known)
-        return known
+        cache = pair.target_cache
+        known = None if cache is None else cache.get(self.identity)
+        if known is not None:
+            return self.of_images(pair.prediction)[0], known
+        prediction, target = self.of_images(pair.prediction, pair.target)
+        if cache is not None:
+            cache.put(self.identity, target)
+        return prediction, target
 
 
 FeatureState = ByPair[tuple[Float32, Float32]]  # of prediction and target: 16 KB a pair

@@ -20,12 +20,12 @@ def tf1_bilinear(image: npt.NDArray[np.uint8], size: int) -> Float32:
     x0, x1, dx = _taps(image.shape[1], size)
     # Horizontally first, as the original; only the rows that are read.
     rows, where = np.unique(np.concatenate([y0, y1]), return_inverse=True)
-    used = image[rows].astype(np.float32)
-    left, right = used[:, x0], used[:, x1]
+    used = image[rows]
+    left, right = (used.take(x, axis=1).astype(np.float32) for x in (x0, x1))
     right -= left
     right *= dx[None, :, None]
     left += right
-    top, bottom = left[where[:size]], left[where[size:]]
+    top, bottom = left.take(where[:size], axis=0), left.take(where[size:], axis=0)
     bottom -= top
     bottom *= dy[:, None, None]
     top += bottom

@@ -107,6 +107,17 @@ def locate(name: str, *, allow_unverified: bool = False) -> list[WeightsFile]:
     return complete
 
 
+def present(name: str) -> list[Path]:
+    """Return the files that may be weights ``name``; none where a needed one is absent.
+
+    Their content is not looked at.
+    """
+    known = entry(name)
+    found = [[p for p in candidates(name, file) if p.is_file()] for file in known.files]
+    enough = any(found) if known.any_of else all(found)
+    return [path for paths in found for path in paths] if enough else []
+
+
 def add(name: str, path: Path, *, allow_unverified: bool = False) -> WeightsFile:
     """Copy ``path`` into the cache as a file of weights ``name``, known by its content.
 

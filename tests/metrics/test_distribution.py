@@ -56,6 +56,17 @@ def test_inception_features_equal_torch_fidelity(make_pair, seeded_inception, mo
             assert np.abs(feature - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
+def test_a_feature_does_not_depend_on_the_image_beside_it(make_pair, seeded_inception, monkeypatch):
+    monkeypatch.setenv("I2IBENCH_WEIGHTS", str(seeded_inception.parent))
+    metric = FID()
+    metric.prepare(Context(allow_unverified_weights=True))
+    pair, other = make_pair(128, 128), make_pair(128, 128, seed=5)
+    alone = metric._extractor.of_images(pair.prediction)[0]
+    for companion in (pair.target, other.target):
+        beside = metric._extractor.of_images(pair.prediction, companion)[0]
+        assert np.abs(beside - alone).max() <= 1e-6 * np.abs(alone).max()
+
+
 def test_tf1_resize_equals_torch_fidelity(make_pair):
     from torch_fidelity.interpolate_compat_tensorflow import (
         interpolate_bilinear_2d_like_tensorflow1x,

@@ -12,6 +12,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from i2ibench_baselines.padding import ReflectionPad
+
 GeneratorKind = Literal["resnet_6blocks", "resnet_9blocks", "unet_128", "unet_256"]
 Norm = Literal["batch", "instance", "none"]
 
@@ -46,7 +48,7 @@ class ResNetGenerator(nn.Module):
         self.size_multiple = 4
         self.tile_overlap = tile_overlap_of(blocks, norm)
         self.model = nn.Sequential(
-            nn.ReflectionPad2d(3),
+            ReflectionPad(3),
             nn.Conv2d(in_channels, width, 7, bias=bias),
             norm_layer(norm, width),
             nn.ReLU(inplace=True),
@@ -55,7 +57,7 @@ class ResNetGenerator(nn.Module):
             *(ResidualBlock(inner, norm, dropout) for _ in range(blocks)),
             *_resnet_up(inner, 2 * width, norm),
             *_resnet_up(2 * width, width, norm),
-            nn.ReflectionPad2d(3),
+            ReflectionPad(3),
             nn.Conv2d(width, out_channels, 7),
             nn.Tanh(),
         )
@@ -72,12 +74,12 @@ class ResidualBlock(nn.Module):
         super().__init__()
         bias = has_bias(norm)
         self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_layer(norm, channels),
             nn.ReLU(inplace=True),
             *([nn.Dropout(0.5)] if dropout else []),
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_layer(norm, channels),
         )

@@ -10,7 +10,7 @@ import pydantic
 
 from i2ibench.errors import DataError
 from i2ibench.files import read_json, write_json
-from i2ibench.models.interface import InferencePolicy
+from i2ibench.models.policy import InferencePolicy
 
 MANIFEST_NAME = "manifest.json"
 

@@ -42,6 +42,19 @@ def test_listings_import_no_heavy_library(arguments):
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_evaluate_loads_no_torch_for_metrics_that_run_no_network(drawn):
+    drawn.draw("test", 4)
+    line = ["evaluate", f"{drawn.root}/HE/test", "--targets", f"{drawn.root}/IHC/test"]
+    code = (
+        "import sys; from i2ibench.cli.app import run_app; "
+        f"assert run_app({[*line, '--metrics', 'psnr,ssim']!r}) == 0; "
+        "heavy = {'torch', 'torchvision', 'lightning_fabric', 'scipy.stats', 'skimage', 'lpips'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_teaches(capsys, verb):
     code, out, err = call(capsys, verb, "--help")

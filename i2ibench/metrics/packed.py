@@ -9,19 +9,42 @@ direct convolution, to rounding.
 from __future__ import annotations
 
 import threading
+from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # Sizes of images whose packed weights are kept; data sets seldom mix more.
 _MOST_PACKS = 4
 
 
+@cache
 def can_pack() -> bool:
-    """Whether this build of PyTorch has the operations."""
-    operations = ("_convolution_pointwise", "_reorder_convolution_weight")
-    built_in: bool = torch._C._has_mkldnn
-    return built_in and all(hasattr(torch.ops.mkldnn, name) for name in operations)
+    """Whether this build of PyTorch has the operations and they convolve.
+
+    They are no public interface, so they are tried once on a small image, with and without groups;
+    where they are absent, other than expected, or wrong, convolutions go PyTorch's usual way.
+    """
+    if not torch._C._has_mkldnn:
+        return False
+    draw = torch.Generator().manual_seed(0)
+    try:
+        with torch.inference_mode():
+            for groups in (1, 2):
+                x, weight = (torch.randn(shape, generator=draw) for shape in _TRIAL[groups])
+                bias = torch.randn(len(weight), generator=draw)
+                packed = PackedConv(weight, bias, padding=(1, 1), groups=groups, relu=True)
+                expected = F.conv2d(x, weight, bias, padding=1, groups=groups).relu()
+                if not torch.allclose(packed(x), expected, atol=1e-4):
+                    return False
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return False
+    return True
+
+
+# By number of groups, the shapes of an image and of weights.
+_TRIAL = {1: ((1, 16, 9, 9), (16, 16, 3, 3)), 2: ((1, 32, 9, 9), (32, 16, 3, 3))}
 
 
 class PackedConv:

@@ -11,11 +11,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench import registry
 from i2ibench.data.images import read_pair, write_png
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.errors import DataError, UsageError
-from i2ibench.metrics.interface import Context, Metric, PairImages, PairMetric, build_metric
+from i2ibench.metrics.interface import (
+    Context,
+    Metric,
+    PairImages,
+    PairMetric,
+    build_metric,
+    registered_metric,
+)
 from i2ibench.models.interface import TrainableModel
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.seeds import derive_seed
@@ -69,7 +75,7 @@ def check_keep_best(settings: TrainingSettings, has_validation: bool) -> None:
             f"keep_best={name} needs pairs to validate on, and the data set has no val split; "
             "add --validation-fraction 0.1"
         )
-    metric: type[Metric] = registry.metrics.get(name)
+    metric = registered_metric(name)
     if not issubclass(metric, PairMetric) or metric.better is None:
         raise UsageError(f"keep_best={name}: not a metric of pairs with a direction; e.g. ssim")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -189,7 +190,13 @@ def _guarded(name: str, images: PairImages, function: Callable[[PairImages], Any
         ) from error
 
 
-def _check_value(metric: PairMetric, value: float, pair_id: str) -> None:
+def _check_value(metric: PairMetric, value: object, pair_id: str) -> None:
+    if not isinstance(value, numbers.Real):
+        raise DataError(
+            f"metric {metric.name} gave {type(value).__name__} and no number on pair {pair_id}; "
+            "tell its authors"
+        )
+    value = float(value)
     if math.isfinite(value) or (metric.infinite_when_equal and value == math.inf):
         return
     raise DataError(f"metric {metric.name} is {value} on pair {pair_id}; look at its images")

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol as Structural
 
-from i2ibench import registry
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import MissingError, UsageError
 from i2ibench.evaluation.chosen import choose_metrics
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import cache_folder, write_text
-from i2ibench.metrics.interface import Context
+from i2ibench.metrics.interface import Context, registered_metric
 from i2ibench.metrics.networks import find_weights
 from i2ibench.metrics.weights import present
 
@@ -90,7 +89,7 @@ def gone(
 def _weights_of(metric: str) -> tuple[str, ...]:
     """Return the weights a metric needs; none where its plugin is no longer installed."""
     try:
-        needed: tuple[str, ...] = registry.metrics.get(metric).weights
+        needed: tuple[str, ...] = registered_metric(metric).weights
     except UsageError:
         return ()
     return needed

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
@@ -24,7 +23,7 @@ from i2ibench.evaluation.protocol import Protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_columns
 from i2ibench.garbage import collection_paused
-from i2ibench.metrics.interface import Context, TrainingTarget
+from i2ibench.metrics.interface import Context, TrainingTarget, registered_metric
 from i2ibench.metrics.weights import present
 from i2ibench.provenance import stopwatch
 
@@ -145,9 +144,7 @@ def _begin_to_import_torch(names: Sequence[str]) -> threading.Thread:
         with collection_paused(), contextlib.suppress(Exception):
             import torch  # noqa: F401
 
-    wanted = any(
-        present(weights) for name in names for weights in registry.metrics.get(name).weights
-    )
+    wanted = any(present(weights) for name in names for weights in registered_metric(name).weights)
     thread = threading.Thread(target=import_torch if wanted else lambda: None, daemon=True)
     thread.start()
     return thread

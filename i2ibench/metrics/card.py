@@ -7,13 +7,13 @@ from typing import Any
 
 from i2ibench import registry
 from i2ibench.errors import MissingError
-from i2ibench.metrics.interface import Metric, PairMetric, SetMetric
+from i2ibench.metrics.interface import Metric, PairMetric, SetMetric, registered_metric
 from i2ibench.metrics.weights import locate
 
 
 def metric_card(name: str) -> dict[str, Any]:
     """Return the card of a registered metric as JSON values; an unknown name suggests others."""
-    metric_class: type[Metric] = registry.metrics.get(name)
+    metric_class = registered_metric(name)
     metric = metric_class()
     settings = {
         key: {"default": field.default, "type": getattr(field.annotation, "__name__", "value")}

@@ -27,6 +27,7 @@ __all__ = [
     "TrainingTarget",
     "Unavailable",
     "build_metric",
+    "registered_metric",
 ]
 
 UInt8Image = npt.NDArray[np.uint8]  # (H, W, 3), RGB
@@ -228,13 +229,25 @@ class SetMetric(Metric, Generic[State]):
         raise NotImplementedError
 
 
+def registered_metric(name: str) -> type[Metric]:
+    """Return the class of the registered metric ``name``; anything else there is refused."""
+    found = registry.metrics.get(name)
+    if isinstance(found, type) and issubclass(found, (PairMetric, SetMetric)):
+        return found
+    entry = registry.metrics.entry(name)
+    raise UsageError(
+        f"metric '{name}' of {entry.provider}: {entry.target} is no subclass of PairMetric or "
+        "SetMetric; reinstall or remove that package"
+    )
+
+
 def build_metric(name: str, settings: Mapping[str, object] | None = None) -> Metric:
     """Build the registered metric ``name``; a setting that it refuses is named.
 
     Raises:
         UsageError: unknown name or setting, with the nearest known ones.
     """
-    metric_class: type[Metric] = registry.metrics.get(name)
+    metric_class = registered_metric(name)
     try:
         return metric_class(metric_class.Settings(**(settings or {})))
     except pydantic.ValidationError as error:

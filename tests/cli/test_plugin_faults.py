@@ -197,6 +197,28 @@ def test_a_model_that_cannot_be_loaded_is_wrong_usage_and_spoils_no_listing(
     assert "pyramid" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("Mean = len", ["metric 'mean' of plug", "no subclass of PairMetric or SetMetric"]),
+        ("class Mean: pass", ["metric 'mean' of plug", "no subclass of PairMetric or SetMetric"]),
+    ],
+)
+def test_an_entry_that_is_no_metric_is_wrong_usage(plug, lines, capsys, source, words):
+    plug(metrics=source)
+    for line in ([*lines["evaluate"], "--metrics", "mean"], ["metrics", "mean"]):
+        code, message = one_line(capsys, line)
+        words_of(message, *words)
+        assert code == 2
+
+
+def test_a_value_that_is_no_number_is_told_with_its_pair(plug, lines, capsys):
+    plug(score_pair="return None")
+    code, message = one_line(capsys, [*lines["evaluate"], "--metrics", "mean"])
+    words_of(message, "metric mean gave NoneType and no number on pair 0000")
+    assert code == 3
+
+
 def test_a_prediction_that_is_none_is_refused(plug, lines, capsys):
     plug(translate="pass")
     code, message = one_line(capsys, [*lines["run"], "--model", "bias"])

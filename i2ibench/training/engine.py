@@ -76,6 +76,19 @@ def memory_layout(model: torch.nn.Module, device: torch.device) -> torch.memory_
     return torch.channels_last
 
 
+def lay_out_states(optimizer: torch.optim.Optimizer) -> None:
+    """Bring states that were saved on a machine of another layout into that of their weights.
+
+    Loaded weights are copied into the layout that is there; loaded states keep their own. PyTorch's
+    fused kernels pair elements as they lie in memory, so where the two differ they silently update
+    each weight by the moments of another.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
 def cpu_has_bf16() -> bool:
     """Whether the processor multiplies bf16 in hardware (AVX512-BF16 or AMX)."""
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

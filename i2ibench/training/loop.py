@@ -19,7 +19,7 @@ from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.interface import PairBatch, TrainableModel
 from i2ibench.seeds import derive_seed
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from i2ibench.training.engine import memory_layout
+from i2ibench.training.engine import lay_out_states, memory_layout
 from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
 from i2ibench.training.logs import Log
@@ -178,6 +178,7 @@ def _resume(
     model.load_state_dict(dict(checkpoint.weights))
     for name, optimizer in optimizers.items():
         optimizer.load_state_dict(checkpoint.optimizers[name])
+        lay_out_states(optimizer)
     return checkpoint.step, checkpoint.seconds
 
 

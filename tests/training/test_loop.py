@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import os
 import resource
@@ -169,6 +170,49 @@ def test_the_layout_follows_the_width_where_the_processor_has_no_bf16(monkeypatc
     assert engine.memory_layout(wide, gpu) == torch.channels_last
     monkeypatch.setattr(engine, "cpu_has_bf16", lambda: True)
     assert engine.memory_layout(wide, cpu) == torch.channels_last
+
+
+@pytest.mark.parametrize("saved", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("here", [torch.channels_last, torch.contiguous_format])
+def test_states_saved_in_any_layout_are_continued_as_if_never_saved(saved, here):
+    def network(layout):
+        return torch.nn.Conv2d(3, 8, 4).to(memory_format=layout)
+
+    def step(layers, optimizer, number):
+        random = torch.Generator().manual_seed(number)
+        for weights in layers.parameters():
+            gradient = torch.randn(weights.shape, generator=random)
+            weights.grad = torch.empty_like(weights).copy_(gradient)
+        optimizer.step()
+
+    whole = network(saved)
+    adam = torch.optim.Adam(whole.parameters(), lr=0.1, fused=True)
+    step(whole, adam, 0)
+    moved = network(here)
+    continued = torch.optim.Adam(moved.parameters(), lr=0.1, fused=True)
+    moved.load_state_dict(whole.state_dict())
+    continued.load_state_dict(copy.deepcopy(adam.state_dict()))
+    engine.lay_out_states(continued)
+    step(whole, adam, 1)
+    step(moved, continued, 1)
+    for mine, other in zip(moved.parameters(), whole.parameters(), strict=True):
+        assert torch.allclose(mine, other)
+
+
+def test_a_training_continues_in_the_layout_of_this_machine(drawn, tmp_path, monkeypatch):
+    drawn.draw("train", 7)
+
+    def press_ctrl_c(step, total, losses):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        start(drawn.root, tmp_path / "run", progress=press_ctrl_c)
+    layout = torch.contiguous_format
+    monkeypatch.setattr("i2ibench.training.loop.memory_layout", lambda *_: layout)
+    done = start(drawn.root, tmp_path / "run")
+    states = [s for o in done.optimizers.values() for s in o["state"].values()]
+    assert all(state["exp_avg"].is_contiguous() for state in states)
 
 
 def test_fp32_is_exact_and_tf32_is_asked_for():

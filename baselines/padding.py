@@ -29,29 +29,31 @@ class ReflectionPad(nn.ReflectionPad2d):
         )
         if not channels_last or self._width >= min(input.shape[2:]):
             return super().forward(input)
-        return cast(Tensor, _Reflect.apply(input, self._width))
+        # Turned out here: autograd lets nothing change a view that was made in a function of ours.
+        padded = cast(Tensor, _Reflect.apply(input.permute(0, 2, 3, 1), self._width))
+        return padded.permute(0, 3, 1, 2)
 
 
 class _Reflect(torch.autograd.Function):
-    """Copies whole pixels; the gradient of a copy is added to that of its origin."""
+    """Copies whole pixels (N, H, W, C); the gradient of a copy is added to that of its origin."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, p: int) -> Tensor:
+    def forward(ctx: Any, pixels: Tensor, p: int) -> Tensor:
         ctx.width = p
-        n, channels, height, width = images.shape
-        padded = images.new_empty(n, height + 2 * p, width + 2 * p, channels)
-        pixels, rows = images.permute(0, 2, 3, 1), padded[:, p : p + height]
+        n, height, width, channels = pixels.shape
+        padded = pixels.new_empty(n, height + 2 * p, width + 2 * p, channels)
+        rows = padded[:, p : p + height]
         rows[:, :, p : p + width] = pixels
         rows[:, :, :p] = pixels[:, :, 1 : p + 1].flip(2)
         rows[:, :, p + width :] = pixels[:, :, width - 1 - p : width - 1].flip(2)
         padded[:, :p] = rows[:, 1 : p + 1].flip(1)
         padded[:, p + height :] = rows[:, height - 1 - p : height - 1].flip(1)
-        return padded.permute(0, 3, 1, 2)
+        return padded
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         p: int = ctx.width
-        gradient = gradients[0].permute(0, 2, 3, 1)
+        gradient = gradients[0]
         height, width = gradient.shape[1] - 2 * p, gradient.shape[2] - 2 * p
         near, far = slice(1, p + 1), slice(height - 1 - p, height - 1)
         above, below = gradient[:, :p].flip(1), gradient[:, p + height :].flip(1)
@@ -62,7 +64,7 @@ class _Reflect(torch.autograd.Function):
             part[:, near] += above[:, :, columns]
             part[:, far] += below[:, :, columns]
             sides.append(part)
-        left, images, right = sides
-        images[:, :, 1 : p + 1] += left.flip(2)
-        images[:, :, width - 1 - p : width - 1] += right.flip(2)
-        return images.permute(0, 3, 1, 2), None
+        left, pixels, right = sides
+        pixels[:, :, 1 : p + 1] += left.flip(2)
+        pixels[:, :, width - 1 - p : width - 1] += right.flip(2)
+        return pixels, None

@@ -41,6 +41,16 @@ def test_the_layout_is_kept():
     assert ReflectionPad(3)(images).is_contiguous(memory_format=torch.channels_last)
 
 
+def test_what_follows_may_work_in_place_as_behind_pytorchs():
+    images = torch.randn(2, 3, 6, 7, generator=torch.Generator().manual_seed(0))
+    ours = images.to(memory_format=torch.channels_last).requires_grad_()
+    theirs = images.clone().requires_grad_()
+    torch.relu_(ReflectionPad(2)(ours)).sum().backward()
+    torch.relu_(nn.ReflectionPad2d(2)(theirs)).sum().backward()
+    assert torch.equal(ours.grad, theirs.grad)
+    assert ours.grad.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_border_wider_than_the_image_is_refused_as_by_pytorch():
     images = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
     with pytest.raises(RuntimeError, match=r"[Pp]adding"):

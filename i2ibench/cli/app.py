@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from i2ibench.cli.common import err
+from i2ibench.cli.common import say
 
 # verb -> "module:function" for a command, "module:app" for a verb with verbs of its own.
 # A verb's module is imported when that verb is called, or for its line in the help.
@@ -118,7 +118,7 @@ def run_app(arguments: list[str]) -> int:
 def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    err().print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    say(message, lead="[bold red]error:[/] ")
     return code
 
 
@@ -126,14 +126,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
     # Warnings of the libraries below us are for developers; ours are UserWarnings.
     if issubclass(category, DeprecationWarning | FutureWarning):
         return
-    err().print(f"[yellow]warning:[/] {escape(str(message))}", soft_wrap=True, highlight=False)
-
-
-def escape(text: str) -> str:
-    """Keep rich from reading brackets of file names as markup."""
-    from rich.markup import escape as rich_escape
-
-    return rich_escape(text)
+    say(str(message), lead="[yellow]warning:[/] ")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2ibench.cli.common import DataRoot, Json, Limit, err, print_json, say, table
+from i2ibench.cli.common import DataRoot, Json, Limit, err, escape, print_json, say, table
 from i2ibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -56,8 +56,6 @@ def audit(
 
 
 def _print(report: AuditReport) -> None:
-    from rich.markup import escape
-
     rows = [
         [
             split,

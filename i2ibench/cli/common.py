@@ -196,9 +196,16 @@ def err() -> Console:
     return Console(stderr=True, emoji=False)
 
 
-def say(message: str) -> None:
-    """Print one line for the reader on stderr."""
-    err().print(message, highlight=False, soft_wrap=True)
+def say(message: str, *, lead: str = "") -> None:
+    """Print one line for the reader on stderr, as it is; ``lead`` is markup that stands before."""
+    err().print(f"{lead}{escape(message)}", highlight=False, soft_wrap=True)
+
+
+def escape(text: str) -> str:
+    """Keep rich from reading brackets of file names as markup."""
+    from rich.markup import escape as rich_escape
+
+    return rich_escape(text)
 
 
 def print_json(value: Any) -> None:
@@ -207,13 +214,13 @@ def print_json(value: Any) -> None:
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """Return a table in the one style of the command line."""
+    """Return a table in the one style of the command line; cells may hold markup."""
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    made = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(escape(column), overflow="fold")
     for row in rows:
         made.add_row(*row)
     return made

@@ -118,8 +118,9 @@ def _fetch(name: str, data_root: Path | None, json: bool) -> None:
         )
     if not fetched.hash_was_known:
         say(
-            f"[yellow]warning:[/] nobody has published this archive's hash; sha256 "
-            f"{fetched.sha256} is recorded in download.json"
+            f"nobody has published this archive's hash; sha256 {fetched.sha256} is recorded in "
+            "download.json",
+            lead="[yellow]warning:[/] ",
         )
     say(f"{name} is in {fetched.folder}")
     if json:

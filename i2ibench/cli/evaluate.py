@@ -18,6 +18,7 @@ from i2ibench.cli.common import (
     Json,
     Limit,
     UnverifiedWeights,
+    escape,
     parse_names,
     print_json,
     say,
@@ -145,7 +146,7 @@ def evaluate(
             records = [result.to_json() for result in results]
             print_json({**difference_json(ids, rows), "results": records})
         for result in results:
-            say(f"under [bold]{result.protocol.id}[/]:")
+            say(":", lead=f"under [bold]{escape(result.protocol.id)}[/]")
             show_result(result)
         show_difference("Side by side", ids, rows)
     if output is not None:

@@ -31,7 +31,7 @@ def metrics(
     if json:
         print_json(card)
         return
-    say(f"[bold]{name}[/] {card['description']}\n")
+    say(f"{card['description']}\n", lead=f"[bold]{name}[/] ")
     facts = [
         ["what", _KINDS.get(card["kind"], card["kind"])],
         ["unit", card["unit"] or "none"],

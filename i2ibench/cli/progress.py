@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.cli.common import err, say, table
+from i2ibench.cli.common import err, escape, say, table
 from i2ibench.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class RichReporter(Reporter):
     def stage(self, text: str) -> None:
         """Print the stage and end the former bar."""
         self.close()
-        say(f"[bold cyan]›[/] {text}")
+        say(text, lead="[bold cyan]›[/] ")
 
     def training(self, step: int, total: int, losses: Mapping[str, float]) -> None:
         """Advance the bar and show the losses."""
@@ -59,7 +59,7 @@ def show_result(result: Result) -> None:
     rows = []
     for name, overall in result.metrics.items():
         if overall.value is None and overall.unavailable:
-            rows.append([name, f"[dim]{overall.unavailable}[/]"])
+            rows.append([name, f"[dim]{escape(overall.unavailable)}[/]"])
             continue
         row = [_title(name, overall.unit, overall.better), _value(overall)]
         row += [_value(result.groups[group].metrics.get(name)) for group in groups]
@@ -71,7 +71,7 @@ def show_result(result: Result) -> None:
     err().print(shown)
     for row in rows:
         if len(row) == 2 and groups:
-            say(f"  {row[0]}: {row[1]}")
+            say("", lead=f"  {row[0]}: {row[1]}")
 
 
 def _title(name: str, unit: str, better: str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from i2ibench.cli.common import Json, err, print_json, say, table
+from i2ibench.cli.common import Json, err, escape, print_json, say, table
 from i2ibench.cli.difference import difference_json, show_difference
 from i2ibench.errors import UsageError
 
@@ -67,7 +67,7 @@ def _show(names: list[str], json: bool) -> None:
         return
     facts = [protocol_facts(protocol) for protocol in loaded]
     if len(loaded) == 1:
-        say(f"[bold]{loaded[0].id}[/] {loaded[0].description}")
+        say(loaded[0].description, lead=f"[bold]{escape(loaded[0].id)}[/] ")
     rows = [[key, *(each[key] for each in facts)] for key in facts[0] if key != "id"]
     err().print(table("Protocol", ["", *(protocol.id for protocol in loaded)], rows))
 

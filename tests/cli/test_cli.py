@@ -55,6 +55,17 @@ def test_evaluate_loads_no_torch_for_metrics_that_run_no_network(drawn):
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("name", ["mine[v2]", "[red]", "a[/b]"])
+def test_brackets_of_names_are_shown_as_they_are(capsys, tmp_path, name):
+    real = tmp_path / "real"
+    real.mkdir()
+    cv2.imwrite(str(real / "1.png"), np.zeros((16, 16, 3), np.uint8))
+    line = ["evaluate", real, "--targets", real, "--metrics", "mae", "--name", name]
+    code, _, err = call(capsys, *line, "--output", tmp_path / name)
+    assert code == 0
+    assert f"{name} on real" in err and f"written to {tmp_path / name}" in err
+
+
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_teaches(capsys, verb):
     code, out, err = call(capsys, verb, "--help")

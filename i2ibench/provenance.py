@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from i2ibench.loaded import torch_if_loaded
+
 # The packages whose version can change a value or a file.
 _PACKAGES = (
     "i2ibench",
@@ -41,7 +43,7 @@ def environment() -> dict[str, object]:
         "source": source_state(),
         "command": command(),
     }
-    torch = sys.modules.get("torch")
+    torch = torch_if_loaded()
     if torch is not None:
         found["torch_threads"] = torch.get_num_threads()
         if torch.cuda.is_available():

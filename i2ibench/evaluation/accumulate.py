@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, I2IBenchError
 from i2ibench.evaluation.chosen import Chosen
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
+from i2ibench.loaded import torch_if_loaded
 from i2ibench.metrics.interface import PairImages, PairMetric
 
 Progress = Callable[[int, int], None]
@@ -216,7 +216,7 @@ def _in_order(
 
 
 def _one_torch_thread() -> None:
-    torch = sys.modules.get("torch")
+    torch = torch_if_loaded()
     if torch is not None:
         torch.set_num_threads(1)
 
@@ -235,7 +235,7 @@ def _one_opencv_thread() -> Iterator[None]:
 @contextmanager
 def _exact_torch() -> Iterator[None]:
     """Keep fp32 exact on GPUs for a while, and bring torch's threads back afterwards."""
-    torch = sys.modules.get("torch")
+    torch = torch_if_loaded()
     if torch is None:
         yield
         return

@@ -42,6 +42,14 @@ def test_listings_import_no_heavy_library(arguments):
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+@pytest.fixture
+def images(tmp_path):
+    """The folders ``real`` and ``made`` with one image each, in ``tmp_path``."""
+    for folder, grey in (("real", 90), ("made", 120)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "1.png"), np.full((32, 32, 3), grey, np.uint8))
+
+
 def test_evaluate_loads_no_torch_for_metrics_that_run_no_network(drawn):
     drawn.draw("test", 4)
     line = ["evaluate", f"{drawn.root}/HE/test", "--targets", f"{drawn.root}/IHC/test"]
@@ -53,6 +61,22 @@ def test_evaluate_loads_no_torch_for_metrics_that_run_no_network(drawn):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.usefixtures("images")
+def test_wrong_weights_leave_the_other_metrics_while_torch_is_still_imported(tmp_path):
+    (tmp_path / "squeeze.backbone.pth").write_bytes(b"not the weights")
+    environment = {**os.environ, "I2IBENCH_WEIGHTS": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "i2ibench.cli.app", "evaluate", "made", "--targets", "real"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is not the known" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("name", ["mine[v2]", "[red]", "a[/b]"])

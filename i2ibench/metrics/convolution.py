@@ -40,7 +40,7 @@ def make_convolution(
         dtype: ``torch.float32``, or ``torch.bfloat16`` for a faster, deviating network.
     """
     device = torch.device(device)
-    if device.type != "cpu" or not can_pack():
+    if device.type != "cpu" or not can_pack(dtype):
         return _plain(weight.to(device, dtype), bias.to(device, dtype), stride, padding, relu)
     same_size = padding == (weight.shape[2] // 2, weight.shape[3] // 2)
     plain_shape = stride == 1 and same_size and relu and dtype == torch.float32

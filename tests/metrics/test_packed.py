@@ -14,7 +14,8 @@ from i2ibench.metrics import convolution
 from i2ibench.metrics.convolution import make_convolution
 from i2ibench.metrics.packed import PackedConv, can_pack
 
-pytestmark = pytest.mark.skipif(not can_pack(), reason="this build of PyTorch has no oneDNN")
+pytestmark = pytest.mark.skipif(
+    not can_pack(torch.float32), reason="this build of PyTorch has no oneDNN")
 
 
 @settings(max_examples=40, deadline=None)
@@ -60,7 +61,7 @@ def test_threads_that_bring_sizes_of_their_own_do_not_disturb_one_another():
 
 
 def test_without_the_operations_convolutions_go_the_usual_way(monkeypatch):
-    monkeypatch.setattr(convolution, "can_pack", lambda: False)
+    monkeypatch.setattr(convolution, "can_pack", lambda _: False)
     random = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(4, 3, 3, 3, generator=random), torch.randn(4, generator=random)
     x = torch.randn(1, 3, 12, 12, generator=random)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -41,3 +45,17 @@ def test_transforms_convolve_exactly_in_one_dimension(kernel):
     expected = F.conv1d(signal[None, None], taps[None, None])[0, 0]
     found = to_output @ ((to_filter @ taps) * (to_input @ signal))
     assert torch.allclose(found, expected, atol=1e-12)
+
+
+def test_bf16_runs_where_the_processor_has_no_instructions_for_it():
+    code = """
+import torch
+from i2ibench.metrics.convolution import make_convolution
+convolve = make_convolution(torch.ones(4, 3, 3, 3), torch.zeros(4), dtype=torch.bfloat16)
+print(convolve(torch.ones(1, 3, 5, 5, dtype=torch.bfloat16)).mean().item())
+"""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert float(done.stdout) == 27.0

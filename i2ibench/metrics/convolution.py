@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from i2ibench.errors import DataError
 from i2ibench.metrics.packed import PackedConv, can_pack
 from i2ibench.metrics.winograd import WinogradConv, pays_off
 
@@ -38,7 +39,13 @@ def make_convolution(
             result) is worth its time.
         device: where it runs.
         dtype: ``torch.float32``, or ``torch.bfloat16`` for a faster, deviating network.
+
+    Raises:
+        DataError: the weights are not all finite.
     """
+    # Asked here, because oneDNN rectifies NaN to 0: the values would look sound.
+    if not all(bool(torch.isfinite(each).all()) for each in (weight, bias)):
+        raise DataError("a network's weights are not all finite; fetch them again")
     device = torch.device(device)
     if device.type != "cpu" or not can_pack(dtype):
         return _plain(weight.to(device, dtype), bias.to(device, dtype), stride, padding, relu)

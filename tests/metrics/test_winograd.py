@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from i2ibench.errors import DataError
+from i2ibench.metrics.convolution import make_convolution
 from i2ibench.metrics.winograd import WinogradConv, _transforms
 
 
@@ -45,6 +47,14 @@ def test_transforms_convolve_exactly_in_one_dimension(kernel):
     expected = F.conv1d(signal[None, None], taps[None, None])[0, 0]
     found = to_output @ ((to_filter @ taps) * (to_input @ signal))
     assert torch.allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("place", ["weight", "bias"])
+def test_weights_that_are_no_numbers_are_refused(place):
+    weights = {"weight": torch.ones(4, 3, 3, 3), "bias": torch.zeros(4)}
+    weights[place].view(-1)[0] = float("nan")
+    with pytest.raises(DataError, match="not all finite"):
+        make_convolution(**weights)
 
 
 def test_bf16_runs_where_the_processor_has_no_instructions_for_it():

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from i2ibench import registry
 from i2ibench.results.intervals import metric_columns
 from i2ibench.results.pair_scores import read_pair_scores
 from i2ibench.results.record import MetricRecord, Result
@@ -39,9 +38,9 @@ class Finding:
 
 def tolerance(metric: str) -> float:
     """Return the relative difference up to which two computations of ``metric`` agree."""
-    from i2ibench.metrics.interface import SetMetric
+    from i2ibench.metrics.interface import SetMetric, registered_metric
 
-    metric_class = registry.metrics.get(metric)
+    metric_class = registered_metric(metric)
     of_a_set = issubclass(metric_class, SetMetric)
     if not metric_class.weights:
         return _SET if of_a_set else _EXACT

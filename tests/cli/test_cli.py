@@ -10,6 +10,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from i2ibench.cli.app import VERBS, run_app

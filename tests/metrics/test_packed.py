@@ -15,7 +15,8 @@ from i2ibench.metrics.convolution import make_convolution
 from i2ibench.metrics.packed import PackedConv, can_pack
 
 pytestmark = pytest.mark.skipif(
-    not can_pack(torch.float32), reason="this build of PyTorch has no oneDNN")
+    not can_pack(torch.float32), reason="this build of PyTorch has no oneDNN"
+)
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float64 = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.float32] | Sequence[npt.NDArray[np.float32]]
 
 # Below as many images as features the covariance is singular and FID is biased upwards, for
 # each model differently.
@@ -18,6 +20,9 @@ UNBIASED_FROM = 2048
 
 # As few pairs as pair metrics need for an interval (results.statistics).
 _FEWEST_FOR_INTERVAL = 16
+
+# Rows of features that are brought to float64 at once.
+_BLOCK = 256
 
 
 class FID(FeatureMetric):
@@ -40,7 +45,7 @@ class FID(FeatureMetric):
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"{self.name} needs at least 2 pairs, not {n}")
-        predictions, targets = stacked(state)
+        predictions, targets = map(list, zip(*state.ordered(), strict=True))
         value = frechet_distance(predictions, targets)
         notes = [f"biased: n={n} < {UNBIASED_FROM}"] if n < UNBIASED_FROM else []
         details: dict[str, object] = {}
@@ -92,11 +97,12 @@ class KID(FeatureMetric):
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"kid needs at least 2 pairs, not {n}")
-        predictions, targets = (f.astype(np.float64) for f in stacked(state))
+        predictions, targets = stacked(state)
         size = min(n, self.settings.subset)
         interval = None
         if size == n:
-            value, interval = paired_mmd(predictions, targets)
+            doubles = (features.astype(np.float64) for features in (predictions, targets))
+            value, interval = paired_mmd(*doubles)
             subsets = 1
         else:
             subsets = self.settings.subsets
@@ -104,8 +110,8 @@ class KID(FeatureMetric):
             draw = np.random.RandomState(self.settings.seed)
             drawn = [
                 squared_mmd(
-                    predictions[draw.choice(n, size, replace=False)],
-                    targets[draw.choice(n, size, replace=False)],
+                    predictions[draw.choice(n, size, replace=False)].astype(np.float64),
+                    targets[draw.choice(n, size, replace=False)].astype(np.float64),
                 )
                 for _ in range(subsets)
             ]
@@ -114,19 +120,31 @@ class KID(FeatureMetric):
         return Score(value, settings=settings, ci95=interval)
 
 
-def frechet_distance(x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]) -> float:
+def frechet_distance(x: Rows, y: Rows) -> float:
     """Return the Frechet distance between Gaussians fitted to the rows of ``x`` and ``y``.
 
     With centred ``X`` (n, d) and ``Y`` (m, d), ``Tr (S_x S_y)^(1/2)`` is the sum of the singular
     values of ``X Y^T / sqrt((n-1)(m-1))``. No covariance is formed: at n < d it is singular, and
-    its square root costs d^3.
+    its square root costs d^3. Of the float64 rows only those of ``y`` are whole in memory, and of
+    more than d rows a triangle.
+
+    Args:
+        x: n float32 rows of d features, as an array (n, d) or a list of rows.
+        y: m of them.
     """
-    mean_x, mean_y = x.mean(axis=0, dtype=np.float64), y.mean(axis=0, dtype=np.float64)
-    centred_x, centred_y = _triangular(x - mean_x), _triangular(y - mean_y)
+    mean_x, mean_y = _mean(x), _mean(y)
+    factor_x, factor_y = _triangular(x, mean_x), _triangular(y, mean_y)
     scale_x, scale_y = len(x) - 1, len(y) - 1
-    trace_x = float(np.square(centred_x).sum()) / scale_x
-    trace_y = float(np.square(centred_y).sum()) / scale_y
-    cross = centred_x @ centred_y.T
+    centred_y = factor_y if factor_y is not None else _centred(y, mean_y)
+    rows = len(factor_x) if factor_x is not None else len(x)
+    cross, total_x = np.empty((rows, len(centred_y))), 0.0
+    for start in range(0, rows, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        part = factor_x[block] if factor_x is not None else _centred(x[block], mean_x)
+        total_x += float(np.vdot(part, part))
+        np.matmul(part, centred_y.T, out=cross[block])
+    trace_x, trace_y = total_x / scale_x, float(np.vdot(centred_y, centred_y)) / scale_y
+    del centred_y, factor_x, factor_y
     root = float(np.linalg.svd(cross, compute_uv=False).sum()) / math.sqrt(scale_x * scale_y)
     difference = mean_x - mean_y
     return max(0.0, float(difference @ difference) + trace_x + trace_y - 2 * root)
@@ -167,11 +185,28 @@ def paired_mmd(x: Float64, y: Float64) -> tuple[float, tuple[float, float] | Non
     return value, (centre - half, centre + half)
 
 
-def _triangular(rows: Float64) -> Float64:
-    """Replace more rows than columns by a triangle with the same Gram matrix of columns."""
-    if rows.shape[0] <= rows.shape[1]:
-        return rows
-    return np.asarray(np.linalg.qr(rows, mode="r"))
+def _mean(rows: Rows) -> Float64:
+    total = sum(
+        np.asarray(rows[start : start + _BLOCK]).sum(axis=0, dtype=np.float64)
+        for start in range(0, len(rows), _BLOCK)
+    )
+    return np.asarray(total / len(rows))
+
+
+def _centred(rows: Rows, mean: Float64) -> Float64:
+    return np.asarray(np.asarray(rows) - mean)
+
+
+def _triangular(rows: Rows, mean: Float64) -> Float64 | None:
+    """Return a triangle (d, d) with the Gram matrix of more than d centred rows, else None."""
+    width = len(mean)
+    if len(rows) <= width:
+        return None
+    triangle = np.zeros((0, width))
+    for start in range(0, len(rows), width):
+        higher = np.concatenate([triangle, _centred(rows[start : start + width], mean)])
+        triangle = np.asarray(np.linalg.qr(higher, mode="r"))
+    return triangle
 
 
 def _kernel(x: Float64, y: Float64) -> Float64:

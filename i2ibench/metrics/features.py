@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -28,6 +29,9 @@ Resize = Literal["tf1-bilinear", "pillow-bicubic"]
 # Raised when code changes features beyond rounding: cached features of targets become void.
 FEATURES_VERSION = 1
 
+# Features of one block of memory: 2 MB.
+_ROWS = 256
+
 
 class InceptionFeatures:
     """Turns uint8 images into float32 (2048,) features.
@@ -40,6 +44,7 @@ class InceptionFeatures:
     def __init__(self, resize: Resize, network: Inception, sha256: str, precision: str) -> None:
         self._resize = tf1_bilinear if resize == "tf1-bilinear" else pillow_bicubic
         self._network = network
+        self._kept = _RowBlocks()
         # What cached features of targets depend on.
         self.identity = f"inception-{resize}-{precision}-{sha256[:16]}-v{FEATURES_VERSION}"
 
@@ -58,11 +63,34 @@ class InceptionFeatures:
         cache = pair.target_cache
         known = None if cache is None else cache.get(self.identity)
         if known is not None:
-            return self.of_images(pair.prediction)[0], known
-        prediction, target = self.of_images(pair.prediction, pair.target)
+            return self._kept.keep(self.of_images(pair.prediction)[0]), known
+        prediction, target = map(self._kept.keep, self.of_images(pair.prediction, pair.target))
         if cache is not None:
             cache.put(self.identity, target)
         return prediction, target
+
+
+class _RowBlocks:
+    """Copies of rows side by side in large blocks.
+
+    Thousands of small arrays that outlive a pair, each among the megabytes of its network, would
+    keep that memory from being used again.
+    """
+
+    def __init__(self) -> None:
+        self._block: Float32 | None = None
+        self._used = 0
+        self._lock = Lock()
+
+    def keep(self, row: Float32) -> Float32:
+        """Return a copy of a row (2048,)."""
+        with self._lock:
+            if self._block is None or self._used == len(self._block):
+                self._block, self._used = np.empty((_ROWS, *row.shape), row.dtype), 0
+            place: Float32 = self._block[self._used]
+            self._used += 1
+        place[:] = row
+        return place
 
 
 FeatureState = ByPair[tuple[Float32, Float32]]  # of prediction and target: 16 KB a pair

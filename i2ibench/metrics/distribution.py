@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ _FEWEST_FOR_INTERVAL = 16
 
 # Rows of features that are brought to float64 at once.
 _BLOCK = 256
+# Values of a matrix that is not copied any more: 8 MB.
+_LARGE = 1 << 20
 
 
 class FID(FeatureMetric):
@@ -125,27 +127,23 @@ def frechet_distance(x: Rows, y: Rows) -> float:
 
     With centred ``X`` (n, d) and ``Y`` (m, d), ``Tr (S_x S_y)^(1/2)`` is the sum of the singular
     values of ``X Y^T / sqrt((n-1)(m-1))``. No covariance is formed: at n < d it is singular, and
-    its square root costs d^3. Of the float64 rows only those of ``y`` are whole in memory, and of
-    more than d rows a triangle.
+    its square root costs d^3. Of the float64 rows only blocks are in memory, and of more than d
+    rows a triangle.
 
     Args:
         x: n float32 rows of d features, as an array (n, d) or a list of rows.
         y: m of them.
     """
     mean_x, mean_y = _mean(x), _mean(y)
-    factor_x, factor_y = _triangular(x, mean_x), _triangular(y, mean_y)
+    centred_x, centred_y = _Centred(x, mean_x), _Centred(y, mean_y)
+    cross = np.empty((len(centred_x), len(centred_y)))
+    for rows, part in centred_x.blocks():
+        for columns, other in centred_y.blocks():
+            np.matmul(part, other.T, out=cross[rows, columns])
     scale_x, scale_y = len(x) - 1, len(y) - 1
-    centred_y = factor_y if factor_y is not None else _centred(y, mean_y)
-    rows = len(factor_x) if factor_x is not None else len(x)
-    cross, total_x = np.empty((rows, len(centred_y))), 0.0
-    for start in range(0, rows, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        part = factor_x[block] if factor_x is not None else _centred(x[block], mean_x)
-        total_x += float(np.vdot(part, part))
-        np.matmul(part, centred_y.T, out=cross[block])
-    trace_x, trace_y = total_x / scale_x, float(np.vdot(centred_y, centred_y)) / scale_y
-    del centred_y, factor_x, factor_y
-    root = float(np.linalg.svd(cross, compute_uv=False).sum()) / math.sqrt(scale_x * scale_y)
+    trace_x, trace_y = centred_x.squares() / scale_x, centred_y.squares() / scale_y
+    del centred_x, centred_y
+    root = float(_singular_values(cross).sum()) / math.sqrt(scale_x * scale_y)
     difference = mean_x - mean_y
     return max(0.0, float(difference @ difference) + trace_x + trace_y - 2 * root)
 
@@ -193,20 +191,49 @@ def _mean(rows: Rows) -> Float64:
     return np.asarray(total / len(rows))
 
 
-def _centred(rows: Rows, mean: Float64) -> Float64:
-    return np.asarray(np.asarray(rows) - mean)
+def _singular_values(matrix: Float64) -> Float64:
+    """Return the singular values; a large matrix is overwritten, as a copy would be one more."""
+    if matrix.size < _LARGE:
+        return np.asarray(np.linalg.svd(matrix, compute_uv=False))
+    from scipy import linalg  # here, because small sets should not wait for it
+
+    # The transpose has the same values, and the order in memory that LAPACK can overwrite.
+    found = linalg.svd(matrix.T, compute_uv=False, overwrite_a=True, check_finite=False)
+    return np.asarray(found)
 
 
-def _triangular(rows: Rows, mean: Float64) -> Float64 | None:
-    """Return a triangle (d, d) with the Gram matrix of more than d centred rows, else None."""
-    width = len(mean)
-    if len(rows) <= width:
-        return None
-    triangle = np.zeros((0, width))
-    for start in range(0, len(rows), width):
-        higher = np.concatenate([triangle, _centred(rows[start : start + width], mean)])
-        triangle = np.asarray(np.linalg.qr(higher, mode="r"))
-    return triangle
+class _Centred:
+    """Centred float64 rows, block by block; more than d rows are replaced by a triangle (d, d).
+
+    The triangle has the same Gram matrix of columns, which is all that a covariance depends on.
+    """
+
+    def __init__(self, rows: Rows, mean: Float64) -> None:
+        self._rows, self._mean = rows, mean
+        self._triangle: Float64 | None = None
+        width = len(mean)
+        if len(rows) > width:
+            triangle = np.zeros((0, width))
+            for start in range(0, len(rows), width):
+                part = np.asarray(rows[start : start + width]) - mean
+                triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, part]), mode="r"))
+            self._triangle = triangle
+
+    def __len__(self) -> int:
+        return len(self._rows if self._triangle is None else self._triangle)
+
+    def blocks(self) -> Iterator[tuple[slice, Float64]]:
+        """Yield the rows, a block at a time, and where they stand."""
+        for start in range(0, len(self), _BLOCK):
+            place = slice(start, start + _BLOCK)
+            if self._triangle is not None:
+                yield place, self._triangle[place]
+            else:
+                yield place, np.asarray(np.asarray(self._rows[place]) - self._mean)
+
+    def squares(self) -> float:
+        """Return the sum of squares."""
+        return math.fsum(float(np.vdot(block, block)) for _, block in self.blocks())
 
 
 def _kernel(x: Float64, y: Float64) -> Float64:

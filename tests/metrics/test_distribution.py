@@ -204,3 +204,10 @@ def test_a_pair_in_both_shards_is_refused():
 def test_other_weights_are_refused_by_what_is_missing():
     with pytest.raises(DataError, match="Inception weights"):
         Inception({"Conv2d_1a_3x3.conv.weight": torch.zeros(32, 3, 3, 3)})
+
+
+def test_large_sets_give_the_distance_of_the_small_ones_way(monkeypatch):
+    x, y = _features(0, 1100, width=1200), _features(1, 1050, shift=0.1, width=1200)
+    found = frechet_distance(x, list(y))
+    monkeypatch.setattr("i2ibench.metrics.distribution._LARGE", 1 << 30)
+    assert found == pytest.approx(frechet_distance(x, y), rel=1e-10)

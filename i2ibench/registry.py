@@ -112,6 +112,20 @@ class Registry(Generic[T]):
                 ) from error
         return self._loaded[name]
 
+    def get_class(self, name: str, bases: tuple[type, ...], known_as: str) -> Any:
+        """Load the class called ``name``; what derives from none of ``bases`` is refused.
+
+        ``known_as`` names the bases as the plugin's author imports them.
+        """
+        found = self.get(name)
+        if isinstance(found, type) and issubclass(found, bases):
+            return found
+        entry = self.entry(name)
+        raise UsageError(
+            f"{self.kind} '{name}' of {entry.provider}: {entry.target} is no subclass of "
+            f"{known_as}; reinstall or remove that package"
+        )
+
     def items(self) -> Iterator[tuple[str, T]]:
         """Load all plugins; a broken one is named in a warning and skipped."""
         for name in self.names():

@@ -89,10 +89,9 @@ def gone(
 def _weights_of(metric: str) -> tuple[str, ...]:
     """Return the weights a metric needs; none where its plugin is no longer installed."""
     try:
-        needed: tuple[str, ...] = registered_metric(metric).weights
+        return registered_metric(metric).weights
     except UsageError:
         return ()
-    return needed
 
 
 def _is_here(weights: str, context: Context) -> bool:

@@ -231,14 +231,10 @@ class SetMetric(Metric, Generic[State]):
 
 def registered_metric(name: str) -> type[Metric]:
     """Return the class of the registered metric ``name``; anything else there is refused."""
-    found = registry.metrics.get(name)
-    if isinstance(found, type) and issubclass(found, (PairMetric, SetMetric)):
-        return found
-    entry = registry.metrics.entry(name)
-    raise UsageError(
-        f"metric '{name}' of {entry.provider}: {entry.target} is no subclass of PairMetric or "
-        "SetMetric; reinstall or remove that package"
+    found: type[Metric] = registry.metrics.get_class(
+        name, (PairMetric, SetMetric), "PairMetric or SetMetric"
     )
+    return found
 
 
 def build_metric(name: str, settings: Mapping[str, object] | None = None) -> Metric:

@@ -100,14 +100,10 @@ class TrainableModel(TranslationModel):
 
 def registered_model(name: str) -> type[TranslationModel]:
     """Return the class of the registered model ``name``; anything else there is refused."""
-    found = registry.models.get(name)
-    if isinstance(found, type) and issubclass(found, TranslationModel):
-        return found
-    entry = registry.models.entry(name)
-    raise UsageError(
-        f"model '{name}' of {entry.provider}: {entry.target} is no subclass of "
-        "i2ibench.TranslationModel; reinstall or remove that package"
+    found: type[TranslationModel] = registry.models.get_class(
+        name, (TranslationModel,), "i2ibench.TranslationModel"
     )
+    return found
 
 
 def build_model(name: str, settings: Mapping[str, Any] | None = None) -> TranslationModel:

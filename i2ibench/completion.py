@@ -9,7 +9,7 @@ from typing import Any
 from i2ibench import energy, provenance
 from i2ibench.evaluation.arrivals import arrived
 from i2ibench.evaluation.one_pass import evaluate as score
-from i2ibench.files import sha256_file, write_text
+from i2ibench.files import write_text
 from i2ibench.plan import Plan
 from i2ibench.report.page import write_page
 from i2ibench.reporter import Reporter
@@ -36,10 +36,7 @@ def predictions_are_those_scored(folder: RunFolder, result: Result) -> bool:
     return (
         manifest.complete
         and manifest.checkpoint_sha256 == result.model.get("checkpoint_sha256")
-        and all(
-            (file := folder.predictions / f"{pair_id}.png").exists() and sha256_file(file) == digest
-            for pair_id, digest in manifest.files.items()
-        )
+        and not manifest.differences(folder.predictions)
     )
 
 

@@ -211,12 +211,8 @@ def _hash_findings(
     manifest = read_manifest(folder)
     if trained != manifest.checkpoint_sha256:
         yield Finding("predictions", "made by other weights than the result names")
-    for pair_id, digest in manifest.files.items():
-        file = folder / f"{pair_id}.png"
-        if not file.exists():
-            yield Finding(f"prediction {pair_id}", "missing")
-        elif sha256_file(file) != digest:
-            yield Finding(f"prediction {pair_id}", "changed after it was made")
+    for pair_id, difference in manifest.differences(folder).items():
+        yield Finding(f"prediction {pair_id}", difference)
 
 
 def _as_result(result: Result, again: Evaluation) -> Result:

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 from i2ibench.errors import DataError
-from i2ibench.files import read_json, write_json
+from i2ibench.files import read_json, sha256_file, write_json
 from i2ibench.models.policy import InferencePolicy
 
 MANIFEST_NAME = "manifest.json"
@@ -49,6 +49,17 @@ class Manifest(pydantic.BaseModel):
         """Whether both describe predictions made in the same way."""
         volatile = {"files", "seconds", "complete"}
         return self.model_dump(exclude=volatile) == other.model_dump(exclude=volatile)
+
+    def differences(self, folder: Path) -> dict[str, str]:
+        """Return what is wrong with the listed files in ``folder``, in words, by pair id."""
+        found = {}
+        for pair_id, digest in self.files.items():
+            file = folder / f"{pair_id}.png"
+            if not file.exists():
+                found[pair_id] = "missing"
+            elif sha256_file(file) != digest:
+                found[pair_id] = "changed after it was made"
+        return found
 
     def finished(self, files: Mapping[str, str], seconds: float) -> Manifest:
         """Return this manifest with every file listed."""

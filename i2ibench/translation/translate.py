@@ -284,12 +284,7 @@ def _prepare_folder(
     found = {path.stem for path in folder.glob("*.png") if path.stem in ids}
     if former is not None and former.same_origin(manifest):
         # A finished folder knows its files; one that was changed since is made again.
-        changed = {
-            name
-            for name in found & former.files.keys()
-            if sha256_file(folder / f"{name}.png") != former.files[name]
-        }
-        return found - changed, former.seconds
+        return found - former.differences(folder).keys(), former.seconds
     if former is None and found:
         raise DataError(
             f"{folder}: holds images but no {MANIFEST_NAME}; move them away or choose another "

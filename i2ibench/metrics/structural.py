@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -26,33 +25,9 @@ Float64 = npt.NDArray[np.float64]
 _STRIP_VALUES = 50_000
 
 
-@dataclass(frozen=True)
-class Window:
-    """The Gaussian weights of a local neighbourhood; they sum to 1.
-
-    Attributes:
-        radius: of the square window; that many border pixels are not scored.
-        sigma: in pixels.
-    """
-
-    radius: int
-    sigma: float
-
-    @property
-    def side(self) -> int:
-        """Width and height in pixels."""
-        return 2 * self.radius + 1
-
-    def means(self, image: npt.NDArray[Any]) -> Float64:
-        """Return the weighted means around each inner pixel: (h, w, C) -> (h-2r, w-2r, C)."""
-        taps = _gaussian_taps(self.sigma, self.radius)
-        found = cv2.sepFilter2D(image, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_REFLECT)
-        r = self.radius
-        inner: Float64 = found[r:-r, r:-r]
-        return inner
-
-
-GAUSSIAN_11 = Window(radius=5, sigma=1.5)
+# The Gaussian window of Wang et al.: 11 x 11 pixels, sigma 1.5; its weights sum to 1.
+_RADIUS, _SIGMA = 5, 1.5
+GAUSSIAN_SIDE = 2 * _RADIUS + 1
 
 
 class SSIM(PairMetric):
@@ -93,7 +68,7 @@ class SSIMGaussian(PairMetric):
 
     name = "ssim-gaussian"
     better = "higher"
-    minimum_size = GAUSSIAN_11.side
+    minimum_size = GAUSSIAN_SIDE
 
     def signature(self) -> Signature:
         """Return ``ssim-gaussian|rgb|range:255|window:gauss11|sigma:1.5|...``."""
@@ -109,7 +84,7 @@ class SSIMGaussian(PairMetric):
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the mean SSIM of one pair, at most 1."""
-        return mean_ssim(pair.prediction, pair.target, GAUSSIAN_11)
+        return gaussian_ssim(pair.prediction, pair.target)
 
 
 class MSSSIM(PairMetric):
@@ -124,7 +99,7 @@ class MSSSIM(PairMetric):
     name = "ms-ssim"
     better = "higher"
     WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-    minimum_size = GAUSSIAN_11.side << (len(WEIGHTS) - 1)
+    minimum_size = GAUSSIAN_SIDE << (len(WEIGHTS) - 1)
 
     def signature(self) -> Signature:
         """Return ``ms-ssim|rgb|range:255|window:gauss11|sigma:1.5|scales:5|...``."""
@@ -144,7 +119,7 @@ class MSSSIM(PairMetric):
         a: npt.NDArray[Any] = pair.prediction
         b: npt.NDArray[Any] = pair.target
         for scale, weight in enumerate(self.WEIGHTS):
-            whole, contrast_structure = channel_means(a, b, GAUSSIAN_11)
+            whole, contrast_structure = channel_means(a, b)
             last = scale == len(self.WEIGHTS) - 1
             term = whole if last else contrast_structure
             product *= np.maximum(term, 0.0) ** weight
@@ -153,36 +128,34 @@ class MSSSIM(PairMetric):
         return float(product.mean())
 
 
-def mean_ssim(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], window: Window) -> float:
+def gaussian_ssim(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
     """Return the mean SSIM of two uint8 images (H, W, C) over inner pixels and channels."""
-    total = sum(float(whole.sum()) for whole, _ in _strips(a, b, window, want_terms=False))
-    inner = (a.shape[0] - 2 * window.radius) * (a.shape[1] - 2 * window.radius)
+    total = sum(float(whole.sum()) for whole, _ in _strips(a, b, want_terms=False))
+    inner = (a.shape[0] - 2 * _RADIUS) * (a.shape[1] - 2 * _RADIUS)
     return total / float(inner * a.shape[2])
 
 
-def channel_means(
-    a: npt.NDArray[Any], b: npt.NDArray[Any], window: Window
-) -> tuple[Float64, Float64]:
+def channel_means(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> tuple[Float64, Float64]:
     """Return the means of SSIM and of its contrast-structure term, one value a channel each."""
     whole, contrast = np.zeros(a.shape[2]), np.zeros(a.shape[2])
-    for strip, strip_contrast in _strips(a, b, window, want_terms=True):
+    for strip, strip_contrast in _strips(a, b, want_terms=True):
         whole += strip.sum(axis=(0, 1))
         contrast += strip_contrast.sum(axis=(0, 1))
-    inner = (a.shape[0] - 2 * window.radius) * (a.shape[1] - 2 * window.radius)
+    inner = (a.shape[0] - 2 * _RADIUS) * (a.shape[1] - 2 * _RADIUS)
     return whole / inner, contrast / inner
 
 
 def _strips(
-    a: npt.NDArray[Any], b: npt.NDArray[Any], window: Window, *, want_terms: bool
+    a: npt.NDArray[Any], b: npt.NDArray[Any], *, want_terms: bool
 ) -> Iterator[tuple[Float64, Float64]]:
     """Yield the maps of SSIM and of contrast-structure (one map unless wanted), strip by strip."""
     product, difference = _products(a, b)
-    height, border = a.shape[0], 2 * window.radius
+    height, border = a.shape[0], 2 * _RADIUS
     rows = max(8, _STRIP_VALUES // (a.shape[1] * a.shape[2]))
     for top in range(0, height - border, rows):
         strip = slice(top, min(top + rows, height - border) + border)
-        sx, sy = window.means(a[strip]), window.means(b[strip])
-        sxy, sdd = window.means(product[strip]), window.means(difference[strip])
+        sx, sy = _window_means(a[strip]), _window_means(b[strip])
+        sxy, sdd = _window_means(product[strip]), _window_means(difference[strip])
         means = sx * sy
         squares = sx - sy
         squares *= squares
@@ -218,8 +191,17 @@ def _halved(image: npt.NDArray[Any]) -> Float64:
     return (even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]) / 4
 
 
+def _window_means(image: npt.NDArray[Any]) -> Float64:
+    """Return the weighted means around each inner pixel: (h, w, C) -> (h-10, w-10, C)."""
+    taps = _gaussian_taps()
+    found = cv2.sepFilter2D(image, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_REFLECT)
+    inner: Float64 = found[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
+    return inner
+
+
 @cache
-def _gaussian_taps(sigma: float, radius: int) -> Float64:
-    taps = np.array([math.exp(-(x * x) / (2 * sigma * sigma)) for x in range(-radius, radius + 1)])
+def _gaussian_taps() -> Float64:
+    offsets = range(-_RADIUS, _RADIUS + 1)
+    taps = np.array([math.exp(-(x * x) / (2 * _SIGMA * _SIGMA)) for x in offsets])
     normalised: Float64 = taps / taps.sum()
     return normalised

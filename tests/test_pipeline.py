@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 import pytest
 from kills import rows_differ, states_differ
+from plugin_source import LEARNER
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.pipeline import run, train, translate
@@ -181,30 +182,12 @@ def test_a_checkpoint_that_is_a_folder_is_one_line(options, tmp_path):
 
 
 def test_a_single_module_plugin_trains_through_the_same_door(options, tmp_path, monkeypatch):
-    source = '''
-import torch
-from i2ibench import Phase, TrainableModel
-
-class Bias(TrainableModel):
-    """Add a learned colour."""
-    def __init__(self, config):
-        super().__init__(config)
-        self.colour = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
-    def initialize(self, generator):
-        torch.nn.init.zeros_(self.colour)
-    def optimizers(self):
-        return {"colour": torch.optim.Adam(self.parameters(), lr=0.1)}
-    def translate(self, source):
-        return source + self.colour
-    def training_phases(self, batch):
-        made = self.translate(batch.source)
-        yield Phase("colour", lambda: {"L1": (made - batch.target).abs().mean()})
-'''
+    losses = 'return {"L1": (self.translate(batch.source) - batch.target).abs().mean()}'
     info = tmp_path / "site/plug-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[i2ibench.models]\nbias = plug_mod:Bias\n")
-    (tmp_path / "site/plug_mod.py").write_text(source)
+    (info / "entry_points.txt").write_text("[i2ibench.models]\nbias = plug_mod:Learner\n")
+    (tmp_path / "site/plug_mod.py").write_text(LEARNER.format(losses=losses))
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     from i2ibench import registry
 

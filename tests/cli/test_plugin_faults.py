@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from plugin_source import LEARNER
 
 from i2ibench import registry
 from i2ibench.cli.app import run_app
@@ -13,7 +14,7 @@ from i2ibench.cli.explain import explain
 
 MODEL = '''
 import torch
-from i2ibench import Phase, TrainableModel, TranslationModel
+from i2ibench import TranslationModel
 
 class Bias(TranslationModel):
     """Fail."""
@@ -22,23 +23,8 @@ class Bias(TranslationModel):
         {construct}
     def translate(self, source):
         {translate}
-
-class Learner(TrainableModel):
-    """Fail while training."""
-    def __init__(self, config):
-        super().__init__(config)
-        self.colour = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
-    def initialize(self, generator):
-        torch.nn.init.zeros_(self.colour)
-    def optimizers(self):
-        return {{"colour": torch.optim.Adam(self.parameters(), lr=0.1)}}
-    def translate(self, source):
-        return source + self.colour
-    def training_phases(self, batch):
-        yield Phase("colour", lambda: self.losses(batch))
-    def losses(self, batch):
-        {losses}
 '''
+MODEL += LEARNER
 
 METRIC = '''
 from i2ibench.metrics.interface import PairMetric, Score

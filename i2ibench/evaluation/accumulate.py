@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import numbers
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
-
-import cv2
 
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
@@ -22,8 +20,8 @@ from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, I2IBenchError
 from i2ibench.evaluation.chosen import Chosen
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
-from i2ibench.loaded import torch_if_loaded
-from i2ibench.metrics.interface import PairImages, PairMetric
+from i2ibench.evaluation.threads import exact_torch, one_opencv_thread, one_torch_thread
+from i2ibench.metrics.interface import Metric, PairImages, PairMetric, SetMetric
 
 Progress = Callable[[int, int], None]
 # States of set metrics by group; the key None holds pairs without a group.
@@ -63,143 +61,197 @@ class Accumulation:
         return merged
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What is to be scored: predictions by pair id, and the metrics that score them."""
+
+    predictions: Mapping[str, Path]
+    chosen: Chosen
+
+
 def accumulate(
     dataset: PairedDataset,
-    predictions: Mapping[str, Path],
-    chosen: Chosen,
+    scorings: Sequence[Scoring],
     *,
     preparation: Preparation,
     workers: int,
-    load_networks: Callable[[], None] | None = None,
+    load_networks: Callable[[], int] | None = None,
     ahead: int = 0,
     store: FeatureStore | None = None,
     progress: Progress | None = None,
-) -> Accumulation:
-    """Score every pair of ``dataset`` in ``workers`` threads.
+) -> list[Accumulation]:
+    """Score every pair of ``dataset`` in ``workers`` threads; one accumulation a scoring.
 
     Pairs are handed out and collected in the order of the data set, and only a few are in memory
-    at a time. Each worker runs its networks on one CPU thread: nothing then depends on the number
-    of workers, and no core waits for another. While this thread runs ``load_networks``, which
-    takes seconds, all workers but one begin with the metrics of the first ``ahead`` pairs that
-    need none: this thread needs a core of its own.
+    at a time. A worker takes a target with all its predictions, so that what metrics find in the
+    target is found once. Each worker runs its networks on one CPU thread: nothing then depends on
+    the number of workers, and no core waits for another. While this thread runs ``load_networks``,
+    which takes seconds, all workers but one begin with the metrics of the first ``ahead`` pairs
+    that need none: this thread needs a core of its own. It returns how many workers may run
+    networks at once.
 
     Raises:
         DataError: an unreadable image, or a metric that fails or is NaN, with the pair's id.
     """
+    networks = any(scoring.chosen.networks for scoring in scorings)
+    turns = Semaphore(workers)
 
     def begin(pair: ImagePair) -> _Begun:
-        images = _load(pair, predictions[pair.id], preparation, store)
-        return _score(_Begun(images, {}, {}), chosen, networks=False)
+        begun = _load(pair, scorings, preparation, store)
+        _score(begun, scorings, networks=False)
+        return begun if networks else begun.ended()
 
     def finish(begun: _Begun) -> _Begun:
-        return _score(begun, chosen, networks=True) if chosen.networks else begun
+        if networks:
+            one_torch_thread()
+            with turns:
+                _score(begun, scorings, networks=True)
+        return begun.ended()
 
     pool = ThreadPoolExecutor(workers, "i2ibench-score")
     early_pool = ThreadPoolExecutor(max(1, workers - 1), "i2ibench-early")
     try:
-        with _one_opencv_thread():
+        with one_opencv_thread():
             early: list[Future[_Begun]] = []
-            if load_networks is not None and chosen.networks:
+            if load_networks is not None and networks:
                 early = [early_pool.submit(begin, pair) for pair in dataset.pairs[:ahead]]
-                load_networks()
-            with _exact_torch():
+                turns = Semaphore(load_networks())
+            with exact_torch():
                 jobs = [partial(lambda started: finish(started.result()), job) for job in early]
                 later = (
                     partial(lambda p: finish(begin(p)), p) for p in dataset.pairs[len(early) :]
                 )
                 results = _in_order(pool, chain(jobs, later), 2 * workers)
-                return _collect(zip(dataset, results, strict=True), chosen, len(dataset), progress)
+                found = zip(dataset, results, strict=True)
+                return _collect(found, scorings, len(dataset), progress)
     finally:
         for each in (early_pool, pool):
             each.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(slots=True)
-class _Begun:
-    """A pair under way: its images, and what metrics have found so far."""
+class _Found:
+    """What metrics have found of one prediction: values and descriptions for states."""
 
-    images: PairImages | None
-    values: dict[str, float]
-    descriptions: dict[str, Any]
+    values: dict[str, float] = field(default_factory=dict)
+    descriptions: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A pair under way: one element a scoring each; ``labels`` are for messages."""
+
+    images: list[PairImages]
+    labels: list[str]
+    found: list[_Found]
+
+    def ended(self) -> _Begun:
+        """Let the images go."""
+        self.images = []
+        return self
 
 
 def _collect(
     results: Iterable[tuple[ImagePair, _Begun]],
-    chosen: Chosen,
+    scorings: Sequence[Scoring],
     total: int,
     progress: Progress | None,
-) -> Accumulation:
-    owners = chosen.state_owners()
-    found = Accumulation(states={key: {} for key in owners})
-    for done, (pair, scored) in enumerate(results, start=1):
-        found.scores[pair.id] = {m.name: scored.values[m.name] for m in chosen.pair_metrics}
-        found.counts[pair.group] = found.counts.get(pair.group, 0) + 1
-        for key, metric in owners.items():
-            states = found.states[key]
-            if pair.group not in states:
-                states[pair.group] = metric.new_state()
-            metric.update(states[pair.group], pair.id, scored.descriptions[key])
+) -> list[Accumulation]:
+    owners = [scoring.chosen.state_owners() for scoring in scorings]
+    accumulations = [Accumulation(states={key: {} for key in each}) for each in owners]
+    for done, (pair, begun) in enumerate(results, start=1):
+        for number, (scoring, found) in enumerate(zip(scorings, begun.found, strict=True)):
+            _add(pair, scoring.chosen, accumulations[number], owners[number], found)
         if progress is not None:
             progress(done, total)
-    return found
+    return accumulations
+
+
+def _add(
+    pair: ImagePair,
+    chosen: Chosen,
+    into: Accumulation,
+    owners: Mapping[str, SetMetric[Any]],
+    found: _Found,
+) -> None:
+    into.scores[pair.id] = {m.name: found.values[m.name] for m in chosen.pair_metrics}
+    into.counts[pair.group] = into.counts.get(pair.group, 0) + 1
+    for key, metric in owners.items():
+        states = into.states[key]
+        if pair.group not in states:
+            states[pair.group] = metric.new_state()
+        metric.update(states[pair.group], pair.id, found.descriptions[key])
 
 
 def _load(
-    pair: ImagePair, prediction: Path, preparation: Preparation, store: FeatureStore | None
-) -> PairImages:
-    predicted = read_image(ImageRef(prediction))
+    pair: ImagePair,
+    scorings: Sequence[Scoring],
+    preparation: Preparation,
+    store: FeatureStore | None,
+) -> _Begun:
+    """Decode the target and each prediction once; one that is scored twice is one object."""
     target = preparation.apply(read_image(pair.target))
-    if predicted.shape != target.shape:
-        raise DataError(
-            f"prediction of pair {pair.id} decodes to {predicted.shape[1]} x {predicted.shape[0]}, "
-            f"its target to {target.shape[1]} x {target.shape[0]}"
-        )
     cache = None
     if store is not None:
         cache = TargetFeatures(store, lambda: content_hash(pair.target, preparation))
-    return PairImages(pair.id, predicted, target, cache, pair.group)
+    by_path: dict[Path, PairImages] = {}
+    for path in dict.fromkeys(scoring.predictions[pair.id] for scoring in scorings):
+        predicted = read_image(ImageRef(path))
+        if predicted.shape != target.shape:
+            raise DataError(
+                f"prediction of pair {pair.id} decodes to {predicted.shape[1]} x "
+                f"{predicted.shape[0]}, its target to {target.shape[1]} x {target.shape[0]}"
+            )
+        if by_path:
+            by_path[path] = next(iter(by_path.values())).beside(predicted)
+        else:
+            by_path[path] = PairImages(pair.id, predicted, target, cache, pair.group)
+    paths = [scoring.predictions[pair.id] for scoring in scorings]
+    return _Begun(
+        images=[by_path[path] for path in paths],
+        labels=[pair.id if len(by_path) == 1 else f"{pair.id} ({path})" for path in paths],
+        found=[_Found() for _ in scorings],
+    )
 
 
-def _score(begun: _Begun, chosen: Chosen, *, networks: bool) -> _Begun:
+def _score(begun: _Begun, scorings: Sequence[Scoring], *, networks: bool) -> None:
     """Add the values of the metrics that run a network, or of those that run none."""
-    images = begun.images
-    if images is None:
-        raise ValueError("the images of this pair were let go")
-    if networks:
-        _one_torch_thread()
-    for metric in chosen.pair_metrics:
-        if (metric.name in chosen.networks) == networks:
-            value = _guarded(metric.name, images, metric.score_pair)
-            _check_value(metric, value, images.id)
-            begun.values[metric.name] = value
-    for key, described in chosen.state_owners(networks=networks).items():
-        begun.descriptions[key] = _guarded(described.name, images, described.describe)
-    if networks or not chosen.networks:
-        begun.images = None
-    return begun
+    parts = zip(scorings, begun.images, begun.labels, begun.found, strict=True)
+    for scoring, images, label, found in parts:
+        chosen = scoring.chosen
+        for metric in chosen.pair_metrics:
+            if (metric.name in chosen.networks) == networks:
+                value = _guarded(metric, label, images, metric.score_pair)
+                _check_value(metric, value, label)
+                found.values[metric.name] = value
+        for key, owner in chosen.state_owners(networks=networks).items():
+            found.descriptions[key] = _guarded(owner, label, images, owner.describe)
 
 
-def _guarded(name: str, images: PairImages, function: Callable[[PairImages], Any]) -> Any:
+def _guarded(
+    metric: Metric, label: str, images: PairImages, function: Callable[[PairImages], Any]
+) -> Any:
+    """Return ``function(images)``, once for a metric of two protocols; say who failed."""
     try:
-        return function(images)
+        return images.once(function)
     except (I2IBenchError, MemoryError):
         raise
     except Exception as error:
         raise DataError(
-            f"metric {name} failed on pair {images.id}: {type(error).__name__}: {error}"
+            f"metric {metric.name} failed on pair {label}: {type(error).__name__}: {error}"
         ) from error
 
 
-def _check_value(metric: PairMetric, value: object, pair_id: str) -> None:
+def _check_value(metric: PairMetric, value: object, label: str) -> None:
     if not isinstance(value, numbers.Real):
         raise DataError(
-            f"metric {metric.name} gave {type(value).__name__} and no number on pair {pair_id}; "
+            f"metric {metric.name} gave {type(value).__name__} and no number on pair {label}; "
             "tell its authors"
         )
     value = float(value)
     if math.isfinite(value) or (metric.infinite_when_equal and value == math.inf):
         return
-    raise DataError(f"metric {metric.name} is {value} on pair {pair_id}; look at its images")
+    raise DataError(f"metric {metric.name} is {value} on pair {label}; look at its images")
 
 
 def _in_order(
@@ -213,38 +265,3 @@ def _in_order(
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-def _one_torch_thread() -> None:
-    torch = torch_if_loaded()
-    if torch is not None:
-        torch.set_num_threads(1)
-
-
-@contextmanager
-def _one_opencv_thread() -> Iterator[None]:
-    """Let the workers be the only parallelism."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
-@contextmanager
-def _exact_torch() -> Iterator[None]:
-    """Keep fp32 exact on GPUs for a while, and bring torch's threads back afterwards."""
-    torch = torch_if_loaded()
-    if torch is None:
-        yield
-        return
-    threads = torch.get_num_threads()
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    tf32 = matmul.allow_tf32, cudnn.allow_tf32
-    matmul.allow_tf32 = cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        matmul.allow_tf32, cudnn.allow_tf32 = tf32

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, UsageError
-from i2ibench.evaluation.accumulate import accumulate
-from i2ibench.evaluation.chosen import choose_metrics
+from i2ibench.evaluation.accumulate import Accumulation, Scoring, accumulate
+from i2ibench.evaluation.chosen import Chosen, choose_metrics, load_networks
 from i2ibench.evaluation.feature_cache import FeatureStore
 from i2ibench.evaluation.predictions import check_complete, check_images
 from i2ibench.evaluation.protocol import Protocol
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from i2ibench.metrics.interface import UInt8Image
 
 _MOST_WORKERS = 16
-# Images that wait for the networks: two uint8 RGB images a pair.
+# A GPU runs one network after the other; each further pair in it takes memory and wins nothing.
+_MOST_ON_GPU = 2
+# Images that wait for the networks: uint8 RGB.
 _BYTES_AHEAD = 128 << 20
 _MOST_AHEAD = 128
 
@@ -41,6 +43,24 @@ def evaluate(
     predictions: Mapping[str, Path],
     *,
     protocol: Protocol,
+    **options: Any,
+) -> Evaluation:
+    """Score ``predictions`` of a data set under a protocol.
+
+    Args:
+        dataset: the pairs; only targets are read.
+        predictions: image file by pair id, see ``find_predictions``.
+        protocol: prepares targets and names the metrics with their settings.
+        **options: of ``evaluate_together``, which also says what is raised.
+    """
+    [found] = evaluate_together(dataset, [(predictions, protocol)], **options)
+    return found
+
+
+def evaluate_together(
+    dataset: PairedDataset,
+    scorings: Sequence[tuple[Mapping[str, Path], Protocol]],
+    *,
     metrics: Sequence[str] | None = None,
     device: str = "auto",
     workers: int | None = None,
@@ -49,13 +69,16 @@ def evaluate(
     training_targets: PairedDataset | None = None,
     feature_precision: Literal["fp32", "bf16"] = "fp32",
     use_cache: bool = True,
-) -> Evaluation:
-    """Score ``predictions`` of a data set under a protocol.
+) -> list[Evaluation]:
+    """Score predictions of several models, or under several protocols, against the same targets.
+
+    Each target is decoded once, and what metrics find in it (activations of LPIPS, features of
+    Inception, stain) is found once; each value is the one that ``evaluate`` gives.
 
     Args:
         dataset: the pairs; only targets are read.
-        predictions: image file by pair id, see ``find_predictions``.
-        protocol: prepares targets and names the metrics with their settings.
+        scorings: predictions (image file by pair id, see ``find_predictions``), each with the
+            protocol that scores them; all protocols prepare images alike.
         metrics: names, instead of the protocol's metrics. One that cannot be computed is then an
             error; of the protocol's own metrics it is marked unavailable with its reason.
         device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -70,28 +93,40 @@ def evaluate(
         DataError: empty data set, missing or unreadable images, wrong sizes, a metric that fails
             or is NaN, always with the pair's id.
         MissingError: a metric of ``metrics`` lacks its weights.
-        UsageError: an unknown metric, setting or device.
+        UsageError: an unknown metric, setting or device, or protocols that prepare images
+            differently.
     """
     if not len(dataset):
         raise DataError(f"{dataset.name}/{dataset.split} has no pairs to score")
-    check_complete(predictions, dataset, "predictions")
+    protocols = [protocol for _, protocol in scorings]
+    preparation = _one_preparation(protocols)
+    files = {id(predictions): predictions for predictions, _ in scorings}.values()
+    for predictions in files:
+        check_complete(predictions, dataset, "predictions")
     _check_device(device)
     with stopwatch() as watch:
-        torch_import = _begin_to_import_torch(metrics or protocol.metric_names)
-        sizes = check_images(dataset, predictions, protocol.preparation)
+        names = metrics or [name for protocol in protocols for name in protocol.metric_names]
+        torch_import = _begin_to_import_torch(names)
+        sizes = {}
+        for predictions in files:
+            sizes = check_images(dataset, predictions, preparation)
         workers = _workers(workers)
         context = Context(
             precision=feature_precision,
             allow_unverified_weights=allow_unverified_weights,
-            training_targets=_training(training_targets, protocol.preparation),
+            training_targets=_training(training_targets, preparation),
             group_order=dataset.group_order,
             workers=workers,
         )
-        chosen = choose_metrics(protocol, metrics, context, sizes)
+        by_protocol = {
+            protocol.sha256: choose_metrics(protocol, metrics, context, sizes)
+            for protocol in protocols
+        }
+        chosen = [by_protocol[protocol.sha256] for protocol in protocols]
         store = FeatureStore() if use_cache else None
         on_device = replace(context, device="cpu")
 
-        def load_networks() -> None:
+        def load() -> int:
             nonlocal on_device
             torch_import.join()
             import torch
@@ -100,40 +135,58 @@ def evaluate(
             torch.set_num_threads(1)  # the workers are the only parallelism
             try:
                 on_device = replace(context, device=_resolve_device(device))
-                chosen.load_networks(on_device)
+                load_networks([*by_protocol.values()], on_device)
             finally:
                 torch.set_num_threads(threads)
+            return workers if on_device.device == "cpu" else _MOST_ON_GPU
 
         try:
-            found = accumulate(
+            accumulations = accumulate(
                 dataset,
-                predictions,
-                chosen,
-                preparation=protocol.preparation,
+                [Scoring(each, by) for (each, _), by in zip(scorings, chosen, strict=True)],
+                preparation=preparation,
                 workers=workers,
-                load_networks=load_networks,
-                ahead=_pairs_ahead(sizes),
+                load_networks=load,
+                ahead=_pairs_ahead(sizes, images=1 + len(files)),
                 store=store,
                 progress=progress,
             )
         finally:  # what an interrupted evaluation has computed is not lost
             if store is not None:
                 store.flush()
-        overall, details = overall_values(found, chosen)
-        groups = group_values(found, chosen, dataset)
-        macro = macro_values(groups, chosen)
-        columns = pair_columns(found, chosen, dataset)
+        evaluations = [
+            _summed_up(dataset, found, by, protocol, on_device.device)
+            for found, by, protocol in zip(accumulations, chosen, protocols, strict=True)
+        ]
+    return [replace(each, seconds=watch.seconds / len(scorings)) for each in evaluations]
+
+
+def _summed_up(
+    dataset: PairedDataset, found: Accumulation, chosen: Chosen, protocol: Protocol, device: str
+) -> Evaluation:
+    overall, details = overall_values(found, chosen)
+    groups = group_values(found, chosen, dataset)
     return Evaluation(
-        pair_columns=columns,
+        pair_columns=pair_columns(found, chosen, dataset),
         metrics=overall,
         groups=groups,
-        macro=macro,
+        macro=macro_values(groups, chosen),
         protocol=protocol.id,
         protocol_sha256=protocol.sha256,
-        seconds=watch.seconds,
         details=details,
-        device=on_device.device,
+        device=device,
     )
+
+
+def _one_preparation(protocols: Sequence[Protocol]) -> Preparation:
+    first, *others = protocols
+    for other in others:
+        if other.preparation != first.preparation:
+            raise UsageError(
+                f"{first.id} and {other.id} prepare images differently: no prediction is one of "
+                "both"
+            )
+    return first.preparation
 
 
 def _begin_to_import_torch(names: Sequence[str]) -> threading.Thread:
@@ -179,10 +232,10 @@ def _resolve_device(wanted: str) -> str:
     return wanted
 
 
-def _pairs_ahead(sizes: Mapping[str, tuple[int, int]]) -> int:
-    """Return how many pairs may be held in memory while the networks are loaded."""
+def _pairs_ahead(sizes: Mapping[str, tuple[int, int]], images: int) -> int:
+    """Return how many pairs of ``images`` each may be in memory while the networks are loaded."""
     largest = max(width * height for width, height in sizes.values())
-    return min(_MOST_AHEAD, max(1, _BYTES_AHEAD // (6 * largest)))
+    return min(_MOST_AHEAD, max(1, _BYTES_AHEAD // (3 * images * largest)))
 
 
 def _training(

@@ -87,17 +87,17 @@ def check_images(
         if image_size(ImageRef(path)) != expected:
             width, height = image_size(ImageRef(path))
             raise DataError(
-                f"prediction of pair {pair.id} is {width} x {height}, its target under this "
-                f"protocol {expected[0]} x {expected[1]}; translate again with the same protocol "
-                "or choose the protocol it was made for"
+                f"{path}: prediction of pair {pair.id} is {width} x {height}, its target under "
+                f"this protocol {expected[0]} x {expected[1]}; translate again with the same "
+                "protocol or choose the protocol it was made for"
             )
         if header.format in _LOSSY:
             lossy.append(pair.id)
         sizes[pair.id] = expected
     if lossy:
         warnings.warn(
-            f"{len(lossy)} predictions are JPEG, which is lossy; scores include the "
-            f"compression: {_some(lossy)}",
+            f"{predictions[lossy[0]].parent}: {len(lossy)} predictions are JPEG, which is lossy; "
+            f"scores include the compression: {_some(lossy)}",
             stacklevel=2,
         )
     return sizes

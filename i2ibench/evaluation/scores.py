@@ -68,7 +68,7 @@ class Evaluation:
         macro: the unweighted mean of the groups' values.
         protocol: the protocol's id.
         protocol_sha256: hash of the protocol's frozen content.
-        seconds: wall-clock time of the evaluation.
+        seconds: wall-clock time of the evaluation; of several at once this one's equal share.
         details: by metric, further facts, JSON values.
         device: where networks ran, if any did.
     """
@@ -79,7 +79,7 @@ class Evaluation:
     macro: Mapping[str, MetricValue]
     protocol: str
     protocol_sha256: str
-    seconds: float
+    seconds: float = 0.0
     details: Mapping[str, object] = field(default_factory=dict)
     device: str = "cpu"
 

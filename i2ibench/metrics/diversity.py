@@ -174,7 +174,7 @@ class DistanceRatio(KeyedSetMetric[Thumbnails]):
 
     def describe(self, pair: PairImages) -> Thumbnails:
         """Return the thumbnails, float32 (192,) each."""
-        return _thumbnail(pair.prediction), _thumbnail(pair.target)
+        return _thumbnail(pair.prediction), pair.once_of_target(_thumbnail)
 
     def compute(self, state: ByPair[Thumbnails]) -> Score:
         """Return the ratio; two pairs are the least."""

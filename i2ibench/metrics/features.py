@@ -58,12 +58,17 @@ class InceptionFeatures:
             found: Float32 = self._network.features(tensor).cpu().numpy()
         return found
 
+    def _of_image(self, image: npt.NDArray[np.uint8]) -> Float32:
+        return self._kept.keep(self.of_images(image)[0])
+
     def of_pair(self, pair: PairImages) -> tuple[Float32, Float32]:
         """Return the features of prediction and target; the target's may come from the cache."""
         cache = pair.target_cache
         known = None if cache is None else cache.get(self.identity)
+        if known is None and pair.shares_target and cache is None:
+            known = pair.once_of_target(self._of_image, key=self.identity)
         if known is not None:
-            return self._kept.keep(self.of_images(pair.prediction)[0]), known
+            return self._of_image(pair.prediction), known
         prediction, target = map(self._kept.keep, self.of_images(pair.prediction, pair.target))
         if cache is not None:
             cache.put(self.identity, target)

@@ -74,14 +74,46 @@ class PairImages:
     target_cache: TargetCache | None = None
     group: str | None = None
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    # What was found in the target, for all its predictions; None while this is the only one.
+    _target_known: dict[Hashable, Any] | None = field(default=None, repr=False)
+
+    @property
+    def shares_target(self) -> bool:
+        """Whether other predictions are scored against the same target."""
+        return self._target_known is not None
+
+    def beside(self, prediction: UInt8Image) -> PairImages:
+        """Return another prediction (H, W, 3) of this target; both share what is found in it.
+
+        Predictions of one target are scored one after the other, by one thread.
+        """
+        if self._target_known is None:
+            self._target_known = {}
+        return PairImages(
+            self.id,
+            prediction,
+            self.target,
+            self.target_cache,
+            self.group,
+            _target_known=self._target_known,
+        )
 
     def once(self, function: Callable[[PairImages], T], key: Hashable = None) -> T:
         """Return ``function(self)``, computed once for all metrics that ask for it."""
-        name = key if key is not None else function
-        if name not in self._known:
-            self._known[name] = function(self)
-        found: T = self._known[name]
-        return found
+        return _once(self._known, key if key is not None else function, lambda: function(self))
+
+    def once_of_target(self, function: Callable[[UInt8Image], T], key: Hashable = None) -> T:
+        """Return ``function(self.target)``, computed once for all predictions of this target."""
+        known = self._target_known if self._target_known is not None else self._known
+        name = ("target", key if key is not None else function)
+        return _once(known, name, lambda: function(self.target))
+
+
+def _once(known: dict[Hashable, Any], name: Hashable, compute: Callable[[], T]) -> T:
+    if name not in known:
+        known[name] = compute()
+    found: T = known[name]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

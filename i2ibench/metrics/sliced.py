@@ -89,16 +89,27 @@ class SWD(SetMetric[SWDState]):
 
     def describe(self, pair: PairImages) -> dict[int, Patches]:
         """Return the pair's patches by pyramid level."""
-        described = {}
-        levels = zip(laplacian(pair.prediction), laplacian(pair.target), strict=True)
-        for level, (prediction, target) in enumerate(levels):
-            draw = np.random.default_rng(derive_seed(self.settings.seed, "swd", pair.id, level))
-            height, width = target.shape[:2]
-            y = draw.integers(0, height - _SIDE + 1, self.settings.patches)
-            x = draw.integers(0, width - _SIDE + 1, self.settings.patches)
-            priority = draw.integers(0, 2**64 - 1, self.settings.patches, dtype=np.uint64)
-            described[level] = Patches(priority, _cut(prediction, y, x), _cut(target, y, x))
-        return described
+
+        def cut(image: npt.NDArray[np.uint8]) -> list[tuple[npt.NDArray[np.uint64], Float32]]:
+            return [self._drawn(pair.id, *each) for each in enumerate(laplacian(image))]
+
+        targets = pair.once_of_target(cut, key=("swd", self.settings))
+        both = zip(cut(pair.prediction), targets, strict=True)
+        return {
+            level: Patches(priority, prediction, target)
+            for level, ((priority, prediction), (_, target)) in enumerate(both)
+        }
+
+    def _drawn(
+        self, pair_id: str, level: int, image: Float32
+    ) -> tuple[npt.NDArray[np.uint64], Float32]:
+        """Return priorities and patches of a level, from places that pair and size decide."""
+        draw = np.random.default_rng(derive_seed(self.settings.seed, "swd", pair_id, level))
+        height, width = image.shape[:2]
+        y = draw.integers(0, height - _SIDE + 1, self.settings.patches)
+        x = draw.integers(0, width - _SIDE + 1, self.settings.patches)
+        priority = draw.integers(0, 2**64 - 1, self.settings.patches, dtype=np.uint64)
+        return priority, _cut(image, y, x)
 
     def new_state(self) -> SWDState:
         """Return the state of no pair."""

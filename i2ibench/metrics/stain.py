@@ -182,7 +182,7 @@ class MeanDensityCorrelation(IntegratedDensityCorrelation):
 
 def stains_of(pair: PairImages) -> tuple[Stain, Stain]:
     """Return the stain of prediction and target."""
-    return stain_of(pair.prediction), stain_of(pair.target)
+    return stain_of(pair.prediction), pair.once_of_target(stain_of)
 
 
 def stain_of(image: npt.NDArray[np.uint8]) -> Stain:

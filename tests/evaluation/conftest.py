@@ -74,3 +74,15 @@ def draw(tmp_path):
         return Drawn(dataset, predictions, root / "predictions")
 
     return make
+
+
+@pytest.fixture
+def networks(shared, seeded_inception, tmp_path, monkeypatch):
+    """True squeeze and seeded Inception weights."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / seeded_inception.name).symlink_to(seeded_inception)
+    squeeze = shared / "weights" / "lpips-squeeze" / "squeeze.backbone.pth"
+    (folder / squeeze.name).symlink_to(squeeze)
+    monkeypatch.setenv("I2IBENCH_WEIGHTS", str(folder))
+    monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))

@@ -15,7 +15,7 @@ from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError, MissingError, UsageError
-from i2ibench.evaluation.accumulate import accumulate
+from i2ibench.evaluation.accumulate import Scoring, accumulate
 from i2ibench.evaluation.chosen import choose_metrics
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import check_images, find_predictions
@@ -94,18 +94,6 @@ def test_a_metric_asked_for_by_name_is_an_error_instead(draw):
         evaluate(dataset, predictions, protocol=I2I, metrics=["sim"])
 
 
-@pytest.fixture
-def networks(shared, seeded_inception, tmp_path, monkeypatch):
-    """True squeeze and seeded Inception weights."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    (folder / seeded_inception.name).symlink_to(seeded_inception)
-    squeeze = shared / "weights" / "lpips-squeeze" / "squeeze.backbone.pth"
-    (folder / squeeze.name).symlink_to(squeeze)
-    monkeypatch.setenv("I2IBENCH_WEIGHTS", str(folder))
-    monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))
-
-
 def test_order_workers_batches_and_cache_change_nothing(draw, networks):
     dataset, predictions = draw(5)
     names = [*LIGHT, "lpips-squeeze", "fid", "kid", "precision", "recall"]
@@ -137,7 +125,8 @@ def test_merged_shards_equal_the_whole(draw):
 
     def pass_over(pairs):
         shard = replace(dataset, pairs=tuple(pairs))
-        return accumulate(shard, predictions, chosen, preparation=I2I.preparation, workers=2)
+        scorings = [Scoring(predictions, chosen)]
+        return accumulate(shard, scorings, preparation=I2I.preparation, workers=2)[0]
 
     whole, _ = overall_values(pass_over(dataset.pairs), chosen)
     for cut in (1, 5):

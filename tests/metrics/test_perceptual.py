@@ -127,10 +127,14 @@ def test_dists_equals_torchmetrics(make_pair, tmp_path, monkeypatch):
         )
         with torch.no_grad():
             expected = reference(a, b).item()
-        assert metric.score_pair(pair) == pytest.approx(expected, abs=2e-6)
+        alone = metric.score_pair(pair)
+        assert alone == pytest.approx(expected, abs=2e-6)
         assert metric.score_pair(PairImages("same", b_ := pair.target, b_)) == pytest.approx(
             0, abs=1e-12
         )
+        beside = pair.beside(pair.target)  # from here on the target's stages are kept
+        assert metric.score_pair(pair) == alone
+        assert metric.score_pair(beside) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_file_of_other_tensors_is_refused(tmp_path, monkeypatch):

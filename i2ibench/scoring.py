@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +14,24 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.data.targets import open_targets
 from i2ibench.errors import DataError, UsageError
-from i2ibench.evaluation.one_pass import evaluate as score
+from i2ibench.evaluation.one_pass import evaluate_together as score
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.side_by_side import check_same_files
+from i2ibench.files import is_safe_name
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A folder of predictions to score, and what becomes of it."""
+
+    predictions: Path
+    protocol: Protocol
+    name: str
+    output: Path | None
 
 
 def evaluate(
@@ -55,52 +67,68 @@ def evaluate(
         progress: called with (done, total).
         (others as in ``plan.Options``)
     """
-    chosen = load_protocol(protocol)
-    pairs = _pairs_to_score(
-        dataset, targets, split, direction=direction, data_root=data_root, limit=limit
-    )
-    found = find_predictions(predictions, pairs)
-    _check_origin(predictions, chosen)
-    if output is not None and metrics is None:
-        refuse_to_lose(
-            output / "result.json",
-            chosen.metric_names,
-            allow_unverified_weights=allow_unverified_weights,
-        )
-    evaluation = score(
-        pairs,
-        found,
-        protocol=chosen,
+    named = name or predictions.resolve().name
+    [result] = _evaluate(
+        [_Request(predictions, load_protocol(protocol), named, output)],
+        dataset=dataset,
+        targets=targets,
+        split=split,
+        direction=direction,
+        data_root=data_root,
+        limit=limit,
         metrics=metrics,
         device=device,
         allow_unverified_weights=allow_unverified_weights,
         feature_precision=feature_precision,
         progress=progress,
-        training_targets=_training_targets(dataset, direction, data_root),
     )
-    result = build_result(
-        model={"name": name or predictions.resolve().name, "predictions": "external"},
-        dataset=dataset_record(pairs, limit),
-        evaluation=evaluation,
-        cost={"evaluate_seconds": round(evaluation.seconds, 2)},
-        seed=None,
-        environment={**provenance.environment(), "device": evaluation.device},
-        created=provenance.now(),
-    )
-    if output is not None:
-        write_pair_scores(output / "scores.csv", evaluation)
-        write_result(output / "result.json", result)
     return result
 
 
+def evaluate_together(
+    predictions: Sequence[Path],
+    *,
+    names: Sequence[str] | None = None,
+    protocol: str = "i2i-1",
+    output: Path | None = None,
+    **options: Any,
+) -> list[Result]:
+    """Score the predictions of several models against the same targets, in one pass over them.
+
+    Each result is the one that ``evaluate`` gives, and comes sooner: every target is decoded once,
+    and what metrics find in it is found once.
+
+    Args:
+        predictions: a folder a model.
+        names: of the models in records and tables, in the same order; by default the folders'
+            names, or where these are the same, the parts by which their paths differ.
+        protocol: id or file of the protocol.
+        output: receives a folder named by each model, with its result and scores.
+        **options: those of ``evaluate`` but ``name``.
+    """
+    rules = load_protocol(protocol)
+    named = _distinct_names(predictions) if names is None else _checked(names, predictions)
+    requests = [
+        _Request(folder, rules, name, output / name if output is not None else None)
+        for folder, name in zip(predictions, named, strict=True)
+    ]
+    return _evaluate(requests, **options)
+
+
 def evaluate_side_by_side(
-    predictions: Path, protocols: Sequence[str], *, output: Path | None = None, **options: Any
+    predictions: Path,
+    protocols: Sequence[str],
+    *,
+    name: str | None = None,
+    output: Path | None = None,
+    **options: Any,
 ) -> list[Result]:
     """Score the same predictions under each of two protocols, see ``check_same_files``.
 
     Args:
         predictions: folder with one image a pair.
         protocols: ids or files of two protocols.
+        name: the model's name in the records; by default the folder's.
         output: receives a folder named by each protocol's id, with its result and scores.
         **options: those of ``evaluate`` but ``protocol``.
     """
@@ -108,15 +136,95 @@ def evaluate_side_by_side(
         raise UsageError(f"one protocol or two, not {len(protocols)}")
     first, second = (load_protocol(each) for each in protocols)
     check_same_files(first, second)
-    return [
-        evaluate(
-            predictions,
-            protocol=name,
-            output=output / protocol.id if output is not None else None,
-            **options,
-        )
-        for name, protocol in zip(protocols, (first, second), strict=True)
+    named = name or predictions.resolve().name
+    requests = [
+        _Request(predictions, rules, named, output / rules.id if output is not None else None)
+        for rules in (first, second)
     ]
+    return _evaluate(requests, **options)
+
+
+def _evaluate(
+    requests: Sequence[_Request],
+    *,
+    dataset: str | None = None,
+    targets: Path | None = None,
+    split: str = "test",
+    direction: str | None = None,
+    data_root: Path | None = None,
+    limit: int | None = None,
+    metrics: Sequence[str] | None = None,
+    allow_unverified_weights: bool = False,
+    **options: Any,
+) -> list[Result]:
+    pairs = _pairs_to_score(
+        dataset, targets, split, direction=direction, data_root=data_root, limit=limit
+    )
+    found = {
+        folder: find_predictions(folder, pairs)
+        for folder in dict.fromkeys(request.predictions for request in requests)
+    }
+    for request in requests:
+        _check_origin(request.predictions, request.protocol)
+        if request.output is not None and metrics is None:
+            refuse_to_lose(
+                request.output / "result.json",
+                request.protocol.metric_names,
+                allow_unverified_weights=allow_unverified_weights,
+            )
+    evaluations = score(
+        pairs,
+        [(found[request.predictions], request.protocol) for request in requests],
+        metrics=metrics,
+        allow_unverified_weights=allow_unverified_weights,
+        training_targets=_training_targets(dataset, direction, data_root),
+        **options,
+    )
+    results = []
+    for request, evaluation in zip(requests, evaluations, strict=True):
+        result = build_result(
+            model={"name": request.name, "predictions": "external"},
+            dataset=dataset_record(pairs, limit),
+            evaluation=evaluation,
+            cost={"evaluate_seconds": round(evaluation.seconds, 2)},
+            seed=None,
+            environment={**provenance.environment(), "device": evaluation.device},
+            created=provenance.now(),
+        )
+        if request.output is not None:
+            write_pair_scores(request.output / "scores.csv", evaluation)
+            write_result(request.output / "result.json", result)
+        results.append(result)
+    return results
+
+
+def _checked(names: Sequence[str], folders: Sequence[Path]) -> Sequence[str]:
+    """Refuse names that could not be those of the folders of results."""
+    if len(names) != len(folders):
+        raise UsageError(f"{len(names)} names for {len(folders)} folders; give one for each")
+    for name in names:
+        if not is_safe_name(name):
+            raise UsageError(f"'{name}' is not safe as the name of a folder; choose another --name")
+        if names.count(name) > 1:
+            raise UsageError(f"two models are called '{name}'; names tell them apart")
+    return names
+
+
+def _distinct_names(folders: Sequence[Path]) -> Sequence[str]:
+    """Return the folders' names, or the parts by which their paths differ where names are one."""
+    whole = [folder.resolve() for folder in folders]
+    for folder, path in zip(folders, whole, strict=True):
+        if whole.count(path) > 1:
+            raise UsageError(f"{folder} is given twice; name the folders of different models")
+    names = [path.name for path in whole]
+    if len(set(names)) < len(names):
+        parts = [list(path.parts) for path in whole]
+        for end in (0, -1):  # results/A/test_latest/images and results/B/test_latest/images: A, B
+            while all(len(each) > 1 for each in parts) and len({each[end] for each in parts}) == 1:
+                for each in parts:
+                    del each[end]
+        names = ["-".join(each) for each in parts]
+    return _checked(names, folders)
 
 
 def _training_targets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -11,7 +12,10 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
-from i2ibench.scoring import evaluate, evaluate_side_by_side
+from i2ibench.results.compare import compare
+from i2ibench.results.record import read_result
+from i2ibench.results.sources import read_methods
+from i2ibench.scoring import evaluate, evaluate_side_by_side, evaluate_together
 from i2ibench.translation.manifest import Manifest, write_manifest
 
 BOTH = ["psnr", "ssim"]
@@ -115,6 +119,68 @@ def test_what_scoring_cannot_show_of_two_protocols_is_said(folders):
     both = ["i2i-1", "bci-2022-1024"]
     with pytest.warns(UserWarning, match=r"run the model differently \(normalisation, dropout"):
         evaluate_side_by_side(predictions, both, targets=targets, metrics=["psnr"])
+
+
+@pytest.fixture
+def two_models(folders, tmp_path):
+    """The outputs of two models in the layout of pytorch-CycleGAN-and-pix2pix, and targets."""
+    predictions, targets = folders
+    made = []
+    for name, sigma in (("a_pix2pix", 0.5), ("b_pix2pix", 2)):
+        folder = tmp_path / "results" / name / "test_latest" / "images"
+        folder.mkdir(parents=True)
+        for path in predictions.iterdir():
+            image = cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), sigma)
+            cv2.imwrite(str(folder / f"{path.stem}_fake_B.png"), image)
+        made.append(folder)
+    return made, targets
+
+
+def test_models_scored_together_have_their_own_results_and_can_be_compared(two_models, tmp_path):
+    made, targets = two_models
+    out = tmp_path / "out"
+    together = evaluate_together(made, targets=targets, metrics=BOTH, output=out)
+    assert [result.model["name"] for result in together] == ["a_pix2pix", "b_pix2pix"]
+    for folder, result in zip(made, together, strict=True):
+        alone = evaluate(folder, targets=targets, metrics=BOTH)
+        assert result.metrics == alone.metrics and result.dataset == alone.dataset
+        stored = read_result(out / result.model["name"] / "result.json")
+        assert stored.metrics == alone.metrics
+    methods = read_methods([out / "a_pix2pix", out / "b_pix2pix"])
+    found = compare(methods).sets[""]
+    assert [each.metric for each in found] == BOTH and found[0].difference > 0
+
+
+def test_models_are_called_as_asked_or_by_what_tells_their_folders_apart(two_models, tmp_path):
+    made, targets = two_models
+    options = {"targets": targets, "metrics": ["psnr"]}
+
+    def names(folders, given=None):
+        found = evaluate_together(folders, names=given, **options)
+        return [result.model["name"] for result in found]
+
+    assert names(made, ["pix2pix", "ours"]) == ["pix2pix", "ours"]
+    flat = tmp_path / "predictions"
+    assert names([flat, made[0]]) == ["predictions", "images"]
+    inner = shutil.copytree(flat, tmp_path / "results" / "images")
+    assert names([made[0], inner]) == ["a_pix2pix-test_latest-images", "images"]
+    for given, message in (
+        (["one"], "1 names for 2 folders"),
+        (["one", "one"], "two models are called 'one'"),
+        (["one", "../two"], "'../two' is not safe"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            names(made, given)
+    with pytest.raises(UsageError, match="is given twice"):
+        names([made[0], made[0].parent / ".." / "test_latest" / "images"])
+
+
+def test_a_model_without_all_predictions_stops_all_before_anything_is_written(two_models, tmp_path):
+    made, targets = two_models
+    (made[1] / "b_fake_B.png").unlink()
+    with pytest.raises(DataError, match=r"b_pix2pix.*1 of 3 pairs have no prediction: b"):
+        evaluate_together(made, targets=targets, metrics=BOTH, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_predictions_of_ours_are_scored_under_their_own_preparation_alone(tmp_path):

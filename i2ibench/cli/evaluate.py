@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +25,10 @@ from i2ibench.cli.common import (
     print_json,
     say,
 )
+from i2ibench.errors import UsageError
+
+if TYPE_CHECKING:
+    from i2ibench.results.record import Result
 
 
 class FeaturePrecision(str, Enum):
@@ -34,7 +40,11 @@ class FeaturePrecision(str, Enum):
 
 def evaluate(
     predictions: Annotated[
-        Path, typer.Argument(help="Folder with one image a pair, named by the pair's id.")
+        list[Path],
+        typer.Argument(
+            help="Folder with one image a pair, named by the pair's id; several folders are "
+            "several models, scored together."
+        ),
     ],
     dataset: Annotated[
         str | None,
@@ -82,15 +92,20 @@ def evaluate(
     ] = FeaturePrecision.fp32,
     data_root: DataRoot = None,
     name: Annotated[
-        str | None,
-        typer.Option("--name", help="Model name in the record; default: the folder's."),
+        list[str] | None,
+        typer.Option(
+            "--name",
+            help="Model name in the record; default: the folder's. One for each folder.",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="Write result.json and scores.csv here; of two protocols, below here.",
+            help="Write result.json and scores.csv here; of several models or two protocols, "
+            "into a folder each below here.",
             rich_help_panel=WHERE,
         ),
     ] = None,
@@ -102,16 +117,22 @@ def evaluate(
 
     i2ibench evaluate my_predictions --targets real_images --metrics psnr,ssim
 
+    i2ibench evaluate pix2pix_images pyramid_images --dataset bci --output scores
+
     i2ibench evaluate my_predictions --dataset bci --protocol i2i-1 --protocol my_protocol.toml
     """
-    from i2ibench.cli.difference import difference_json, show_difference
-    from i2ibench.cli.progress import RichReporter, show_result
+    from i2ibench import scoring
+    from i2ibench.cli.progress import RichReporter
+    from i2ibench.cli.results import show_result
     from i2ibench.evaluation.protocol import DEFAULT_PROTOCOL
-    from i2ibench.evaluation.side_by_side import compare_scores
-    from i2ibench.scoring import evaluate as evaluate_folder
-    from i2ibench.scoring import evaluate_side_by_side
 
-    protocols = protocol or [DEFAULT_PROTOCOL]
+    protocols, names = protocol or [DEFAULT_PROTOCOL], name or []
+    if len(names) not in (0, len(predictions)):
+        raise UsageError(
+            f"{len(names)} --name for {len(predictions)} folders; give one for each, or none"
+        )
+    if len(predictions) > 1 and len(protocols) > 1:
+        raise UsageError("several folders, or two protocols; not both in one call")
     reporter = RichReporter()
     options: dict[str, Any] = {
         "dataset": dataset,
@@ -121,33 +142,57 @@ def evaluate(
         "data_root": data_root,
         "limit": limit,
         "metrics": parse_names("--metrics", metrics),
-        "name": name,
         "device": device,
         "allow_unverified_weights": allow_unverified_weights,
         "feature_precision": feature_precision.value,
         "output": output,
         "progress": reporter.progress,
     }
-    try:
-        if len(protocols) == 1:
-            results = [evaluate_folder(predictions, protocol=protocols[0], **options)]
+    with closing(reporter):
+        if len(predictions) > 1:
+            results = scoring.evaluate_together(
+                predictions, protocol=protocols[0], names=names or None, **options
+            )
         else:
-            results = evaluate_side_by_side(predictions, protocols, **options)
-    finally:
-        reporter.close()
-    if len(results) == 1:
+            options["name"] = names[0] if names else None
+            if len(protocols) > 1:
+                results = scoring.evaluate_side_by_side(predictions[0], protocols, **options)
+            else:
+                results = [scoring.evaluate(predictions[0], protocol=protocols[0], **options)]
+    if len(predictions) > 1:
+        _show_together(results, output, json)
+    elif len(protocols) > 1:
+        _show_side_by_side(results, json)
+    else:
         if json:
             print_json(results[0].to_json())
         show_result(results[0])
-    else:
-        ids = [result.protocol.id for result in results]
-        rows = compare_scores(results[0].metrics, results[1].metrics)
-        if json:
-            records = [result.to_json() for result in results]
-            print_json({**difference_json(ids, rows), "results": records})
-        for result in results:
-            say(":", lead=f"under [bold]{escape(result.protocol.id)}[/]")
-            show_result(result)
-        show_difference("Side by side", ids, rows)
     if output is not None:
         say(f"written to {output}")
+
+
+def _show_together(results: list[Result], output: Path | None, json: bool) -> None:
+    from i2ibench.cli.results import show_models
+
+    if json:
+        print_json({"results": [result.to_json() for result in results]})
+    show_models(results)
+    if output is not None:
+        folders = " ".join(shlex.quote(str(output / r.model["name"])) for r in results)
+        say(f"whether they differ: i2ibench compare {folders}")
+
+
+def _show_side_by_side(results: list[Result], json: bool) -> None:
+    from i2ibench.cli.difference import difference_json, show_difference
+    from i2ibench.cli.results import show_result
+    from i2ibench.evaluation.side_by_side import compare_scores
+
+    ids = [result.protocol.id for result in results]
+    rows = compare_scores(results[0].metrics, results[1].metrics)
+    if json:
+        records = [result.to_json() for result in results]
+        print_json({**difference_json(ids, rows), "results": records})
+    for result in results:
+        say(":", lead=f"under [bold]{escape(result.protocol.id)}[/]")
+        show_result(result)
+    show_difference("Side by side", ids, rows)

@@ -1,17 +1,15 @@
-"""How the command line shows a run: stages, progress bars, and the table of scores."""
+"""How the command line shows a run: stages and progress bars."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.cli.common import err, escape, say, table
+from i2ibench.cli.common import err, say
 from i2ibench.reporter import Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-    from i2ibench.results.record import Result
 
 
 class RichReporter(Reporter):
@@ -47,42 +45,6 @@ class RichReporter(Reporter):
             self._task = self._bar.add_task("", total=total, completed=done - 1, note=note)
             self._bar.start()
         self._bar.update(self._task, completed=done, note=note)
-
-
-def show_result(result: Result) -> None:
-    """Print the scores of one result: overall, per group and macro."""
-    groups = list(result.groups)
-    unit = f"{result.dataset.get('group_name') or 'group'} "
-    columns = ["metric", "overall", *[f"{unit}{name}" for name in groups]]
-    if groups:
-        columns.append("macro")
-    rows = []
-    for name, overall in result.metrics.items():
-        if overall.value is None and overall.unavailable:
-            rows.append([name, f"[dim]{escape(overall.unavailable)}[/]"])
-            continue
-        row = [_title(name, overall.unit, overall.better), _value(overall)]
-        row += [_value(result.groups[group].metrics.get(name)) for group in groups]
-        if groups:
-            row.append(_value(result.macro.get(name)))
-        rows.append(row)
-    title = f"{result.model['name']} on {result.dataset['name']}, {result.dataset['pairs']} pairs"
-    shown = table(title, columns, [row for row in rows if len(row) > 2 or not groups])
-    err().print(shown)
-    for row in rows:
-        if len(row) == 2 and groups:
-            say("", lead=f"  {row[0]}: {row[1]}")
-
-
-def _title(name: str, unit: str, better: str | None) -> str:
-    arrow = {"higher": " ↑", "lower": " ↓"}.get(better or "", "")
-    return f"{name}{f' ({unit})' if unit else ''}{arrow}"
-
-
-def _value(metric: Any) -> str:
-    if metric is None or metric.value is None:
-        return "–"
-    return f"{metric.value:.4g}" if abs(metric.value) < 1000 else f"{metric.value:.0f}"
 
 
 def _new_bar() -> Progress:

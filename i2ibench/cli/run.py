@@ -98,7 +98,8 @@ def run(
         data_root=data_root,
         allow_unverified_weights=allow_unverified_weights,
     )
-    from i2ibench.cli.progress import RichReporter, show_result
+    from i2ibench.cli.progress import RichReporter
+    from i2ibench.cli.results import show_result
     from i2ibench.pipeline import run_repeats
 
     reporter = RichReporter()

@@ -124,6 +124,37 @@ def test_an_empty_list_of_metrics_is_refused(capsys, tmp_path):
     assert "--metrics is empty" in err
 
 
+def test_one_call_scores_several_models_beside_each_other(capsys, drawn, tmp_path):
+    drawn.draw("test", 4)
+    line = ["evaluate", drawn.root / "HE/test", drawn.root / "IHC/test", "--dataset", drawn.root]
+    line += ["--name", "source", "--name", "real", "--output", tmp_path / "my scores"]
+    code, out, err = call(capsys, *line, "--json")
+    records = json.loads(out)["results"]
+    assert (code, [record["model"]["name"] for record in records]) == (0, ["source", "real"])
+    assert "all 4 pairs metric source real" in err
+    assert records[1]["metrics"]["psnr"]["value"] is None and "inf" in err
+    assert "psnr (real): infinite: 4 of 4 predictions equal their targets" in err
+    assert err.count("lpips: weights lpips-alex not found") == 1
+    folders = [tmp_path / "my scores" / name for name in ("source", "real")]
+    assert f"i2ibench compare '{folders[0]}' '{folders[1]}'" in err
+    assert all((folder / "scores.csv").exists() for folder in folders)
+    assert call(capsys, "compare", *folders)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--name", "one"], "1 --name for 2 folders"),
+        (["--protocol", "i2i-1", "--protocol", "stain-1"], "not both in one call"),
+    ],
+)
+def test_wrong_use_of_several_folders_is_one_line(capsys, drawn, more, message):
+    drawn.draw("test", 2)
+    line = ["evaluate", drawn.root / "HE/test", drawn.root / "IHC/test", "--dataset", drawn.root]
+    code, out, err = call(capsys, *line, *more)
+    assert (code, out, message in err) == (2, "", True)
+
+
 def test_one_call_scores_the_same_files_under_two_protocols(capsys, drawn, tmp_path):
     drawn.draw("test", 2)
     own = tmp_path / "own.toml"

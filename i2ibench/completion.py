@@ -13,7 +13,7 @@ from i2ibench.files import write_text
 from i2ibench.plan import Plan
 from i2ibench.report.page import write_page
 from i2ibench.reporter import Reporter
-from i2ibench.results.additions import with_metrics
+from i2ibench.results.additions import with_metrics, without_half_addition
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record import Result, write_result
 from i2ibench.results.store import RunFolder
@@ -28,6 +28,13 @@ def metrics_to_add(plan: Plan, result: Result) -> list[str]:
         plan.test,
         allow_unverified_weights=plan.options.allow_unverified_weights,
     )
+
+
+def undo_half_addition(folder: RunFolder, result: Result) -> None:
+    """Bring ``scores.csv`` back to ``result``, where an addition was stopped between the two."""
+    former = without_half_addition(result, read_pair_scores(folder.scores))
+    if former is not None:
+        write_text(folder.scores, pair_scores_csv(former))
 
 
 def predictions_are_those_scored(folder: RunFolder, result: Result) -> bool:

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import energy, provenance
-from i2ibench.completion import add_metrics, metrics_to_add, predictions_are_those_scored
+from i2ibench.completion import (
+    add_metrics,
+    metrics_to_add,
+    predictions_are_those_scored,
+    undo_half_addition,
+)
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
@@ -221,7 +226,10 @@ def _finished(plan: Plan, reporter: Reporter) -> Result | None:
     """
     folder = plan.folder
     result = read_result(folder.result)
-    names = metrics_to_add(plan, result) if is_first_process() else []
+    names: list[str] = []
+    if is_first_process():
+        undo_half_addition(folder, result)
+        names = metrics_to_add(plan, result)
     if not names:
         reporter.stage(f"already finished: {folder.path}")
         return result

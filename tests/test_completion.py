@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from i2ibench import completion
-from i2ibench.errors import MissingError
+from i2ibench.errors import DataError, MissingError
 from i2ibench.evaluation import arrivals
 from i2ibench.files import sha256_file
 from i2ibench.leaderboard.entries import read_entries
@@ -169,6 +169,27 @@ def test_an_interrupt_loses_nothing_and_the_same_command_goes_on(options, bring,
     again = run(options)
     assert again.result.metrics["lpips-squeeze"].value > 0
     assert board_entry(options) == again.result
+
+
+def test_weights_that_vanish_after_an_interrupt_leave_the_run_as_it_was(
+    options, bring, monkeypatch
+):
+    first = run(options)
+    before = (first.folder / "scores.csv").read_bytes()
+    place = bring()
+    with monkeypatch.context() as patch:
+        patch.setattr(completion, "write_result", None)
+        with pytest.raises(TypeError):
+            run(options)
+    assert b"lpips-squeeze" in (first.folder / "scores.csv").read_bytes()
+    place.unlink()
+    assert run(options).result == first.result
+    assert (first.folder / "scores.csv").read_bytes() == before
+    scores = before.replace(b"lpips-squeeze", b"").replace(b"ssim", b"other")
+    (first.folder / "scores.csv").write_bytes(scores)
+    with pytest.raises(DataError, match="not those the result was made of"):
+        run(options)
+    assert (first.folder / "scores.csv").read_bytes() == scores, "an edit is told, not undone"
 
 
 def test_changed_predictions_are_made_and_scored_again(options, bring):

@@ -83,6 +83,17 @@ def with_metrics(
     return extended, joined
 
 
+def without_half_addition(result: Result, scores: pd.DataFrame) -> pd.DataFrame | None:
+    """Return scores per pair as ``result`` has them; None where they are so, or past mending.
+
+    An addition that is stopped between ``scores.csv`` and ``result.json`` leaves columns that the
+    result does not know.
+    """
+    unknown = [name for name in metric_columns(scores) if name not in _computed(result)]
+    former = scores.drop(columns=unknown)
+    return former if unknown and _is_recorded(result, former) else None
+
+
 def refuse_to_lose(path: Path, names: Sequence[str], *, allow_unverified_weights: bool) -> None:
     """Refuse to replace the result at ``path`` where weights of its values have gone away.
 
@@ -143,14 +154,17 @@ def _tables(result: Result) -> list[Mapping[str, MetricRecord]]:
 
 
 def _check_same(result: Result, former: pd.DataFrame, evaluation: Evaluation) -> None:
-    stated = result.pair_scores_sha256
-    found = sha256_bytes(pair_scores_csv(former).encode("utf-8"))
-    as_recorded = stated is None or stated == found
-    if not as_recorded or list(former["id"]) != list(evaluation.pair_scores["id"]):
+    same_pairs = list(former["id"]) == list(evaluation.pair_scores["id"])
+    if not same_pairs or not _is_recorded(result, former):
         raise DataError(
             "the scores per pair are not those the result was made of; remove scores.csv, and "
             "the same command makes it again"
         )
+
+
+def _is_recorded(result: Result, scores: pd.DataFrame) -> bool:
+    stated = result.pair_scores_sha256
+    return stated is None or stated == sha256_bytes(pair_scores_csv(scores).encode("utf-8"))
 
 
 def _place(order: Sequence[str], name: str) -> int:

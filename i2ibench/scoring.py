@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from i2ibench import provenance
 from i2ibench.data.datasets import available_splits, manifest_sha256, open_dataset
@@ -14,14 +14,17 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.data.targets import open_targets
 from i2ibench.errors import DataError, UsageError
-from i2ibench.evaluation.one_pass import evaluate_together as score
+from i2ibench.evaluation.one_pass import evaluate_together as evaluate_predictions
 from i2ibench.evaluation.predictions import find_predictions
-from i2ibench.evaluation.protocol import Protocol, load_protocol
+from i2ibench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, load_protocol
 from i2ibench.evaluation.side_by_side import check_same_files
-from i2ibench.files import is_safe_name
 from i2ibench.results.additions import refuse_to_lose
+from i2ibench.results.outputs import check_names, check_outputs, model_name, model_names
 from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,80 +37,84 @@ class _Request:
     output: Path | None
 
 
+class ScoringOptions(TypedDict, total=False):
+    """What ``evaluate`` and its sisters can be asked, all under the same names.
+
+    Attributes:
+        dataset: name or path of the data set whose ``split`` holds the targets.
+        targets: a folder of targets instead of a data set.
+        split: ``test`` if it is not said.
+        metrics: names instead of the protocol's; one that cannot be computed is an error.
+        feature_precision: of the networks behind metrics; bf16 is faster where the hardware has it,
+            deviates, and stands in the signature.
+        progress: called with (done, total).
+        (others as in ``plan.Options``)
+    """
+
+    dataset: str | None
+    targets: Path | None
+    split: str
+    direction: str | None
+    data_root: Path | None
+    limit: int | None
+    metrics: Sequence[str] | None
+    device: str
+    allow_unverified_weights: bool
+    feature_precision: Literal["fp32", "bf16"]
+    progress: Callable[[int, int], None] | None
+
+
 def evaluate(
     predictions: Path,
     *,
-    dataset: str | None = None,
-    targets: Path | None = None,
-    split: str = "test",
-    direction: str | None = None,
-    data_root: Path | None = None,
-    limit: int | None = None,
-    protocol: str = "i2i-1",
-    metrics: Sequence[str] | None = None,
+    protocol: str = DEFAULT_PROTOCOL,
     name: str | None = None,
-    device: str = "auto",
-    allow_unverified_weights: bool = False,
-    feature_precision: Literal["fp32", "bf16"] = "fp32",
     output: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[ScoringOptions],
 ) -> Result:
     """Score a folder of images that any tool made, matched to the pairs by id.
 
     Args:
         predictions: folder with one image a pair.
-        dataset: name or path of the data set whose ``split`` holds the targets.
-        targets: a folder of targets instead of a data set.
-        metrics: names instead of the protocol's; one that cannot be computed is an error.
-        feature_precision: of the networks behind metrics; bf16 is faster where the hardware has it,
-            deviates, and stands in the signature.
+        protocol: id or file of the protocol.
         name: the model's name in the record; by default the folder's.
         output: receives ``result.json`` and ``scores.csv``; a result there is replaced, unless
-            the weights behind one of its values have gone away since.
-        progress: called with (done, total).
-        (others as in ``plan.Options``)
+            it is a run's, or the weights behind one of its values have gone away since.
+        **options: see ``ScoringOptions``.
     """
-    named = name or predictions.resolve().name
-    [result] = _evaluate(
-        [_Request(predictions, load_protocol(protocol), named, output)],
-        dataset=dataset,
-        targets=targets,
-        split=split,
-        direction=direction,
-        data_root=data_root,
-        limit=limit,
-        metrics=metrics,
-        device=device,
-        allow_unverified_weights=allow_unverified_weights,
-        feature_precision=feature_precision,
-        progress=progress,
-    )
+    named = name or model_name(predictions)
+    request = _Request(predictions, load_protocol(protocol), named, output)
+    [result] = _evaluate([request], **options)
     return result
 
 
 def evaluate_together(
     predictions: Sequence[Path],
     *,
+    protocol: str = DEFAULT_PROTOCOL,
     names: Sequence[str] | None = None,
-    protocol: str = "i2i-1",
     output: Path | None = None,
-    **options: Any,
+    **options: Unpack[ScoringOptions],
 ) -> list[Result]:
     """Score the predictions of several models against the same targets, in one pass over them.
 
-    Each result is the one that ``evaluate`` gives, and comes sooner: every target is decoded once,
-    and what metrics find in it is found once.
+    Each value is the one that ``evaluate`` gives, and comes sooner: every target is decoded once,
+    and what metrics find in it is found once. The cost of each is an equal share of the whole.
 
     Args:
         predictions: a folder a model.
+        protocol: id or file of the protocol.
         names: of the models in records and tables, in the same order; by default the folders'
             names, or where these are the same, the parts by which their paths differ.
-        protocol: id or file of the protocol.
         output: receives a folder named by each model, with its result and scores.
-        **options: those of ``evaluate`` but ``name``.
+        **options: see ``ScoringOptions``.
     """
+    if not predictions:
+        raise UsageError("no predictions to score; give a folder for each model")
+    by_path = model_names(predictions)
+    named = by_path if names is None else names
+    check_names(named, len(predictions), as_folders=output is not None)
     rules = load_protocol(protocol)
-    named = _distinct_names(predictions) if names is None else _checked(names, predictions)
     requests = [
         _Request(folder, rules, name, output / name if output is not None else None)
         for folder, name in zip(predictions, named, strict=True)
@@ -121,7 +128,7 @@ def evaluate_side_by_side(
     *,
     name: str | None = None,
     output: Path | None = None,
-    **options: Any,
+    **options: Unpack[ScoringOptions],
 ) -> list[Result]:
     """Score the same predictions under each of two protocols, see ``check_same_files``.
 
@@ -130,13 +137,13 @@ def evaluate_side_by_side(
         protocols: ids or files of two protocols.
         name: the model's name in the records; by default the folder's.
         output: receives a folder named by each protocol's id, with its result and scores.
-        **options: those of ``evaluate`` but ``protocol``.
+        **options: see ``ScoringOptions``.
     """
     if len(protocols) != 2:
         raise UsageError(f"one protocol or two, not {len(protocols)}")
     first, second = (load_protocol(each) for each in protocols)
     check_same_files(first, second)
-    named = name or predictions.resolve().name
+    named = name or model_name(predictions)
     requests = [
         _Request(predictions, rules, named, output / rules.id if output is not None else None)
         for rules in (first, second)
@@ -154,16 +161,17 @@ def _evaluate(
     data_root: Path | None = None,
     limit: int | None = None,
     metrics: Sequence[str] | None = None,
+    device: str = "auto",
     allow_unverified_weights: bool = False,
-    **options: Any,
+    feature_precision: Literal["fp32", "bf16"] = "fp32",
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Result]:
     pairs = _pairs_to_score(
         dataset, targets, split, direction=direction, data_root=data_root, limit=limit
     )
-    found = {
-        folder: find_predictions(folder, pairs)
-        for folder in dict.fromkeys(request.predictions for request in requests)
-    }
+    folders = list(dict.fromkeys(request.predictions for request in requests))
+    found = {folder: find_predictions(folder, pairs) for folder in folders}
+    check_outputs([request.output for request in requests if request.output is not None], folders)
     for request in requests:
         _check_origin(request.predictions, request.protocol)
         if request.output is not None and metrics is None:
@@ -172,17 +180,18 @@ def _evaluate(
                 request.protocol.metric_names,
                 allow_unverified_weights=allow_unverified_weights,
             )
-    evaluations = score(
+    evaluations = evaluate_predictions(
         pairs,
         [(found[request.predictions], request.protocol) for request in requests],
         metrics=metrics,
+        device=device,
         allow_unverified_weights=allow_unverified_weights,
+        feature_precision=feature_precision,
+        progress=progress,
         training_targets=_training_targets(dataset, direction, data_root),
-        **options,
     )
-    results = []
-    for request, evaluation in zip(requests, evaluations, strict=True):
-        result = build_result(
+    results = [
+        build_result(
             model={"name": request.name, "predictions": "external"},
             dataset=dataset_record(pairs, limit),
             evaluation=evaluation,
@@ -191,40 +200,13 @@ def _evaluate(
             environment={**provenance.environment(), "device": evaluation.device},
             created=provenance.now(),
         )
+        for request, evaluation in zip(requests, evaluations, strict=True)
+    ]
+    for request, evaluation, result in zip(requests, evaluations, results, strict=True):
         if request.output is not None:
             write_pair_scores(request.output / "scores.csv", evaluation)
             write_result(request.output / "result.json", result)
-        results.append(result)
     return results
-
-
-def _checked(names: Sequence[str], folders: Sequence[Path]) -> Sequence[str]:
-    """Refuse names that could not be those of the folders of results."""
-    if len(names) != len(folders):
-        raise UsageError(f"{len(names)} names for {len(folders)} folders; give one for each")
-    for name in names:
-        if not is_safe_name(name):
-            raise UsageError(f"'{name}' is not safe as the name of a folder; choose another --name")
-        if names.count(name) > 1:
-            raise UsageError(f"two models are called '{name}'; names tell them apart")
-    return names
-
-
-def _distinct_names(folders: Sequence[Path]) -> Sequence[str]:
-    """Return the folders' names, or the parts by which their paths differ where names are one."""
-    whole = [folder.resolve() for folder in folders]
-    for folder, path in zip(folders, whole, strict=True):
-        if whole.count(path) > 1:
-            raise UsageError(f"{folder} is given twice; name the folders of different models")
-    names = [path.name for path in whole]
-    if len(set(names)) < len(names):
-        parts = [list(path.parts) for path in whole]
-        for end in (0, -1):  # results/A/test_latest/images and results/B/test_latest/images: A, B
-            while all(len(each) > 1 for each in parts) and len({each[end] for each in parts}) == 1:
-                for each in parts:
-                    del each[end]
-        names = ["-".join(each) for each in parts]
-    return _checked(names, folders)
 
 
 def _training_targets(

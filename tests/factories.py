@@ -1,10 +1,12 @@
-"""Evaluations and results with known numbers, for tests of records, statistics and boards."""
+"""Evaluations and results with known numbers, and predictions, for tests of many rooms."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -104,3 +106,15 @@ def result(scores: pd.DataFrame, model: str | Mapping[str, Any] = "copy", **fiel
         "created": CREATED,
     }
     return build_result(**{**made, **fields})
+
+
+def write_blurred(
+    predictions: Mapping[str, Path], folder: Path, sigma: float, mark: str = ""
+) -> dict[str, Path]:
+    """Write the predictions of another model, those given but blurred; return them by pair id."""
+    folder.mkdir(parents=True)
+    made = {}
+    for pair_id, path in predictions.items():
+        made[pair_id] = folder / f"{pair_id}{mark}.png"
+        cv2.imwrite(str(made[pair_id]), cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), sigma))
+    return made

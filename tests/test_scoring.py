@@ -8,10 +8,13 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from factories import write_blurred
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.pipeline import run
+from i2ibench.plan import Options
 from i2ibench.results.compare import compare
 from i2ibench.results.record import read_result
 from i2ibench.results.sources import read_methods
@@ -128,10 +131,8 @@ def two_models(folders, tmp_path):
     made = []
     for name, sigma in (("a_pix2pix", 0.5), ("b_pix2pix", 2)):
         folder = tmp_path / "results" / name / "test_latest" / "images"
-        folder.mkdir(parents=True)
-        for path in predictions.iterdir():
-            image = cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), sigma)
-            cv2.imwrite(str(folder / f"{path.stem}_fake_B.png"), image)
+        files = {path.stem: path for path in predictions.iterdir()}
+        write_blurred(files, folder, sigma, mark="_fake_B")
         made.append(folder)
     return made, targets
 
@@ -166,11 +167,17 @@ def test_models_are_called_as_asked_or_by_what_tells_their_folders_apart(two_mod
     assert names([made[0], inner]) == ["a_pix2pix-test_latest-images", "images"]
     for given, message in (
         (["one"], "1 names for 2 folders"),
-        (["one", "one"], "two models are called 'one'"),
-        (["one", "../two"], "'../two' is not safe"),
+        (["one", "one"], "two models are called 'one'; tell them apart with --name"),
+        (["Caf\u00e9", "cafe\u0301"], "two models are called"),  # one file on some systems
     ):
         with pytest.raises(UsageError, match=message):
             names(made, given)
+    assert names(made, ["12:30", "../two"]) == ["12:30", "../two"]
+    with pytest.raises(UsageError, match=r"'12:30' cannot be the name of a folder.*--name"):
+        evaluate_together(made, names=["12:30", "b"], output=tmp_path / "out", **options)
+    link = tmp_path / "ours"
+    link.symlink_to(made[0])
+    assert names([link, flat]) == ["ours", "predictions"]
     with pytest.raises(UsageError, match="is given twice"):
         names([made[0], made[0].parent / ".." / "test_latest" / "images"])
 
@@ -181,6 +188,51 @@ def test_a_model_without_all_predictions_stops_all_before_anything_is_written(tw
     with pytest.raises(DataError, match=r"b_pix2pix.*1 of 3 pairs have no prediction: b"):
         evaluate_together(made, targets=targets, metrics=BOTH, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_results_of_runs_and_predictions_are_never_written_over(drawn, tmp_path):
+    """Two seeds of one model are called by their run ids, the names of the runs' folders."""
+    drawn.draw("test", 2)
+    places = {"output": tmp_path / "runs", "board": None}
+    runs = [
+        run(Options(model="copy", dataset=str(drawn.root), device="cpu", seed=seed, **places))
+        for seed in (0, 1)
+    ]
+    before = [(each.folder / "result.json").read_bytes() for each in runs]
+    made = [each.folder / "predictions" for each in runs]
+    options = {"dataset": str(drawn.root), "metrics": ["psnr"]}
+    with pytest.raises(UsageError, match="holds the result of a run, which would be lost"):
+        evaluate_together(made, output=runs[0].folder.parent, **options)
+    (runs[0].folder / "experiment.json").unlink()
+    for output in (runs[0].folder, made[0]):
+        with pytest.raises(UsageError, match="give another"):
+            evaluate(made[0], output=output, **options)
+    assert [(each.folder / "result.json").read_bytes() for each in runs] == before
+    assert not (made[0] / "scores.csv").exists()
+    out = tmp_path / "out"
+    for _ in range(2):  # results of folders are replaced
+        evaluate_together(made, output=out, **options)
+    assert {path.name for path in out.iterdir()} == {each.folder.name for each in runs}
+
+
+def test_outputs_that_cannot_be_written_are_told_before_anything_is_scored(
+    two_models, tmp_path, monkeypatch
+):
+    made, targets = two_models
+    monkeypatch.setattr("i2ibench.scoring.evaluate_predictions", None)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "b_pix2pix").write_text("")
+    options = {"targets": targets, "metrics": BOTH, "output": out}
+    with pytest.raises(DataError, match="b_pix2pix is no folder; give another --output"):
+        evaluate_together(made, **options)
+    (out / "b_pix2pix").unlink()
+    (out / "b_pix2pix" / "result.json").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"b_pix2pix/result.json is a folder"):
+        evaluate_together(made, **options)
+    assert not (out / "a_pix2pix").exists()
+    with pytest.raises(UsageError, match="no predictions to score"):
+        evaluate_together([], targets=targets)
 
 
 def test_predictions_of_ours_are_scored_under_their_own_preparation_alone(tmp_path):

@@ -173,11 +173,16 @@ def evaluate(
 
 def _show_together(results: list[Result], output: Path | None, json: bool) -> None:
     from i2ibench.cli.results import show_models
+    from i2ibench.metrics.interface import PairMetric, registered_metric
 
     if json:
         print_json({"results": [result.to_json() for result in results]})
     show_models(results)
-    if output is not None:
+    scored_by_pair = any(
+        record.signature and issubclass(registered_metric(name), PairMetric)
+        for name, record in results[0].metrics.items()
+    )
+    if output is not None and scored_by_pair:
         folders = " ".join(shlex.quote(str(output / r.model["name"])) for r in results)
         say(f"whether they differ: i2ibench compare {folders}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from i2ibench.cli.common import err, escape, say, table
 
 if TYPE_CHECKING:
     from i2ibench.results.record import MetricRecord, Result
+
+# Columns of the terminal that the names of metrics take, and that the numbers of a model need.
+_METRIC_WIDTH, _VALUE_WIDTH = 28, 10
 
 
 def show_result(result: Result) -> None:
@@ -19,7 +23,7 @@ def show_result(result: Result) -> None:
     if result.groups:
         sets["macro"] = result.macro
     rows = [
-        [_title(name, record), *(_value(metrics.get(name)) for metrics in sets.values())]
+        [_title(name, record), *(_cell(metrics.get(name)) for metrics in sets.values())]
         for name, record in result.metrics.items()
         if not _is_missing(record)
     ]
@@ -38,14 +42,19 @@ def show_models(results: Sequence[Result]) -> None:
         sets[title] = [result.groups[name].metrics for result in results]
     if first.groups:
         sets[f"macro mean over {group_name}"] = [result.macro for result in results]
-    columns = ["metric", *(str(result.model["name"]) for result in results)]
+    models = [str(result.model["name"]) for result in results]
+    at_once = max(1, (err().width - _METRIC_WIDTH) // _VALUE_WIDTH)
     for title, by_model in sets.items():
         rows = []
         for name in first.metrics:
             records = [metrics[name] for metrics in by_model]
             if not all(map(_is_missing, records)):
                 rows.append([_title(name, records[0]), *_beside(records)])
-        err().print(table(f"{first.dataset['name']}, {title}", columns, rows))
+        for start in range(0, len(models), at_once):  # a number is never broken over two lines
+            columns = slice(start, start + at_once)
+            shown = [[row[0], *row[1:][columns]] for row in rows]
+            header = ["metric", *models[columns]]
+            err().print(table(f"{first.dataset['name']}, {title}", header, shown))
     _show_remarks(results)
 
 
@@ -60,33 +69,40 @@ def _show_remarks(results: Sequence[Result]) -> None:
                 remarks.setdefault(reason, []).append(str(result.model["name"]))
         for reason, models in remarks.items():
             whose = "" if len(models) == len(results) else f" ({', '.join(models)})"
-            say("", lead=f"  {name}{escape(whose)}: [dim]{escape(reason)}[/]")
+            say("", lead=f"  {escape(name + whose)}: [dim]{escape(reason)}[/]")
 
 
 def _title(name: str, record: MetricRecord) -> str:
     arrow = {"higher": " ↑", "lower": " ↓"}.get(record.better or "", "")
-    return f"{name}{f' ({record.unit})' if record.unit else ''}{arrow}"
+    return f"{escape(f'{name} ({record.unit})' if record.unit else name)}{arrow}"
 
 
 def _beside(records: Sequence[MetricRecord]) -> list[str]:
-    """Return the cells of one metric, the best in bold; of equal ones none is best."""
-    cells, better = [_value(record) for record in records], records[0].better
-    known = {record.value for record in records if record.value is not None}
+    """Return the cells of one metric, the best in bold unless all are equal."""
+    cells, better = [_cell(record) for record in records], records[0].better
+    values = [_value(record) for record in records]
+    known = {value for value in values if value is not None}
     if better is None or len(known) < 2:
         return cells
     best = max(known) if better == "higher" else min(known)
     return [
-        f"[bold]{cell}[/]" if record.value == best else cell
-        for cell, record in zip(cells, records, strict=True)
+        f"[bold]{cell}[/]" if value == best else cell
+        for cell, value in zip(cells, values, strict=True)
     ]
 
 
-def _value(record: MetricRecord | None) -> str:
-    if record is None or _is_missing(record):
+def _cell(record: MetricRecord | None) -> str:
+    value = None if record is None else _value(record)
+    if value is None:
         return "–"
-    if record.value is None:  # JSON has no infinity; notes say how many pairs have it
-        return "inf"
-    return f"{record.value:.4g}" if abs(record.value) < 1000 else f"{record.value:.0f}"
+    return f"{value:.4g}" if abs(value) < 1000 or math.isinf(value) else f"{value:.0f}"
+
+
+def _value(record: MetricRecord) -> float | None:
+    """Return the value; infinity, which JSON has not, where there is none but no reason either."""
+    if record.value is None and not _is_missing(record):
+        return math.inf
+    return record.value
 
 
 def _is_missing(record: MetricRecord) -> bool:

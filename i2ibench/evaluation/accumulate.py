@@ -189,51 +189,53 @@ def _load(
     preparation: Preparation,
     store: FeatureStore | None,
 ) -> _Begun:
-    """Decode the target and each prediction once; one that is scored twice is one object."""
+    """Decode the target and each prediction once; what is found in the target, all share."""
     target = preparation.apply(read_image(pair.target))
     cache = None
     if store is not None:
         cache = TargetFeatures(store, lambda: content_hash(pair.target, preparation))
-    by_path: dict[Path, PairImages] = {}
-    for path in dict.fromkeys(scoring.predictions[pair.id] for scoring in scorings):
-        predicted = read_image(ImageRef(path))
+    paths = [scoring.predictions[pair.id] for scoring in scorings]
+    decoded = {path: read_image(ImageRef(path)) for path in dict.fromkeys(paths)}
+    for path, predicted in decoded.items():
         if predicted.shape != target.shape:
             raise DataError(
-                f"prediction of pair {pair.id} decodes to {predicted.shape[1]} x "
+                f"{path}: prediction of pair {pair.id} decodes to {predicted.shape[1]} x "
                 f"{predicted.shape[0]}, its target to {target.shape[1]} x {target.shape[0]}"
             )
-        if by_path:
-            by_path[path] = next(iter(by_path.values())).beside(predicted)
-        else:
-            by_path[path] = PairImages(pair.id, predicted, target, cache, pair.group)
-    paths = [scoring.predictions[pair.id] for scoring in scorings]
+    first = PairImages(pair.id, decoded[paths[0]], target, cache, pair.group)
     return _Begun(
-        images=[by_path[path] for path in paths],
-        labels=[pair.id if len(by_path) == 1 else f"{pair.id} ({path})" for path in paths],
+        images=[first, *(first.beside(decoded[path]) for path in paths[1:])],
+        labels=[pair.id if len(decoded) == 1 else f"{pair.id} ({path})" for path in paths],
         found=[_Found() for _ in scorings],
     )
 
 
 def _score(begun: _Begun, scorings: Sequence[Scoring], *, networks: bool) -> None:
-    """Add the values of the metrics that run a network, or of those that run none."""
-    parts = zip(scorings, begun.images, begun.labels, begun.found, strict=True)
+    """Add the values of the metrics that run a network, or of those that run none.
+
+    One metric after the other, each for all scorings: a target's activations are kept for no
+    longer than their metric needs.
+    """
+    parts = list(zip(scorings, begun.images, begun.labels, begun.found, strict=True))
+    metrics = [{m.name: m for m in scoring.chosen.pair_metrics} for scoring in scorings]
+    for name in dict.fromkeys(name for each in metrics for name in each):
+        for (scoring, images, label, found), known in zip(parts, metrics, strict=True):
+            if name in known and (name in scoring.chosen.networks) == networks:
+                value = _guarded(known[name], label, images, known[name].score_pair)
+                _check_value(known[name], value, label)
+                found.values[name] = value
+        if networks:
+            begun.images[0].forget_target()
     for scoring, images, label, found in parts:
-        chosen = scoring.chosen
-        for metric in chosen.pair_metrics:
-            if (metric.name in chosen.networks) == networks:
-                value = _guarded(metric, label, images, metric.score_pair)
-                _check_value(metric, value, label)
-                found.values[metric.name] = value
-        for key, owner in chosen.state_owners(networks=networks).items():
+        for key, owner in scoring.chosen.state_owners(networks=networks).items():
             found.descriptions[key] = _guarded(owner, label, images, owner.describe)
 
 
 def _guarded(
     metric: Metric, label: str, images: PairImages, function: Callable[[PairImages], Any]
 ) -> Any:
-    """Return ``function(images)``, once for a metric of two protocols; say who failed."""
     try:
-        return images.once(function)
+        return function(images)
     except (I2IBenchError, MemoryError):
         raise
     except Exception as error:

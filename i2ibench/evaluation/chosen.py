@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,6 +55,12 @@ class Chosen:
                 owners.setdefault(metric.state_key(), metric)
         return owners
 
+    def load_networks(self, context: Context) -> None:
+        """Prepare the metrics that run a network; this is what loads torch."""
+        for name in self.metrics:
+            if name in self.networks:
+                self.metrics[name].prepare(context)
+
     def _ready(self) -> list[Metric]:
         return [m for name, m in self.metrics.items() if name not in self.unavailable]
 
@@ -69,15 +74,14 @@ def choose_metrics(
     """Build the protocol's metrics, or those of ``names`` with its settings.
 
     Those without a network are prepared; of the others it is made sure that their weights are
-    here, but loading is left to ``load_networks``. Protocols that are chosen from with one context
-    share the metrics that both have with equal settings.
+    here, but loading is left to ``load_networks``.
 
     Raises:
         MissingError: a metric of ``names`` cannot be computed here.
         UsageError: an unknown name.
     """
     wanted = list(dict.fromkeys(names)) if names is not None else protocol.metric_names
-    metrics = {name: _built(name, protocol.settings_of(name), context) for name in wanted}
+    metrics = {name: build_metric(name, protocol.settings_of(name)) for name in wanted}
     unavailable: dict[str, str] = {}
     for name, metric in metrics.items():
         try:
@@ -85,7 +89,7 @@ def choose_metrics(
             for weights in metric.weights:
                 find_weights(weights, context)
             if not metric.weights:
-                _prepare_once(metric, context)
+                metric.prepare(context)
         except MissingError as error:
             if names is not None:
                 raise type(error)(f"{name}: {error}") from None
@@ -93,29 +97,6 @@ def choose_metrics(
     networks = {n for n, metric in metrics.items() if metric.weights and n not in unavailable}
     by_name = frozenset(wanted if names is not None else ())
     return Chosen(metrics, unavailable, by_name, frozenset(networks))
-
-
-def load_networks(choices: Sequence[Chosen], context: Context) -> None:
-    """Prepare the metrics that run a network, each once; this is what loads torch."""
-    for chosen in choices:
-        for name, metric in chosen.metrics.items():
-            if name in chosen.networks:
-                _prepare_once(metric, context)
-
-
-def _built(name: str, settings: Mapping[str, object], context: Context) -> Metric:
-    key = f"metric/{name}/{json.dumps(settings, sort_keys=True)}"
-    if key not in context.shared:
-        context.shared[key] = build_metric(name, settings)
-    metric: Metric = context.shared[key]
-    return metric
-
-
-def _prepare_once(metric: Metric, context: Context) -> None:
-    prepared: list[Metric] = context.shared.setdefault("prepared", [])
-    if not any(metric is each for each in prepared):
-        metric.prepare(context)
-        prepared.append(metric)
 
 
 def _check_size(metric: Metric, sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
-from i2ibench.errors import DataError, UsageError
+from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.evaluation.accumulate import Accumulation, Scoring, accumulate
-from i2ibench.evaluation.chosen import Chosen, choose_metrics, load_networks
+from i2ibench.evaluation.chosen import Chosen, choose_metrics
 from i2ibench.evaluation.feature_cache import FeatureStore
 from i2ibench.evaluation.predictions import check_complete, check_images
 from i2ibench.evaluation.protocol import Protocol
@@ -28,6 +28,8 @@ from i2ibench.metrics.weights import present
 from i2ibench.provenance import stopwatch
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from i2ibench.metrics.interface import UInt8Image
 
 _MOST_WORKERS = 16
@@ -38,12 +40,25 @@ _BYTES_AHEAD = 128 << 20
 _MOST_AHEAD = 128
 
 
+class EvaluationOptions(TypedDict, total=False):
+    """The options of ``evaluate`` and ``evaluate_together``; the latter describes them."""
+
+    metrics: Sequence[str] | None
+    device: str
+    workers: int | None
+    allow_unverified_weights: bool
+    progress: Callable[[int, int], None] | None
+    training_targets: PairedDataset | None
+    feature_precision: Literal["fp32", "bf16"]
+    use_cache: bool
+
+
 def evaluate(
     dataset: PairedDataset,
     predictions: Mapping[str, Path],
     *,
     protocol: Protocol,
-    **options: Any,
+    **options: Unpack[EvaluationOptions],
 ) -> Evaluation:
     """Score ``predictions`` of a data set under a protocol.
 
@@ -51,7 +66,7 @@ def evaluate(
         dataset: the pairs; only targets are read.
         predictions: image file by pair id, see ``find_predictions``.
         protocol: prepares targets and names the metrics with their settings.
-        **options: of ``evaluate_together``, which also says what is raised.
+        **options: those of ``evaluate_together``, which also says what is raised.
     """
     [found] = evaluate_together(dataset, [(predictions, protocol)], **options)
     return found
@@ -59,7 +74,7 @@ def evaluate(
 
 def evaluate_together(
     dataset: PairedDataset,
-    scorings: Sequence[tuple[Mapping[str, Path], Protocol]],
+    predictions: Sequence[tuple[Mapping[str, Path], Protocol]],
     *,
     metrics: Sequence[str] | None = None,
     device: str = "auto",
@@ -77,8 +92,8 @@ def evaluate_together(
 
     Args:
         dataset: the pairs; only targets are read.
-        scorings: predictions (image file by pair id, see ``find_predictions``), each with the
-            protocol that scores them; all protocols prepare images alike.
+        predictions: image file by pair id, see ``find_predictions``, each with the protocol that
+            scores them; all protocols prepare images alike.
         metrics: names, instead of the protocol's metrics. One that cannot be computed is then an
             error; of the protocol's own metrics it is marked unavailable with its reason.
         device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -98,18 +113,22 @@ def evaluate_together(
     """
     if not len(dataset):
         raise DataError(f"{dataset.name}/{dataset.split} has no pairs to score")
-    protocols = [protocol for _, protocol in scorings]
+    if not predictions:
+        raise UsageError("no predictions to score")
+    protocols = [protocol for _, protocol in predictions]
     preparation = _one_preparation(protocols)
-    files = {id(predictions): predictions for predictions, _ in scorings}.values()
-    for predictions in files:
-        check_complete(predictions, dataset, "predictions")
+    files: list[Mapping[str, Path]] = []
+    for each, _ in predictions:
+        if each not in files:
+            check_complete(each, dataset, "predictions")
+            files.append(each)
     _check_device(device)
     with stopwatch() as watch:
-        names = metrics or [name for protocol in protocols for name in protocol.metric_names]
-        torch_import = _begin_to_import_torch(names)
-        sizes = {}
-        for predictions in files:
-            sizes = check_images(dataset, predictions, preparation)
+        listed = [name for protocol in protocols for name in protocol.metric_names]
+        torch_import = _begin_to_import_torch(listed if metrics is None else metrics)
+        sizes: dict[str, tuple[int, int]] = {}
+        for each in files:
+            sizes = check_images(dataset, each, preparation)
         workers = _workers(workers)
         context = Context(
             precision=feature_precision,
@@ -118,11 +137,8 @@ def evaluate_together(
             group_order=dataset.group_order,
             workers=workers,
         )
-        by_protocol = {
-            protocol.sha256: choose_metrics(protocol, metrics, context, sizes)
-            for protocol in protocols
-        }
-        chosen = [by_protocol[protocol.sha256] for protocol in protocols]
+        # Metrics of its own for each, since a plugin's may keep what they find by pair.
+        chosen = [choose_metrics(protocol, metrics, context, sizes) for protocol in protocols]
         store = FeatureStore() if use_cache else None
         on_device = replace(context, device="cpu")
 
@@ -135,7 +151,8 @@ def evaluate_together(
             torch.set_num_threads(1)  # the workers are the only parallelism
             try:
                 on_device = replace(context, device=_resolve_device(device))
-                load_networks([*by_protocol.values()], on_device)
+                for each in chosen:
+                    each.load_networks(on_device)
             finally:
                 torch.set_num_threads(threads)
             return workers if on_device.device == "cpu" else _MOST_ON_GPU
@@ -143,7 +160,7 @@ def evaluate_together(
         try:
             accumulations = accumulate(
                 dataset,
-                [Scoring(each, by) for (each, _), by in zip(scorings, chosen, strict=True)],
+                [Scoring(each, by) for (each, _), by in zip(predictions, chosen, strict=True)],
                 preparation=preparation,
                 workers=workers,
                 load_networks=load,
@@ -154,11 +171,23 @@ def evaluate_together(
         finally:  # what an interrupted evaluation has computed is not lost
             if store is not None:
                 store.flush()
-        evaluations = [
-            _summed_up(dataset, found, by, protocol, on_device.device)
-            for found, by, protocol in zip(accumulations, chosen, protocols, strict=True)
-        ]
-    return [replace(each, seconds=watch.seconds / len(scorings)) for each in evaluations]
+        evaluations = []
+        for (each, protocol), by, found in zip(predictions, chosen, accumulations, strict=True):
+            with _naming_predictions(each if len(files) > 1 else {}):
+                evaluations.append(_summed_up(dataset, found, by, protocol, on_device.device))
+    return [replace(each, seconds=watch.seconds / len(predictions)) for each in evaluations]
+
+
+@contextlib.contextmanager
+def _naming_predictions(files: Mapping[str, Path]) -> Iterator[None]:
+    """Say of an error in which folder of predictions it came up, where there are several."""
+    try:
+        yield
+    except (DataError, MissingError) as error:
+        if not files:
+            raise
+        folder = next(iter(files.values())).parent
+        raise type(error)(f"{folder}: {error}") from error
 
 
 def _summed_up(

@@ -41,8 +41,8 @@ def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
                 extra.append(path.stem)
         elif pair_id in found:
             raise DataError(
-                f"pair {pair_id} has two predictions, {found[pair_id].name} and {path.name}; "
-                "remove one"
+                f"{folder}: pair {pair_id} has two predictions, {found[pair_id].name} and "
+                f"{path.name}; remove one"
             )
         else:
             found[pair_id] = path

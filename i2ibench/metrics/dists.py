@@ -12,6 +12,7 @@ from i2ibench.metrics.networks import (
     NOT_LOADED,
     find_weights,
     load_state,
+    loaded_once,
     signature_mark,
     torch_dtype,
 )
@@ -48,13 +49,19 @@ class DISTS(PairMetric):
         from i2ibench.metrics.trunks import VGG_STAGES, Layers
 
         files = find_weights("dists", context)
-        channel_weights, trunk = (load_state(file) for file in files)
         self._mark, self._precision = signature_mark(files), context.precision
-        self._device, self._dtype = torch.device(context.device), torch_dtype(context)
-        self._layers = Layers(trunk, self._device, self._dtype)
-        for stage in VGG_STAGES:
-            for name in stage:
-                self._layers.load(name)
+        device, dtype = torch.device(context.device), torch_dtype(context)
+        self._device, self._dtype = device, dtype
+
+        def load() -> Layers:
+            layers = Layers(load_state(files[1]), device, dtype)
+            for stage in VGG_STAGES:
+                for name in stage:
+                    layers.load(name)
+            return layers
+
+        self._layers = loaded_once(context, self.name, load)
+        channel_weights = load_state(files[0])
         alpha, beta = (channel_weights[key].double().reshape(-1) for key in ("alpha", "beta"))
         total = alpha.sum() + beta.sum()
         self._alpha = torch.split((alpha / total).to(self._device), _CHANNELS)

@@ -62,8 +62,8 @@ class PairImages:
 
     Attributes:
         id: the pair's id.
-        prediction: uint8 (H, W, 3), RGB.
-        target: uint8 (H, W, 3), RGB.
+        prediction: uint8 (H, W, 3), RGB; metrics read it and never write into it.
+        target: uint8 (H, W, 3), RGB, likewise.
         target_cache: where features of the target are kept, if anywhere.
         group: the pair's group, e.g. its HER2 level.
     """
@@ -98,12 +98,23 @@ class PairImages:
             _target_known=self._target_known,
         )
 
+    def forget_target(self) -> None:
+        """Let go what was found in the target for all its predictions."""
+        if self._target_known is not None:
+            self._target_known.clear()
+
     def once(self, function: Callable[[PairImages], T], key: Hashable = None) -> T:
-        """Return ``function(self)``, computed once for all metrics that ask for it."""
+        """Return ``function(self)``, computed once for all metrics that ask for it.
+
+        A ``key`` of its own has to name the settings that ``function`` depends on.
+        """
         return _once(self._known, key if key is not None else function, lambda: function(self))
 
     def once_of_target(self, function: Callable[[UInt8Image], T], key: Hashable = None) -> T:
-        """Return ``function(self.target)``, computed once for all predictions of this target."""
+        """Return ``function(self.target)``, computed once for all predictions of this target.
+
+        A ``key`` of its own has to name the settings and weights that ``function`` depends on.
+        """
         known = self._target_known if self._target_known is not None else self._known
         name = ("target", key if key is not None else function)
         return _once(known, name, lambda: function(self.target))

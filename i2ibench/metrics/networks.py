@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from i2ibench.errors import DataError
 from i2ibench.metrics.interface import Context
@@ -12,6 +12,7 @@ from i2ibench.metrics.weights import WeightsFile, locate
 if TYPE_CHECKING:
     import torch
 
+T = TypeVar("T")
 
 # Stands in a signature for weights that are not loaded yet.
 NOT_LOADED = "not-loaded"
@@ -25,6 +26,15 @@ def find_weights(name: str, context: Context) -> list[WeightsFile]:
         context.shared[key] = locate(name, allow_unverified=allowed)
     found: list[WeightsFile] = context.shared[key]
     return found
+
+
+def loaded_once(context: Context, name: str, load: Callable[[], T]) -> T:
+    """Return ``load()``, done once for all that want the network ``name`` in one evaluation."""
+    key = f"network/{name}"
+    if key not in context.shared:
+        context.shared[key] = load()
+    loaded: T = context.shared[key]
+    return loaded
 
 
 def signature_mark(files: list[WeightsFile]) -> str:

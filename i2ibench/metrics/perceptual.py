@@ -17,6 +17,7 @@ from i2ibench.metrics.networks import (
     NOT_LOADED,
     find_weights,
     load_state,
+    loaded_once,
     signature_mark,
     torch_dtype,
 )
@@ -24,7 +25,7 @@ from i2ibench.metrics.networks import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from i2ibench.metrics.trunks import TrunkName
+    from i2ibench.metrics.trunks import Trunk, TrunkName
 
 # The input layer of LPIPS, for values in [-1, 1].
 _SHIFT = (-0.030, -0.088, -0.188)
@@ -58,11 +59,15 @@ class LPIPSAlex(PairMetric):
         from i2ibench.metrics.trunks import build_trunk
 
         files = find_weights(self.weights[0], context)
-        dtype = torch_dtype(context)
-        self._device, self._dtype = torch.device(context.device), dtype
+        device, dtype = torch.device(context.device), torch_dtype(context)
+        self._device, self._dtype = device, dtype
         self._mark, self._precision = signature_mark(files), context.precision
-        self._trunk = build_trunk(self.trunk, load_state(files[0]), self._device, dtype)
-        self._heads = [head.to(self._device) for head in _load_heads(self.trunk)]
+
+        def load() -> tuple[Trunk, list[Tensor]]:
+            trunk = build_trunk(self.trunk, load_state(files[0]), device, dtype)
+            return trunk, [head.to(device) for head in _load_heads(self.trunk)]
+
+        self._trunk, self._heads = loaded_once(context, self.name, load)
 
     def signature(self) -> Signature:
         """Return ``lpips|net:alex|version:0.1|range:-1..1|weights:...|mean:image|v:1``."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,11 +15,12 @@ from typing import Any
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
-from i2ibench.errors import DataError, I2IBenchError
+from i2ibench.errors import DataError
 from i2ibench.evaluation.chosen import Chosen
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
+from i2ibench.evaluation.guarded import check_description, check_value, guarded
 from i2ibench.evaluation.threads import exact_torch, one_opencv_thread, one_torch_thread
-from i2ibench.metrics.interface import Metric, PairImages, PairMetric, SetMetric
+from i2ibench.metrics.interface import PairImages, SetMetric
 
 Progress = Callable[[int, int], None]
 # States of set metrics by group; the key None holds pairs without a group.
@@ -180,7 +179,8 @@ def _add(
         states = into.states[key]
         if pair.group not in states:
             states[pair.group] = metric.new_state()
-        metric.update(states[pair.group], pair.id, found.descriptions[key])
+        update = partial(metric.update, states[pair.group], pair.id, found.descriptions[key])
+        guarded(metric, f" on pair {pair.id}", update)
 
 
 def _load(
@@ -221,39 +221,16 @@ def _score(begun: _Begun, scorings: Sequence[Scoring], *, networks: bool) -> Non
     for name in dict.fromkeys(name for each in metrics for name in each):
         for (scoring, images, label, found), known in zip(parts, metrics, strict=True):
             if name in known and (name in scoring.chosen.networks) == networks:
-                value = _guarded(known[name], label, images, known[name].score_pair)
-                _check_value(known[name], value, label)
-                found.values[name] = value
+                score = partial(known[name].score_pair, images)
+                value = guarded(known[name], f" on pair {label}", score)
+                found.values[name] = check_value(known[name], value, label)
         if networks:
             begun.images[0].forget_target()
     for scoring, images, label, found in parts:
         for key, owner in scoring.chosen.state_owners(networks=networks).items():
-            found.descriptions[key] = _guarded(owner, label, images, owner.describe)
-
-
-def _guarded(
-    metric: Metric, label: str, images: PairImages, function: Callable[[PairImages], Any]
-) -> Any:
-    try:
-        return function(images)
-    except (I2IBenchError, MemoryError):
-        raise
-    except Exception as error:
-        raise DataError(
-            f"metric {metric.name} failed on pair {label}: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _check_value(metric: PairMetric, value: object, label: str) -> None:
-    if not isinstance(value, numbers.Real):
-        raise DataError(
-            f"metric {metric.name} gave {type(value).__name__} and no number on pair {label}; "
-            "tell its authors"
-        )
-    value = float(value)
-    if math.isfinite(value) or (metric.infinite_when_equal and value == math.inf):
-        return
-    raise DataError(f"metric {metric.name} is {value} on pair {label}; look at its images")
+            describe = partial(owner.describe, images)
+            found.descriptions[key] = guarded(owner, f" on pair {label}", describe)
+            check_description(owner, found.descriptions[key], label)
 
 
 def _in_order(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from i2ibench.errors import MissingError
+from i2ibench.errors import DataError, MissingError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.metrics.interface import (
     Context,
@@ -59,7 +59,10 @@ class Chosen:
         """Prepare the metrics that run a network; this is what loads torch."""
         for name in self.metrics:
             if name in self.networks:
-                self.metrics[name].prepare(context)
+                try:
+                    self.metrics[name].prepare(context)
+                except DataError as error:
+                    raise DataError(f"{name}: {error}") from error
 
     def _ready(self) -> list[Metric]:
         return [m for name, m in self.metrics.items() if name not in self.unavailable]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.chosen import Chosen
+from i2ibench.evaluation.guarded import guarded
 from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
 from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Unavailable
 
@@ -101,13 +104,22 @@ def pair_columns(found: Accumulation, chosen: Chosen, dataset: PairedDataset) ->
 
 
 def _score_states(metric: SetMetric[Any], states: Iterable[Any]) -> Score:
-    merged, *others = states
-    for state in others:
-        merged = metric.merge(merged, state)
-    score = metric.compute(merged)
+    score = guarded(metric, "", partial(_computed, metric, states))
+    value = score.value if isinstance(score, Score) else score
+    if not isinstance(score, Score) or not isinstance(value, numbers.Real | None):
+        raise DataError(
+            f"metric {metric.name} gave {type(value).__name__} and no score; tell its authors"
+        )
     if score.value is not None and not math.isfinite(score.value):
         raise DataError(f"metric {metric.name} is {score.value}; its inputs cannot be trusted")
     return score
+
+
+def _computed(metric: SetMetric[Any], states: Iterable[Any]) -> Score:
+    merged, *others = states
+    for state in others:
+        merged = metric.merge(merged, state)
+    return metric.compute(merged)
 
 
 def _set_value(metric: Metric, score: Score, n: int) -> MetricValue:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from i2ibench.errors import DataError
 from i2ibench.metrics.interface import Context, PairImages, Signature
 from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 from i2ibench.metrics.networks import (
@@ -49,13 +50,19 @@ class InceptionFeatures:
         self.identity = f"inception-{resize}-{precision}-{sha256[:16]}-v{FEATURES_VERSION}"
 
     def of_images(self, *images: npt.NDArray[np.uint8]) -> Float32:
-        """Return the features (N, 2048) of N uint8 (H, W, 3) images."""
+        """Return the features (N, 2048) of N uint8 (H, W, 3) images.
+
+        Raises:
+            DataError: they are not finite, as wrong weights make them.
+        """
         import torch
 
         resized = np.stack([self._resize(image, 299) for image in images])
         with torch.inference_mode():
             tensor = torch.from_numpy(resized).permute(0, 3, 1, 2)
             found: Float32 = self._network.features(tensor).cpu().numpy()
+        if not np.isfinite(found).all():
+            raise DataError("Inception features are not finite; fetch inception-fid again")
         return found
 
     def _of_image(self, image: npt.NDArray[np.uint8]) -> Float32:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError, MissingError, UsageError
@@ -21,7 +20,7 @@ from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import check_images, find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.summary import overall_values
-from i2ibench.metrics.interface import Context, MetricSettings, PairMetric
+from i2ibench.metrics.interface import Context
 
 I2I = load_protocol("i2i-1")
 LIGHT = ["psnr", "mae", "ssim", "ssim-gaussian", "swd", "psnr-aligned", "shift"]
@@ -185,46 +184,6 @@ def test_training_targets_make_group_agreement_available(draw):
     assert found.details["group-accuracy"]["fitted_on"] == {"0": 3, "1+": 3, "2+": 3, "3+": 3}
     with pytest.raises(MissingError, match="training targets"):
         evaluate(dataset, predictions, protocol=I2I, metrics=names)
-
-
-class _Failing(PairMetric):
-    """A metric that fails, or is not a number, on one pair."""
-
-    name = "failing"
-    better = "higher"
-
-    class Settings(MetricSettings):
-        kind: str = "nan"
-
-    def signature(self):
-        return self._signature("test")
-
-    def score_pair(self, pair):
-        if not pair.id.startswith("00002"):
-            return 1.0
-        if self.settings.kind == "nan":
-            return math.nan
-        raise ZeroDivisionError("division by zero")
-
-
-@pytest.fixture
-def failing(monkeypatch):
-    monkeypatch.setattr(registry.metrics, "_added", dict(registry.metrics._added))
-    monkeypatch.setattr(registry.metrics, "_loaded", dict(registry.metrics._loaded))
-    registry.metrics.register("failing", _Failing)
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [("nan", "metric failing is nan on pair 00002"),
-     ("raise", "metric failing failed on pair 00002.*ZeroDivisionError")],
-)  # fmt: skip
-def test_a_metric_that_fails_is_an_error_with_the_pairs_id(draw, failing, kind, message):
-    dataset, predictions = draw(4)
-    content = I2I.model_dump()
-    content["metrics"] = [{"name": "psnr"}, {"name": "failing", "settings": {"kind": kind}}]
-    with pytest.raises(DataError, match=message):
-        evaluate(dataset, predictions, protocol=type(I2I)(**content))
 
 
 def test_a_truncated_prediction_is_named(draw):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from i2ibench.errors import DataError
 from i2ibench.metrics import convolution
 from i2ibench.metrics.convolution import make_convolution
 from i2ibench.metrics.packed import PackedConv, can_pack
@@ -69,3 +70,17 @@ def test_without_the_operations_convolutions_go_the_usual_way(monkeypatch):
     found = make_convolution(weight, bias, padding=(1, 1), winograd=True)(x)
     expected = F.conv2d(x, weight, bias, padding=1).relu()
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("winograd", [False, True])
+def test_an_overflow_is_told_and_not_rectified_away(winograd):
+    """Infinity less infinity is NaN, which a fused rectification makes a sound-looking 0."""
+    draw = torch.Generator().manual_seed(0)
+    weight = torch.randn(128, 128, 3, 3, generator=draw)
+    made = make_convolution(weight, torch.zeros(128), padding=(1, 1), winograd=winograd)
+    x = torch.randn(1, 128, 12, 12, generator=draw)
+    assert torch.isfinite(made(x)).all()
+    large = x * 3e37  # finite, and so is what every convolution before it has let pass
+    assert torch.isfinite(large).all()
+    with pytest.raises(DataError, match="activations are not finite"):
+        made(large)

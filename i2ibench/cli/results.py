@@ -27,7 +27,8 @@ def show_result(result: Result) -> None:
         for name, record in result.metrics.items()
         if not _is_missing(record)
     ]
-    title = f"{result.model['name']} on {result.dataset['name']}, {result.dataset['pairs']} pairs"
+    where = f"{result.model['name']} on {result.dataset['name']}"
+    title = f"{where}, {_pairs(result.dataset['pairs'])}"
     err().print(table(title, ["metric", *sets], rows))
     _show_remarks([result])
 
@@ -36,9 +37,9 @@ def show_models(results: Sequence[Result]) -> None:
     """Print the scores of several models, a column each: overall, for each group, macro."""
     first = results[0]
     group_name = first.dataset.get("group_name") or "group"
-    sets = {f"all {first.dataset['pairs']} pairs": [result.metrics for result in results]}
+    sets = {f"all {_pairs(first.dataset['pairs'])}": [result.metrics for result in results]}
     for name, group in first.groups.items():
-        title = f"{group_name} {name}, {group.n} pairs"
+        title = f"{group_name} {name}, {_pairs(group.n)}"
         sets[title] = [result.groups[name].metrics for result in results]
     if first.groups:
         sets[f"macro mean over {group_name}"] = [result.macro for result in results]
@@ -70,6 +71,10 @@ def _show_remarks(results: Sequence[Result]) -> None:
         for reason, models in remarks.items():
             whose = "" if len(models) == len(results) else f" ({', '.join(models)})"
             say("", lead=f"  {escape(name + whose)}: [dim]{escape(reason)}[/]")
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def _title(name: str, record: MetricRecord) -> str:

@@ -218,7 +218,13 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    made = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    made = Table(
+        title=escape(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+    )
     for column in columns:
         made.add_column(escape(column), overflow="fold")
     for row in rows:

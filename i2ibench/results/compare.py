@@ -141,7 +141,7 @@ def compare(
     unit = "pairs" if clusters is None else "clusters (slides or patients), whose pairs depend"
     notes.append(
         f"Intervals and tests are over {unit}. p: Wilcoxon signed-rank, Holm over each table. "
-        "Effect: rank-biserial correlation. Wins: pairs on which the first is better. Better: "
+        "Effect: rank-biserial correlation. Wins: pairs on which a is better. Better: "
         "proven by the mean and by the ranks; split: the ranks prove what the mean does not."
     )
     return Comparison(

@@ -9,13 +9,13 @@ from i2ibench.results.compare import Comparison, PairedDifference
 
 Table = tuple[str, list[str], list[list[str]]]
 
-_HEADER = ["metric", "methods", "mean", "95 %", "p (Holm)", "effect", "wins", "better"]
+_HEADER = ["metric", "a - b", "mean", "95 %", "p", "effect", "wins", "better"]
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
     """Yield title, header and rows: the methods, all pairs, each group, the greatest differences.
 
-    Methods go by their number in the first table; the mean is that of first less second.
+    Methods go by their number in the first table; the mean is that of a less b.
     """
     yield _methods(comparison)
     for name, found in comparison.sets.items():
@@ -23,7 +23,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
         title = f"group {name}, {pairs} pairs" if name else f"all {pairs} pairs"
         yield title, _HEADER, [_row(difference, comparison) for difference in found]
     if comparison.extremes:
-        header = ["metric", "methods", "pair", "first", "second"]
+        header = ["metric", "a - b", "pair", "a", "b"]
         rows = [
             [
                 extreme.metric,

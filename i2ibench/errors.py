@@ -32,9 +32,17 @@ class DataError(I2IBenchError):
 
 
 class MissingError(I2IBenchError):
-    """Weights or a data set that must be fetched first."""
+    """Weights or a data set that must be fetched first.
+
+    Attributes:
+        reason: the message as records and boards keep it, without any path of this machine.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str = "", *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
 
 
 class VerificationError(I2IBenchError):

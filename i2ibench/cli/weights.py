@@ -73,9 +73,9 @@ def verify(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check the hashes of weights on this machine; 5 if a file is not what it should be."""
-    from i2ibench.errors import VerificationError
-    from i2ibench.metrics.weights import check
+    """Check the hashes of weights on this machine; 5 if a file is wrong, 4 if NAME lacks one."""
+    from i2ibench.errors import MissingError, VerificationError
+    from i2ibench.metrics.weights import check, entry
 
     checked = check(name)
     if json:
@@ -83,11 +83,17 @@ def verify(
     else:
         rows = [[each["weights"], each["path"], each["state"]] for each in checked]
         err().print(table("Weights on this machine", ["name", "file", "state"], rows))
-    wrong = [each for each in checked if each["state"] != "verified"]
+    wrong = [each for each in checked if each["state"] not in {"verified", "missing"}]
     if wrong:
         raise VerificationError(
-            f"{wrong[0]['path']} is not the known file; replace it: "
+            f"{wrong[0]['path']} is not the known file; remove it and run: "
             f"i2ibench weights fetch {wrong[0]['weights']}"
+        )
+    missing = [each["path"] for each in checked if each["state"] == "missing"]
+    if name is not None and missing:
+        needed = (" or " if entry(name).any_of else " and ").join(missing)
+        raise MissingError(
+            f"weights {name} need {needed}, not found; run: i2ibench weights fetch {name}"
         )
 
 

@@ -96,7 +96,7 @@ def choose_metrics(
         except MissingError as error:
             if names is not None:
                 raise type(error)(f"{name}: {error}") from None
-            unavailable[name] = str(error)
+            unavailable[name] = error.reason  # stands in records
     networks = {n for n, metric in metrics.items() if metric.weights and n not in unavailable}
     by_name = frozenset(wanted if names is not None else ())
     return Chosen(metrics, unavailable, by_name, frozenset(networks))

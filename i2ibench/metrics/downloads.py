@@ -12,7 +12,14 @@ import filelock
 
 from i2ibench.errors import MissingError
 from i2ibench.files import sha256_file
-from i2ibench.metrics.weights import CatalogueFile, WeightsFile, entry, locate, weights_cache
+from i2ibench.metrics.weights import (
+    CatalogueFile,
+    WeightsFile,
+    entry,
+    lacking,
+    locate,
+    weights_cache,
+)
 
 _BLOCK = 1 << 20
 _TIMEOUT_SECONDS = 30.0
@@ -36,22 +43,43 @@ def fetch(name: str, progress: Progress | None = None) -> list[WeightsFile]:
     A broken download leaves ``<file>.part`` in the cache, and the next call goes on there.
 
     Raises:
-        MissingError: no address answers; the message names the file, its address and the folder
-            to put it in by hand. Or the bytes are not the known ones; then nothing is kept.
+        MissingError: no address answers; the message names every file that is still missing, its
+            address and the folder to put it in by hand. Or the bytes are not the known ones; then
+            nothing is kept of them.
     """
     try:
         return locate(name)
     except MissingError:
-        pass
-    known = entry(name)
-    wanted = [file for file in known.files if file.urls]
-    for file in wanted[:1] if known.any_of else wanted:
-        fetch_file(file, weights_cache() / name, progress)
+        absent = [file for file in lacking(name) if file.urls]
+    folder = weights_cache() / name
+    problems = []
+    for file in absent[:1] if entry(name).any_of else absent:
+        try:
+            _fetch_file(file, folder, progress)
+        except _NotFetched as error:
+            problems.append(str(error))
+    if problems:
+        raise _by_hand(problems, folder)
     return locate(name)
 
 
 def fetch_file(file: CatalogueFile, folder: Path, progress: Progress | None = None) -> Path:
-    """Download one file into ``folder`` unless it is there with the right hash."""
+    """Download one file into ``folder`` unless it is there with the right hash.
+
+    Raises:
+        MissingError: as ``fetch``.
+    """
+    try:
+        return _fetch_file(file, folder, progress)
+    except _NotFetched as error:
+        raise _by_hand([str(error)], folder) from None
+
+
+class _NotFetched(Exception):
+    """No address of a file gave it; the message says why."""
+
+
+def _fetch_file(file: CatalogueFile, folder: Path, progress: Progress | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / file.name
     with filelock.FileLock(folder / f".{file.name}.lock"):
@@ -63,9 +91,13 @@ def fetch_file(file: CatalogueFile, folder: Path, progress: Progress | None = No
                 return _download(url, file, place, progress)
             except _NETWORK_ERRORS as error:
                 problems.append(f"{url} ({_reason(error)})")
-    raise MissingError(
-        f"{file.name} could not be fetched from {' or '.join(problems)}; bring the file from there "
-        f"on another way and put it into {folder}, or into the folder $I2IBENCH_WEIGHTS"
+    raise _NotFetched(f"{file.name} could not be fetched from {' or '.join(problems)}")
+
+
+def _by_hand(problems: list[str], folder: Path) -> MissingError:
+    return MissingError(
+        f"{'; '.join(problems)}; bring what is missing from there on another way and put it into "
+        f"{folder}, or into the folder $I2IBENCH_WEIGHTS"
     )
 
 

@@ -1,8 +1,9 @@
 """Third-party weights: what they are, where they lie, and whether they are what they should be.
 
 A file is looked for in ``$I2IBENCH_WEIGHTS`` (and its sub folder of the entry's name), then in the
-cache, then where torch hub keeps downloads, then in installed packages that ship it. It counts
-only if its SHA-256 is the known one: a wrong file under the right name would load silently.
+cache, then where torch hub keeps downloads, then in installed packages that ship it, then wherever
+another entry would keep the same file. It counts only if its SHA-256 is the known one: a wrong file
+under the right name would load silently.
 """
 
 from __future__ import annotations
@@ -94,17 +95,27 @@ def locate(name: str, *, allow_unverified: bool = False) -> list[WeightsFile]:
         MissingError: a file is absent or is not what it should be.
     """
     known = entry(name)
-    found = [_find(name, file, allow_unverified) for file in known.files]
-    if known.any_of:
-        best = [file for file in found if file is not None and file.verified]
-        best = best or [file for file in found if file is not None]
-        if best:
-            return best[:1]
-        raise _not_found(name)
-    complete = [file for file in found if file is not None]
-    if len(complete) < len(known.files):
-        raise _not_found(name)
-    return complete
+    found = [_best(name, file) for file in known.files]
+    accepted = [copy for copy in found if copy is not None and (copy.verified or allow_unverified)]
+    if known.any_of and accepted:
+        return [min(accepted, key=lambda copy: not copy.verified)]
+    if len(accepted) == len(known.files):
+        return accepted
+    for file, copy in zip(known.files, found, strict=True):
+        if copy is not None and not copy.verified and not allow_unverified:
+            raise _wrong(name, file, copy)
+    raise _not_found(name)
+
+
+def lacking(name: str) -> list[CatalogueFile]:
+    """Return the files of weights ``name`` of which no verified copy is on this machine.
+
+    Of an ``any_of`` entry none where one of them is here, else all.
+    """
+    known = entry(name)
+    found = {file: _best(name, file) for file in known.files}
+    absent = [file for file, copy in found.items() if copy is None or not copy.verified]
+    return [] if known.any_of and len(absent) < len(found) else absent
 
 
 def present(name: str) -> list[Path]:
@@ -149,20 +160,22 @@ def add(name: str, path: Path, *, allow_unverified: bool = False) -> WeightsFile
 def check(name: str | None = None) -> list[dict[str, str]]:
     """Return each weights file on this machine with its state, ``"verified"`` or what it is.
 
+    With ``name`` also its files that are needed and nowhere, with state ``"missing"`` and the
+    file's name as path.
+
     Raises:
         UsageError: unknown name.
-        MissingError: none of ``name`` is on this machine.
     """
-    checked = []
+    checked: list[dict[str, str]] = []
     for each in [name] if name is not None else [*catalogue()]:
-        for file in entry(each).files:
-            for path in dict.fromkeys(candidates(each, file)):
-                if path.is_file():
-                    digest = sha256_file(path)
-                    state = "verified" if digest == file.sha256 else f"unknown: {digest[:8]}..."
-                    checked.append({"weights": each, "path": str(path), "state": state})
-    if name is not None and not checked:
-        raise _not_found(name)
+        known = entry(each)
+        copies = {file: [*_copies(each, file)] for file in known.files}
+        for copy in (copy for found in copies.values() for copy in found):
+            state = "verified" if copy.verified else f"unknown: {copy.sha256[:8]}..."
+            checked.append({"weights": each, "path": str(copy.path), "state": state})
+        if name is not None and not (known.any_of and any(copies.values())):
+            absent = [file.name for file, found in copies.items() if not found]
+            checked += [{"weights": each, "path": file, "state": "missing"} for file in absent]
     return checked
 
 
@@ -171,8 +184,20 @@ def weights_cache() -> Path:
     return cache_folder() / "weights"
 
 
-def candidates(name: str, file: CatalogueFile) -> Iterator[Path]:
-    """Yield where ``file`` may lie, in the order of precedence; paths may not exist."""
+def candidates(name: str, file: CatalogueFile) -> list[Path]:
+    """Return where ``file`` may lie, in the order of precedence; paths may not exist."""
+    same = (
+        (other, twin)
+        for other, known in catalogue().items()
+        for twin in known.files
+        if twin.sha256 == file.sha256
+    )
+    places = [*_places(name, file), *(path for each in same for path in _places(*each))]
+    return [*dict.fromkeys(places)]
+
+
+def _places(name: str, file: CatalogueFile) -> Iterator[Path]:
+    """Yield the places of entry ``name`` itself."""
     names = (file.name, *file.also_named)
     chosen = os.environ.get("I2IBENCH_WEIGHTS")
     if chosen:
@@ -187,22 +212,24 @@ def candidates(name: str, file: CatalogueFile) -> Iterator[Path]:
             yield Path(spec.submodule_search_locations[0]) / inner
 
 
-def _find(name: str, file: CatalogueFile, allow_unverified: bool) -> WeightsFile | None:
-    """Return the first verified candidate, else the first unverified one where allowed."""
-    wrong: WeightsFile | None = None
+def _copies(name: str, file: CatalogueFile) -> Iterator[WeightsFile]:
+    """Yield what lies where ``file`` may lie, verified or not."""
+    own = {*_places(name, file)}
     for path in candidates(name, file):
-        if not path.is_file():
-            continue
-        digest = sha256_file(path)
-        if digest == file.sha256:
-            return _weights_file(name, path, digest, verified=True)
-        wrong = wrong or _weights_file(name, path, digest, verified=False)
-    if wrong is not None and not allow_unverified:
-        raise MissingError(
-            f"{wrong.path} is not the known {file.name}: sha256 {wrong.sha256[:8]}..., expected "
-            f"{file.sha256[:8]}...; replace it (i2ibench weights fetch {name}), or accept it with "
-            f"{UNVERIFIED_OPTION}"
-        )
+        if path.is_file():
+            digest = sha256_file(path)
+            # A wrong file among another entry's weights was refused or accepted there, not here.
+            if digest == file.sha256 or path in own:
+                yield _weights_file(name, path, digest, verified=digest == file.sha256)
+
+
+def _best(name: str, file: CatalogueFile) -> WeightsFile | None:
+    """Return the first verified copy, else the first of another content, else None."""
+    wrong: WeightsFile | None = None
+    for copy in _copies(name, file):
+        if copy.verified:
+            return copy
+        wrong = wrong or copy
     return wrong
 
 
@@ -215,8 +242,16 @@ def _weights_file(name: str, path: Path, digest: str, *, verified: bool) -> Weig
     return WeightsFile(path, digest, verified, mark)
 
 
+def _wrong(name: str, file: CatalogueFile, copy: WeightsFile) -> MissingError:
+    problem = (
+        f"is not the known {file.name}: sha256 {copy.sha256[:8]}..., expected "
+        f"{file.sha256[:8]}...; replace it (i2ibench weights fetch {name}), or accept it with "
+        f"{UNVERIFIED_OPTION}"
+    )
+    return MissingError(f"{copy.path} {problem}", reason=f"a file of weights {name} {problem}")
+
+
 def _not_found(name: str) -> MissingError:
-    # Stands in records and boards: no path of this machine.
     return MissingError(f"weights {name} not found; run: i2ibench weights fetch {name}")
 
 

@@ -82,9 +82,26 @@ def test_weights_are_listed_added_and_verified(capsys, shared, tmp_path, monkeyp
     code, _, err = call(capsys, "weights", "verify", "lpips-squeeze")
     assert (code, "is not the known file" in err) == (5, True)
     code, _, err = call(capsys, "weights", "verify", "lpips-vgg")
-    assert (code, "not found" in err) == (4, True)
+    assert (code, "need vgg16-397923af.pth, not found" in err) == (4, True)
+    code, _, err = call(capsys, "weights", "verify", "dists")  # a package ships its other file
+    assert (code, "weights dists need vgg16-397923af.pth, not found" in err) == (4, True)
     code, _, err = call(capsys, "weights", "fetch", "lpips-vg")
     assert (code, "did you mean lpips-vgg" in err) == (2, True)
+
+
+def test_a_record_of_refused_weights_holds_no_path_and_the_screen_does(
+    capsys, draw, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path))
+    (tmp_path / "alexnet-owt-7be5be79.pth").write_bytes(b"not these")
+    drawn = draw(4)
+    line = ["evaluate", drawn.folder, "--targets", drawn.folder.parent / "IHC", "--json"]
+    code, out, _ = call(capsys, *line)
+    reason = json.loads(out)["metrics"]["lpips"]["unavailable"]
+    assert (code, "is not the known alexnet" in reason) == (0, True)
+    assert str(tmp_path) not in reason
+    code, _, err = call(capsys, *line, "--metrics", "lpips")
+    assert (code, str(tmp_path / "alexnet-owt-7be5be79.pth") in err) == (4, True)
 
 
 def test_one_model_under_two_protocols_differs_and_the_table_says_by_how_much(

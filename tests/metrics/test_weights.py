@@ -15,6 +15,7 @@ from i2ibench.metrics import downloads, weights
 from i2ibench.metrics.weights import CatalogueFile
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
+NOBODY = ("http://127.0.0.1:9/none.pth",)  # an address at which nobody answers
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +59,13 @@ def server(tmp_path):
     thread.join()
 
 
+def _address(server):
+    return f"http://127.0.0.1:{server[0].server_address[1]}/w.pth"
+
+
 def _file(server, content=CONTENT):
-    address = f"http://127.0.0.1:{server[0].server_address[1]}/w.pth"
-    return CatalogueFile(name="w.pth", sha256=hashlib.sha256(content).hexdigest(), urls=[address])
+    digest = hashlib.sha256(content).hexdigest()
+    return CatalogueFile(name="w.pth", sha256=digest, urls=[_address(server)])
 
 
 def test_a_download_is_checked_and_kept(server, tmp_path):
@@ -93,11 +98,74 @@ def test_wrong_bytes_are_not_kept(server, tmp_path):
     assert [p.name for p in tmp_path.iterdir() if p.suffix in {".pth", ".part"}] == []
 
 
+@pytest.fixture
+def trunk(monkeypatch):
+    """Give the VGG-16 file of ``lpips-vgg`` and ``dists`` other bytes, urls and packages."""
+
+    def known_as(content, urls, *, packaged=True):
+        known = weights.catalogue()
+        changes = {"sha256": hashlib.sha256(content).hexdigest(), "urls": urls}
+        vgg = known["lpips-vgg"].files[0].model_copy(update=changes)
+        others = {"urls": urls} if packaged else {"urls": urls, "packaged": ()}
+        channels = known["dists"].files[0].model_copy(update=others)
+        changed = {
+            **known,
+            "lpips-vgg": known["lpips-vgg"].model_copy(update={"files": (vgg,)}),
+            "dists": known["dists"].model_copy(update={"files": (channels, vgg)}),
+        }
+        monkeypatch.setattr(weights, "catalogue", lambda: changed)
+        return vgg.name
+
+    return known_as
+
+
+def _put(entry, name, content):
+    path = weights.weights_cache() / entry / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(("here", "asked"), [("lpips-vgg", "dists"), ("dists", "lpips-vgg")])
+def test_one_file_serves_every_entry_that_needs_it(trunk, here, asked):
+    kept = _put(here, trunk(CONTENT, NOBODY), CONTENT)
+    assert weights.locate(asked)[-1].path == kept
+    assert kept in weights.present(asked)
+    assert downloads.fetch(asked)[-1].path == kept
+
+
+def test_unverified_weights_of_one_entry_are_none_of_another(trunk):
+    _put("lpips-vgg", trunk(CONTENT, NOBODY), b"finetuned")
+    assert not weights.locate("lpips-vgg", allow_unverified=True)[0].verified
+    with pytest.raises(MissingError, match="weights dists not found"):
+        weights.locate("dists", allow_unverified=True)
+
+
+def test_only_what_is_nowhere_is_downloaded(server, trunk):
+    name = trunk(CONTENT, (_address(server),))
+    channels, vgg = downloads.fetch("dists")
+    assert "torchmetrics" in channels.path.parts, "shipped by an installed package"
+    assert vgg.path == weights.weights_cache() / "dists" / name
+    assert server[1].requests == [0]
+
+
+def test_offline_every_missing_file_is_named_and_no_other(trunk):
+    vgg = trunk(CONTENT, NOBODY)
+    with pytest.raises(MissingError) as caught:
+        downloads.fetch("dists")
+    assert vgg in str(caught.value) and "dists-weights.pt" not in str(caught.value)
+    trunk(CONTENT, NOBODY, packaged=False)
+    with pytest.raises(MissingError) as caught:
+        downloads.fetch("dists")
+    for part in (vgg, "dists-weights.pt", str(weights.weights_cache() / "dists")):
+        assert part in str(caught.value)
+    assert str(caught.value).count(NOBODY[0]) == 2
+    assert "\n" not in str(caught.value)
+
+
 def test_offline_the_message_names_file_address_and_folder(tmp_path, monkeypatch):
     entry = weights.entry("lpips-alex")
-    unreachable = CatalogueFile(
-        name="alexnet-owt-7be5be79.pth", sha256="0" * 64, urls=["http://127.0.0.1:9/none.pth"]
-    )
+    unreachable = CatalogueFile(name="alexnet-owt-7be5be79.pth", sha256="0" * 64, urls=NOBODY)
     known = {
         **weights.catalogue(),
         "lpips-alex": entry.model_copy(update={"files": (unreachable,)}),
@@ -130,6 +198,41 @@ def test_a_wrong_file_under_the_right_name_is_refused_and_can_be_allowed(tmp_pat
     (found,) = weights.locate("lpips-alex", allow_unverified=True)
     digest = hashlib.sha256(b"not these").hexdigest()
     assert (found.verified, found.mark) == (False, f"unverified-{digest[:8]}")
+
+
+def test_a_right_file_beside_a_wrong_one_of_which_any_is_enough_is_used(monkeypatch):
+    known = weights.catalogue()
+    other, backbone = known["lpips-squeeze"].files
+    backbone = backbone.model_copy(update={"sha256": hashlib.sha256(CONTENT).hexdigest()})
+    changed = known["lpips-squeeze"].model_copy(update={"files": (other, backbone)})
+    monkeypatch.setattr(weights, "catalogue", lambda: {**known, "lpips-squeeze": changed})
+    _put("lpips-squeeze", other.name, b"torn")
+    with pytest.raises(MissingError, match="is not the known squeezenet1_1"):
+        weights.locate("lpips-squeeze")
+    right = _put("lpips-squeeze", backbone.name, CONTENT)
+    for allow in (False, True):
+        (found,) = weights.locate("lpips-squeeze", allow_unverified=allow)
+        assert (found.path, found.verified) == (right, True)
+
+
+def test_what_records_keep_of_a_refusal_has_no_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path))
+    (tmp_path / "alexnet-owt-7be5be79.pth").write_bytes(b"not these")
+    with pytest.raises(MissingError) as caught:
+        weights.locate("lpips-alex")
+    assert str(tmp_path) in str(caught.value)
+    assert caught.value.reason.startswith("a file of weights lpips-alex is not the known alexnet")
+    assert str(tmp_path) not in caught.value.reason
+
+
+def test_a_check_tells_what_is_missing_and_what_is_wrong(trunk):
+    vgg = trunk(CONTENT, NOBODY)
+    assert [(c["path"], c["state"]) for c in weights.check("dists")][1:] == [(vgg, "missing")]
+    assert "missing" not in {each["state"] for each in weights.check()}, "all that are here"
+    _put("dists", vgg, b"torn")
+    assert [each["state"][:8] for each in weights.check("dists")] == ["verified", "unknown:"]
+    _put("dists", vgg, CONTENT)
+    assert {each["state"] for each in weights.check("dists")} == {"verified"}
 
 
 def test_absent_weights_say_how_to_get_them():

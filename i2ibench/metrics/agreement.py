@@ -150,7 +150,7 @@ class GroupKappa(GroupAccuracy):
     name = "group-kappa"
 
     def signature(self) -> Signature:
-        """Return the definition of ``group-accuracy`` with ``weights:quadratic``."""
+        """Return the definition of ``group-accuracy`` with ``disagreement:quadratic``."""
         return GroupAccuracy.signature(self).with_setting("disagreement", "quadratic")
 
     def _agreement(

@@ -72,7 +72,7 @@ class VarianceGap(SetMetric[VarianceState]):
     better = "lower"
 
     def signature(self) -> Signature:
-        """Return ``variance-gap|rgb|range:255|pixel|unbiased|v:1``."""
+        """Return ``variance-gap|rgb|range:255|per:pixel|unbiased|v:1``."""
         return self._signature("rgb", ("range", 255), ("per", "pixel"), "unbiased")
 
     def state_key(self) -> str:

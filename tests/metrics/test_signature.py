@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,17 @@ def test_every_metric_has_a_signature_that_parses_and_begins_with_its_name(name)
 def test_no_two_metrics_share_a_signature():
     printed = [str(build_metric(name).signature()) for name in registry.metrics.names()]
     assert len(set(printed)) == len(printed)
+
+
+@pytest.mark.parametrize("name", registry.metrics.names())
+def test_what_a_docstring_says_of_a_signature_stands_in_it_in_that_order(name):
+    metric = build_metric(name)
+    own = vars(type(metric)).get("signature")
+    printed = iter(str(metric.signature()).split("|"))
+    quoted = re.findall(r"``([^`]*:[^`]*)``", own.__doc__) if own is not None else []
+    for part in "|".join(quoted).split("|"):
+        if part and not part.endswith("..."):
+            assert part in printed, "the rest of the signature holds it"
 
 
 @pytest.mark.parametrize(

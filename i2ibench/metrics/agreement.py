@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pydantic
 
 from i2ibench.metrics.interface import (
     Context,
@@ -36,9 +37,10 @@ _SHRINKAGE = 1e-3
 
 
 class AgreementSettings(MetricSettings):
-    """Settings: the most training targets that are read of each group, drawn by id."""
+    """Settings: the most training targets that are read of each group, drawn by id, from 2."""
 
-    per_group: int = 200
+    # One target of each group would leave no deviation within the groups to fit.
+    per_group: int = pydantic.Field(default=200, ge=2)
 
 
 @dataclass(frozen=True, slots=True)

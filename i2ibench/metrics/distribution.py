@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pydantic
 
 from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
@@ -70,11 +71,17 @@ class FIDClean(FID):
 
 
 class KIDSettings(MetricSettings):
-    """Settings of KID: the largest subset and the number of subsets drawn where N is larger."""
+    """Settings of KID: the largest subset and the number of subsets drawn where N is larger.
 
-    subset: int = 1000
-    subsets: int = 100
-    seed: int = 2020
+    Attributes:
+        subset: pairs in a subset, from 2: one has no kernel within itself.
+        subsets: drawn, from 1.
+        seed: of the draw, 0 to 2^32 - 1.
+    """
+
+    subset: int = pydantic.Field(default=1000, ge=2)
+    subsets: int = pydantic.Field(default=100, ge=1)
+    seed: int = pydantic.Field(default=2020, ge=0, lt=2**32)
 
 
 class KID(FeatureMetric):

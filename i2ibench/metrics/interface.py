@@ -295,4 +295,6 @@ def build_metric(name: str, settings: Mapping[str, object] | None = None) -> Met
         if first["type"] == "extra_forbidden":
             known = [*metric_class.Settings.model_fields]
             raise UsageError(registry.unknown_name(f"setting of {name}", key, known)) from None
-        raise UsageError(f"metric {name}: {key}: {first['msg']}") from None
+        where = f"{key} = {first['input']!r}" if key and first["type"] != "missing" else key
+        parts = [f"metric {name}", where, first["msg"].removeprefix("Value error, ")]
+        raise UsageError(": ".join(filter(None, parts))) from None

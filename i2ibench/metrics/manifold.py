@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pydantic
 
 from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
@@ -15,9 +16,9 @@ _BLOCK = 256
 
 
 class ManifoldSettings(MetricSettings):
-    """Settings: the ``neighbour`` whose distance is the radius of a manifold's balls."""
+    """Settings: the ``neighbour`` whose distance is the radius of a manifold's balls, from 1."""
 
-    neighbour: int = 3
+    neighbour: int = pydantic.Field(default=3, ge=1)
 
 
 class Precision(FeatureMetric):

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pydantic
 
 from i2ibench.metrics.interface import MetricSettings, PairImages, Score, SetMetric, Signature
 from i2ibench.seeds import derive_seed
@@ -18,7 +19,7 @@ _SMALLEST_LEVEL = 16
 
 
 class SWDSettings(MetricSettings):
-    """Settings of the sliced Wasserstein distance.
+    """Settings of the sliced Wasserstein distance; all counts from 1.
 
     Attributes:
         patches: drawn from each image at each level.
@@ -27,9 +28,9 @@ class SWDSettings(MetricSettings):
         seed: of patches, sample and directions.
     """
 
-    patches: int = 64
-    kept: int = 8192
-    directions: int = 512
+    patches: int = pydantic.Field(default=64, ge=1)
+    kept: int = pydantic.Field(default=8192, ge=1)
+    directions: int = pydantic.Field(default=512, ge=1)
     seed: int = 0
 
 

@@ -15,6 +15,7 @@ from functools import cache
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pydantic
 
 from i2ibench.metrics.interface import (
     MetricSettings,
@@ -61,9 +62,24 @@ class Stain:
 
 
 class StainSettings(MetricSettings):
-    """Settings: the optical density from which a pixel counts as ``positive``."""
+    """Settings: the optical density from which a pixel counts as ``positive``.
 
-    positive: float = 0.2
+    A multiple of 0.005, from 0.005 to 2.555; any other would be rounded to the edge of a bin.
+    """
+
+    positive: float = pydantic.Field(default=0.2, ge=BIN_WIDTH, le=(BINS - 1) * BIN_WIDTH)
+
+    @pydantic.field_validator("positive")
+    @classmethod
+    def _on_the_edge_of_a_bin(cls, value: float) -> float:
+        below = math.floor(value / BIN_WIDTH)
+        edges = [_edge(bins) for bins in (below, below + 1)]
+        for edge in edges:
+            if math.isclose(value, edge, rel_tol=1e-9):  # a sum such as 0.1 + 0.2
+                return edge
+        raise ValueError(
+            f"must be a multiple of {BIN_WIDTH}; the nearest are {edges[0]} and {edges[1]}"
+        )
 
 
 class DABDensityError(PairMetric):
@@ -215,6 +231,10 @@ def _density_table() -> Float64:
     light = np.maximum(np.arange(256)[:, None] / 255.0, 10.0**-_DECADES)
     table: Float64 = (-np.log10(light) * hed_from_rgb[:, 2])[None]
     return table
+
+
+def _edge(bins: int) -> float:
+    return round(bins * BIN_WIDTH, 3)
 
 
 def _pearson(x: Sequence[float], y: Sequence[float]) -> float | None:

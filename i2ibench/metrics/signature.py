@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from i2ibench.errors import DataError
 
 _WORD = re.compile(r"[^|:\s][^|:]*")
+# One spelling a number, so that equal definitions are equal texts.
+_VERSION = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,9 @@ class Signature:
     as ``key``. The version counts changes of the definition that no setting names.
 
     Raises:
-        DataError: a part holds ``|`` or ``:``, is empty, or occurs twice.
+        DataError: a part holds ``|``, ``:`` or what does not show in one line (line breaks, tabs,
+            control characters), is empty, or occurs twice; or the version is no whole number from
+            0 to 999999999.
     """
 
     name: str
@@ -30,25 +34,35 @@ class Signature:
         keys = [key for key, _ in self.settings]
         words = [self.name, *keys, *(value for _, value in self.settings if value)]
         for word in words:
-            if not _WORD.fullmatch(word):
+            if not _WORD.fullmatch(word) or not word.isprintable():
                 raise DataError(
-                    f"'{word}' cannot stand in a signature: it is empty or holds | or :"
+                    f"{word!r} cannot stand in a signature: it is empty, begins with a space, or "
+                    "holds |, : or a character that does not print"
                 )
+        if not _VERSION.fullmatch(str(self.version)):
+            raise DataError(
+                f"signature of {self.name}: version {self.version} is no whole number from 0 to "
+                "999999999"
+            )
         if len({*keys, "v"}) != len(keys) + 1:
             raise DataError(f"signature of {self.name}: a setting occurs twice, or is called v")
 
     @classmethod
     def parse(cls, text: str) -> Signature:
-        """Read a printed signature; ``Signature.parse(str(s)) == s``."""
+        """Read a printed signature; ``Signature.parse(str(s)) == s``.
+
+        Raises:
+            DataError: ``text`` is not what a signature prints.
+        """
         name, *parts = text.split("|")
         settings = []
         for part in parts:
             key, colon, value = part.partition(":")
             if bool(colon) != bool(value):
-                raise DataError(f"not a signature: '{text}' (a setting without value)")
+                raise DataError(f"not a signature: {text!r:.100} (a setting without value)")
             settings.append((key, value))
-        if not settings or settings[-1][0] != "v" or not settings[-1][1].isdecimal():
-            raise DataError(f"not a signature: '{text}' (it must end in |v:NUMBER)")
+        if not settings or settings[-1][0] != "v" or not _VERSION.fullmatch(settings[-1][1]):
+            raise DataError(f"not a signature: {text!r:.100} (it must end in |v:NUMBER)")
         version = int(settings.pop()[1])
         return cls(name, tuple(settings), version)
 

@@ -53,11 +53,38 @@ def test_what_a_docstring_says_of_a_signature_stands_in_it_in_that_order(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "psnr", "psnr|rgb", "psnr|v:x", "psnr|range:|v:1", "|v:1", "psnr|a|a|v:1"]
+    "text",
+    [
+        *("", "psnr", "psnr|rgb", "psnr|v:x", "psnr|range:|v:1", "|v:1", "psnr|a|a|v:1"),
+        *("psnr|v:01", "psnr|v:00", "psnr|v:-1", "psnr|v:+1", "psnr|v:1_0", "psnr|v:1\n"),
+        *("psnr|v:\u0661", "psnr|v:" + "9" * 5000),
+        *("psnr|a\nb|v:1", "psnr|a:b\n|v:1", "ps\rnr|v:1", "psnr|a\u2028b|v:1", "a\tb|v:1"),
+    ],
 )
-def test_what_is_no_signature_is_refused(text):
-    with pytest.raises(DataError):
+def test_what_is_no_signature_is_refused_in_one_line(text):
+    with pytest.raises(DataError) as caught:
         Signature.parse(text)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@given(
+    setting=st.text(st.sampled_from("av|: \n\u2028")),
+    version=st.text(st.sampled_from("01-\u0661"), min_size=1, max_size=3),
+)
+def test_what_parses_prints_as_the_same_single_line(setting, version):
+    text = f"psnr|a{setting}|v:{version}"
+    try:
+        signature = Signature.parse(text)
+    except DataError:
+        return
+    assert str(signature) == text
+    assert text.splitlines() == [text]
+
+
+@pytest.mark.parametrize("version", [-1, 10**9, True, 1.0])
+def test_a_version_that_would_not_parse_is_refused(version):
+    with pytest.raises(DataError, match="is no whole number from 0"):
+        Signature("psnr", (), version)
 
 
 def test_a_changed_setting_keeps_its_place():

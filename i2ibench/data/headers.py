@@ -28,6 +28,8 @@ class ImageHeader:
         bits: per channel; 0 where only a decoder can tell.
         orientation: EXIF orientation 1 to 8.
         frames: pictures in the file; 0 where only a decoder can tell.
+        lossy: whether the pixels are compressed with loss, as by JPEG and WebP's VP8; False where
+            only a decoder can tell.
     """
 
     format: str
@@ -37,6 +39,7 @@ class ImageHeader:
     bits: int = 0
     orientation: int = 1
     frames: int = 1
+    lossy: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,7 +86,7 @@ def parse_header(content: bytes, *, whole: bool = True) -> ImageHeader:
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         if whole and len(content) < 8 + int.from_bytes(content[4:8], "little"):
             raise BrokenImageError("is truncated")
-        return ImageHeader("WEBP", frames=0)
+        return ImageHeader("WEBP", frames=0, lossy=_is_lossy_webp(content, whole))
     raise BrokenImageError("is not an image this tool reads (PNG, JPEG, TIFF, BMP, WebP)")
 
 
@@ -166,7 +169,22 @@ def _jpeg_header(content: bytes, whole: bool) -> ImageHeader:
     if width == 0 or height == 0:
         raise BrokenImageError("is a malformed JPEG (no size)")
     mode = {1: "grey", 3: "RGB", 4: "CMYK"}.get(channels, f"{channels} channels")
-    return ImageHeader("JPEG", width, height, mode, bits, orientation)
+    return ImageHeader("JPEG", width, height, mode, bits, orientation, lossy=True)
+
+
+def _is_lossy_webp(content: bytes, whole: bool) -> bool:
+    """Whether the first picture of a WebP is VP8 and not VP8L, the format without loss."""
+    position = 12
+    while position + 8 <= len(content):
+        kind = content[position : position + 4]
+        if kind in {b"VP8 ", b"VP8L"}:
+            return kind == b"VP8 "
+        length = int.from_bytes(content[position + 4 : position + 8], "little")
+        # A frame of an animation holds chunks of its own behind 16 bytes; all begin at even places.
+        position += 8 + (16 if kind == b"ANMF" else length + length % 2)
+    if whole:
+        raise BrokenImageError("is a WebP without a picture")
+    raise BrokenImageError("is truncated")
 
 
 def _exif_orientation(tiff: bytes) -> int:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ MAX_PIXELS = 1 << 28  # 16384 x 16384
 
 # A large profile or thumbnail can push a header beyond the beginning of a file.
 _HEADER_BYTES = (1 << 12, 1 << 16, -1)
+
+# Values of a TIFF's tag of compression: JPEG as it was first put there, and as it is now.
+_JPEG_IN_TIFF = {6, 7}
 
 
 def read_image(ref: ImageRef) -> NDArray[np.uint8]:
@@ -78,7 +82,8 @@ def read_header(path: Path) -> ImageHeader:
     header = _parse_start(path)
     if header.width == 0:
         with _open_with_pillow(path) as image:
-            header = _pillow_header(image)
+            found = _pillow_header(image)
+        header = replace(found, lossy=found.lossy or header.lossy)
     _check_pixels(header.width, header.height, path)
     return header
 
@@ -214,6 +219,7 @@ def _pillow_header(image: Image.Image) -> ImageHeader:
         bits,
         image.getexif().get(0x0112, 1),
         getattr(image, "n_frames", 1),
+        lossy=tags.get(259) in _JPEG_IN_TIFF,
     )
 
 

@@ -15,14 +15,13 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 # pytorch-CycleGAN-and-pix2pix writes all three images of a pair into one folder.
 _PREDICTION_MARK = "_fake_B"
 _OTHER_MARKS = ("_real_A", "_real_B", "_fake_A", "_rec_A", "_rec_B", "_idt_A", "_idt_B")
-_LOSSY = {"JPEG"}
 
 
 def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
     """Return the prediction of each pair, matched by pair id and never by position.
 
     A prediction is called ``<id>.png`` (or another image suffix), or ``<id>_fake_B.png``. Images
-    that belong to no pair and JPEG predictions are named in warnings.
+    that belong to no pair are named in a warning.
 
     Raises:
         DataError: no such folder, a pair without a prediction, or with two.
@@ -72,6 +71,8 @@ def check_images(
 ) -> dict[str, tuple[int, int]]:
     """Check from file headers that each prediction has its prepared target's size.
 
+    Predictions that were stored with loss are named in a warning.
+
     Returns:
         ``(width, height)`` by pair id.
 
@@ -79,7 +80,7 @@ def check_images(
         DataError: a wrong size, by pair id.
     """
     sizes: dict[str, tuple[int, int]] = {}
-    lossy: list[str] = []
+    lossy: dict[str, str] = {}
     for pair in dataset:
         path = predictions[pair.id]
         expected = preparation.size(*image_size(pair.target))
@@ -91,13 +92,14 @@ def check_images(
                 f"this protocol {expected[0]} x {expected[1]}; translate again with the same "
                 "protocol or choose the protocol it was made for"
             )
-        if header.format in _LOSSY:
-            lossy.append(pair.id)
+        if header.lossy:
+            lossy[pair.id] = header.format
         sizes[pair.id] = expected
     if lossy:
         warnings.warn(
-            f"{predictions[lossy[0]].parent}: {len(lossy)} predictions are JPEG, which is lossy; "
-            f"scores include the compression: {_some(lossy)}",
+            f"{predictions[next(iter(lossy))].parent}: {len(lossy)} predictions are compressed "
+            f"with loss ({', '.join(sorted(set(lossy.values())))}); scores include the "
+            f"compression: {_some([*lossy])}",
             stacklevel=2,
         )
     return sizes

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from i2ibench.data.headers import PNG_SIGNATURE
-from i2ibench.data.images import image_size, read_image, read_pair, write_png
+from i2ibench.data.images import image_size, read_header, read_image, read_pair, write_png
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError
 
@@ -175,6 +175,32 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path, kind: str, part: float) 
         return  # only padding was cut
     with pytest.raises(DataError, match=r"cut\."):
         read_image(ImageRef(cut))
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"icc_profile": bytes(200_001)},  # the picture stands far behind the beginning
+        {"exif": exif(1)},
+        {"save_all": True, "append_images": [Image.fromarray(picture(seed=1))]},
+    ],
+    ids=["plain", "profile", "exif", "animated"],
+)
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_webp_tells_whether_it_is_lossy(
+    tmp_path: Path, lossless: bool, options: dict, alpha: bool
+) -> None:
+    path = tmp_path / "a.webp"
+    image = Image.fromarray(picture())
+    if alpha:
+        image.putalpha(Image.fromarray(picture(seed=2)).convert("L"))
+    image.save(path, lossless=lossless, **options)
+    assert read_header(path).lossy is not lossless
+    shown = np.asarray(image)[..., 3] > 0 if alpha else np.ones(image.size[::-1], bool)
+    read = np.asarray(Image.open(path).convert("RGB"))
+    assert np.array_equal(read[shown], picture()[shown]) is lossless
 
 
 def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:

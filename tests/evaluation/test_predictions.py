@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import pytest
+from PIL import Image
 
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
@@ -91,5 +92,24 @@ def test_jpeg_predictions_are_warned_of_by_content(draw):
     pair_id, path = next(iter(predictions.items()))
     # JPEG bytes under a .png name, as in some copies of BCI.
     path.write_bytes(cv2.imencode(".jpg", read_image(ImageRef(path)))[1].tobytes())
-    with pytest.warns(UserWarning, match=f"1 predictions are JPEG, which is lossy.*{pair_id[:5]}"):
+    with pytest.warns(UserWarning, match=rf"1 predictions .* with loss \(JPEG\).*{pair_id[:5]}"):
         check_images(dataset, predictions, NATIVE)
+
+
+def test_lossy_webp_and_tiff_are_warned_of_as_jpeg_is_and_lossless_ones_are_not(draw, recwarn):
+    dataset, predictions = draw(4)
+    kinds = (
+        (".webp", {"lossless": True}),
+        (".tif", {"compression": "tiff_lzw"}),
+        (".webp", {"quality": 95}),
+        (".tif", {"compression": "jpeg"}),
+    )
+    stored = {}
+    for (pair_id, path), (suffix, options) in zip(predictions.items(), kinds, strict=True):
+        stored[pair_id] = path.with_suffix(suffix)
+        Image.open(path).save(stored[pair_id], **options)
+    check_images(dataset, stored, NATIVE)
+    (warned,) = [str(each.message) for each in recwarn.list]
+    *_, webp, tiff = stored
+    assert "2 predictions are compressed with loss (TIFF, WEBP)" in warned
+    assert warned.endswith(f": {webp}, {tiff}")

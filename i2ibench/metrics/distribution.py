@@ -71,7 +71,7 @@ class FIDClean(FID):
 
 
 class KIDSettings(MetricSettings):
-    """Settings of KID: the largest subset and the number of subsets drawn where N is larger.
+    """Settings of KID: the largest subset; where N is larger, how many are drawn, by which seed.
 
     Attributes:
         subset: pairs in a subset, from 2: one has no kernel within itself.
@@ -98,7 +98,7 @@ class KID(FeatureMetric):
     Settings = KIDSettings
 
     def signature(self) -> Signature:
-        """Return the definition; the subset's size follows from N and is added to the score's."""
+        """Return the definition; size and drawing of subsets follow from N: the score adds them."""
         return self._inception_signature(("kernel", "poly3"), ("estimator", "unbiased"))
 
     def compute(self, state: FeatureState) -> Score:
@@ -109,6 +109,7 @@ class KID(FeatureMetric):
         predictions, targets = stacked(state)
         size = min(n, self.settings.subset)
         interval = None
+        drawing: tuple[tuple[str, str], ...] = ()
         if size == n:
             doubles = (features.astype(np.float64) for features in (predictions, targets))
             value, interval = paired_mmd(*doubles)
@@ -125,7 +126,8 @@ class KID(FeatureMetric):
                 for _ in range(subsets)
             ]
             value = float(np.mean(drawn))
-        settings = (("subset", str(size)), ("subsets", str(subsets)))
+            drawing = (("seed", str(self.settings.seed)),)
+        settings = (("subset", str(size)), ("subsets", str(subsets)), *drawing)
         return Score(value, settings=settings, ci95=interval)
 
 

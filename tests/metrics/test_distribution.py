@@ -154,6 +154,18 @@ def test_kid_equals_torch_fidelity_on_random_subsets():
     )["kernel_inception_distance_mean"]
     score = KID(KIDSettings(subset=30, subsets=10)).compute(_state(x, y))
     assert score.value == pytest.approx(expected, rel=1e-5)
+    assert dict(score.settings) == {"subset": "30", "subsets": "10", "seed": "2020"}
+
+
+def test_kids_of_other_random_subsets_have_other_signatures():
+    """Only where subsets are drawn: one estimate over all pairs depends on no seed."""
+    state = _state(_features(0, 60), _features(1, 60, shift=0.3))
+    drawn, whole = (
+        [KID(KIDSettings(subset=n, subsets=5, seed=seed)).compute(state) for seed in (1, 2)]
+        for n in (20, 60)
+    )
+    assert drawn[0].value != drawn[1].value and drawn[0].settings != drawn[1].settings
+    assert whole[0].value == whole[1].value and whole[0].settings == whole[1].settings
 
 
 def test_kid_is_unbiased_where_fid_is_not():

@@ -145,7 +145,7 @@ def _pair_value(metric: PairMetric, values: Sequence[float]) -> MetricValue:
     value = MetricValue(None, len(values), metric.unit, metric.better, signature)
     if not infinite:
         return replace(value, value=math.fsum(values) / len(values))
-    notes = [f"infinite: {infinite} of {len(values)} predictions equal their targets"]
+    notes = [f"infinite: {infinite} of {len(values)} {metric.infinite_means}"]
     finite = [value for value in values if not math.isinf(value)]
     if finite:
         mean = math.fsum(finite) / len(finite)

@@ -88,6 +88,7 @@ class PSNRAligned(PairMetric):
     unit = "dB"
     better = "higher"
     infinite_when_equal = True
+    infinite_means = "predictions, shifted, equal their targets where they overlap"
     minimum_size = 16
     Settings = AlignmentSettings
 

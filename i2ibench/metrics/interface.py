@@ -200,6 +200,8 @@ class PairMetric(Metric):
 
     # +inf is a value of this metric (PSNR of equal images) and not a failure.
     infinite_when_equal: ClassVar[bool] = False
+    # What an infinite value says of its pair, after a number of pairs: "3 of 24 ...".
+    infinite_means: ClassVar[str] = "pairs have no error"
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the value of one pair. Called from several threads at once."""

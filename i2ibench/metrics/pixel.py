@@ -22,6 +22,7 @@ class PSNR(PairMetric):
     unit = "dB"
     better = "higher"
     infinite_when_equal = True
+    infinite_means = "predictions equal their targets"
 
     def signature(self) -> Signature:
         """Return ``psnr|rgb|range:255|mean:image|v:1``."""

@@ -15,6 +15,8 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 # pytorch-CycleGAN-and-pix2pix writes all three images of a pair into one folder.
 _PREDICTION_MARK = "_fake_B"
 _OTHER_MARKS = ("_real_A", "_real_B", "_fake_A", "_rec_A", "_rec_B", "_idt_A", "_idt_B")
+# What a message lists at most: ids, and wrong sizes, which are longer.
+_MOST_IDS, _MOST_SIZES = 10, 3
 
 
 def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
@@ -77,24 +79,29 @@ def check_images(
         ``(width, height)`` by pair id.
 
     Raises:
-        DataError: a wrong size, by pair id.
+        DataError: wrong sizes: how many, and the first by pair id.
     """
     sizes: dict[str, tuple[int, int]] = {}
+    wrong: list[str] = []
     lossy: dict[str, str] = {}
     for pair in dataset:
         path = predictions[pair.id]
         expected = preparation.size(*image_size(pair.target))
         header = read_header(path)
-        if image_size(ImageRef(path)) != expected:
-            width, height = image_size(ImageRef(path))
-            raise DataError(
-                f"{path}: prediction of pair {pair.id} is {width} x {height}, its target under "
-                f"this protocol {expected[0]} x {expected[1]}; translate again with the same "
-                "protocol or choose the protocol it was made for"
-            )
+        width, height = image_size(ImageRef(path))
+        if (width, height) != expected:
+            size = f"{expected[0]} x {expected[1]}"
+            wrong.append(f"{pair.id} is {width} x {height} and not {size}")
         if header.lossy:
             lossy[pair.id] = header.format
         sizes[pair.id] = expected
+    if wrong:
+        folder = next(iter(predictions.values())).parent
+        raise DataError(
+            f"{folder}: {len(wrong)} of {len(dataset)} predictions do not have the size of "
+            f"their targets under this protocol: {_some(wrong, _MOST_SIZES)}; translate again with "
+            "the same protocol or choose the protocol they were made for"
+        )
     if lossy:
         warnings.warn(
             f"{predictions[next(iter(lossy))].parent}: {len(lossy)} predictions are compressed "
@@ -112,6 +119,8 @@ def _pair_id(path: Path, ids: set[str]) -> str | None:
     return stripped if stripped in ids else None
 
 
-def _some(ids: list[str]) -> str:
-    shown = ", ".join(ids[:3])
-    return shown if len(ids) <= 3 else f"{shown}, ..."
+def _some(listed: list[str], most: int = _MOST_IDS) -> str:
+    """Return the first ``most`` and how many more there are."""
+    shown = ", ".join(listed[:most])
+    more = len(listed) - most
+    return f"{shown} and {more} more" if more > 0 else shown

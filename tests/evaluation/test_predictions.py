@@ -42,6 +42,17 @@ def test_missing_predictions_are_told_by_id(draw):
         find_predictions(drawn.folder, drawn.dataset)
 
 
+def test_many_missing_predictions_are_told_by_the_first_ids_and_their_number(draw):
+    drawn = draw(24)
+    for path in drawn.predictions.values():
+        path.unlink()
+    first, after = [*drawn.predictions][9:11]
+    with pytest.raises(DataError, match="24 of 24 pairs have no prediction") as caught:
+        find_predictions(drawn.folder, drawn.dataset)
+    assert f"{first} and 14 more; every pair" in str(caught.value)
+    assert after not in str(caught.value)
+
+
 def test_never_by_position(draw):
     """As many files as pairs, but with other names, are not predictions."""
     drawn = draw()
@@ -77,13 +88,25 @@ def test_a_wrong_size_is_told_by_id_before_anything_is_scored(draw):
     pair_id = [*predictions][3]
     small = read_image(ImageRef(predictions[pair_id]))[:40]
     cv2.imwrite(str(predictions[pair_id]), small)
-    with pytest.raises(DataError, match=r"3\+ is 48 x 40, its target under this protocol 48 x 48"):
+    with pytest.raises(DataError, match=r"3\+ is 48 x 40 and not 48 x 48; translate again"):
         check_images(dataset, predictions, NATIVE)
+
+
+def test_all_wrong_sizes_are_counted_and_the_first_are_told(draw):
+    dataset, predictions = draw()
+    for pair_id in [*predictions][1:6]:
+        small = read_image(ImageRef(predictions[pair_id]))[:40]
+        cv2.imwrite(str(predictions[pair_id]), small)
+    with pytest.raises(DataError, match="5 of 8 predictions do not have the size") as caught:
+        check_images(dataset, predictions, NATIVE)
+    message = str(caught.value)
+    assert (message.count("is 48 x 40"), " and 2 more; translate again" in message) == (3, True)
+    assert f": {[*predictions][1]} is 48 x 40 and not 48 x 48, " in message and "\n" not in message
 
 
 def test_native_predictions_do_not_pass_for_those_of_a_resizing_protocol(draw):
     dataset, predictions = draw(4)
-    with pytest.raises(DataError, match="256 x 256; translate again with the same protocol"):
+    with pytest.raises(DataError, match=r"4 of 4 .* is 48 x 48 and not 256 x 256"):
         check_images(dataset, predictions, Preparation(scale_width=320, centre_crop=256))
 
 

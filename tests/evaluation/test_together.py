@@ -221,7 +221,9 @@ def test_the_file_of_the_model_that_is_at_fault_is_named(draw, tmp_path):
     with pytest.raises(DataError, match="second/00002"):
         evaluate_together(dataset, scorings, metrics=["psnr"])
     cv2.imwrite(str(path), np.zeros((40, 40, 3), np.uint8))
-    with pytest.raises(DataError, match=r"second/00002.* is 40 x 40, its target .* 48 x 48"):
+    with pytest.raises(
+        DataError, match=r"second: 1 of 4 .*00002_test_2\+ is 40 x 40 and not 48 x 48"
+    ):
         evaluate_together(dataset, scorings, metrics=["psnr"])
     del second[dataset[1].id]
     with pytest.raises(DataError, match="1 of 4 pairs have no prediction: 00001"):

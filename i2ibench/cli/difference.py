@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.cli.common import err, table
+from i2ibench.cli.common import err, say, table
 
 if TYPE_CHECKING:
     from i2ibench.evaluation.side_by_side import Difference
@@ -13,22 +13,32 @@ if TYPE_CHECKING:
 def difference_json(ids: list[str], rows: list[Difference]) -> dict[str, Any]:
     """Return the differences as JSON values."""
     shown = [
-        {"metric": r.metric, "first": r.first, "second": r.second, "change": r.change} for r in rows
+        {
+            "metric": row.metric,
+            "first": row.first,
+            "second": row.second,
+            "change": row.change,
+            "signatures": list(row.signatures),
+            "redefined": row.redefined,
+        }
+        for row in rows
     ]
     return {"protocols": ids, "scores": shown}
 
 
 def show_difference(title: str, ids: list[str], rows: list[Difference]) -> None:
-    """Print a table of both scores and of second minus first."""
-    cells = [
-        [_named(r.metric, r.unit), _number(r.first), _number(r.second), _number(r.change, "+")]
-        for r in rows
-    ]
+    """Print a table of both scores and of second minus first; other definitions are marked."""
+    cells = [[_named(r), _number(r.first), _number(r.second), _number(r.change, "+")] for r in rows]
     err().print(table(title, ["metric", *ids, "difference"], cells))
+    for row in rows:
+        if row.redefined:
+            one, two = row.signatures
+            say(f"* {row.metric} is defined otherwise under each: {one} and {two}")
 
 
-def _named(metric: str, unit: str) -> str:
-    return f"{metric} ({unit})" if unit else metric
+def _named(row: Difference) -> str:
+    named = f"{row.metric} ({row.unit})" if row.unit else row.metric
+    return f"{named} *" if row.redefined else named
 
 
 def _number(value: float | None, sign: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -74,22 +74,18 @@ def _show(names: list[str], json: bool) -> None:
 
 def _compare_runs(runs: list[Path], json: bool) -> None:
     from i2ibench.evaluation.side_by_side import compare_scores
+    from i2ibench.results.one_model import check_one_model
     from i2ibench.results.record import read_result
 
     if len(runs) != 2:
         raise UsageError("give --scores twice: two finished runs of one model and data set")
     results = [read_result(run / "result.json" if run.is_dir() else run) for run in runs]
     first, second = results
-    what = [(r.model["name"], r.dataset["name"], r.dataset["split"]) for r in results]
-    if what[0] != what[1]:
-        raise UsageError(f"{_of(what[0])} and {_of(what[1])} differ in more than the protocol")
+    check_one_model(first, second)
     rows = compare_scores(first.metrics, second.metrics)
     ids = [first.protocol.id, second.protocol.id]
     if json:
         print_json(difference_json(ids, rows))
     else:
-        show_difference(_of(what[0]), ids, rows)
-
-
-def _of(what: tuple[Any, ...]) -> str:
-    return f"{what[0]} on {what[1]}/{what[2]}"
+        where = f"{first.dataset['name']}/{first.dataset['split']}"
+        show_difference(f"{first.model['name']} on {where}", ids, rows)

@@ -27,16 +27,30 @@ class Scored(Structural):
     def unit(self) -> str:
         """Its unit."""
 
+    @property
+    def signature(self) -> str:
+        """Its definition; empty of a metric that could not be computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One metric under two protocols; ``change`` is second minus first, where both exist."""
+    """One metric under two protocols; ``change`` is second minus first, where both exist.
+
+    ``signatures`` are the definitions of the two values, None where there is none.
+    """
 
     metric: str
     first: float | None
     second: float | None
     change: float | None
     unit: str
+    signatures: tuple[str | None, str | None]
+
+    @property
+    def redefined(self) -> bool:
+        """Whether the two values are by other definitions, so that their change is of both."""
+        one, two = self.signatures
+        return one is not None and two is not None and one != two
 
 
 def protocol_facts(protocol: Protocol) -> dict[str, str]:
@@ -102,8 +116,14 @@ def compare_scores(first: Mapping[str, Scored], second: Mapping[str, Scored]) ->
         one, two = (None if v is None else v.value for v in (a, b))
         known = a if a is not None else b
         change = None if one is None or two is None else two - one
-        rows.append(Difference(name, one, two, change, known.unit if known is not None else ""))
+        unit = known.unit if known is not None else ""
+        signatures = (_signature_of(a), _signature_of(b))
+        rows.append(Difference(name, one, two, change, unit, signatures))
     return rows
+
+
+def _signature_of(scored: Scored | None) -> str | None:
+    return scored.signature or None if scored is not None else None
 
 
 def _mean_of(policy: InferencePolicy) -> str:

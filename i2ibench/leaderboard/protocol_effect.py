@@ -9,6 +9,7 @@ from i2ibench.files import sha256_json
 from i2ibench.leaderboard import text
 from i2ibench.leaderboard.markdown import table
 from i2ibench.leaderboard.rows import OVERALL, Row, Track
+from i2ibench.results.one_model import weights_origin
 
 
 def protocol_effects(tracks: Sequence[Track]) -> list[str]:
@@ -27,7 +28,7 @@ def protocol_effects(tracks: Sequence[Track]) -> list[str]:
 
 
 def _section(first: Track, second: Track) -> str | None:
-    both = [(a, b) for a in first.rows for b in second.rows if _origin(a) == _origin(b)]
+    both = [(a, b) for a in first.rows for b in second.rows if _origins(a) == _origins(b)]
     shared = [
         (a, b)
         for a in first.columns[OVERALL]
@@ -58,22 +59,9 @@ def _section(first: Track, second: Track) -> str | None:
     )
 
 
-def _origin(row: Row) -> str:
-    """Return what tells which weights a row's predictions are from, for all its seeds.
-
-    A training is named by what fixes it, its recipe and its seeds; weights that were given are
-    named by their hash.
-    """
-    model = row.result.model
-    given = bool(model.get("parameters")) and not row.result.training
-    return sha256_json(
-        {
-            "model": [model.get("name"), model.get("config"), model.get("predictions")],
-            "training": row.result.training,
-            "seeds": sorted(str(entry.result.seed) for entry in row.entries),
-            "weights": model.get("checkpoint_sha256") if given else None,
-        }
-    )
+def _origins(row: Row) -> list[str]:
+    """Return what tells which weights a row's predictions are from, of each of its seeds."""
+    return sorted(sha256_json(weights_origin(entry.result)) for entry in row.entries)
 
 
 def _cell(first: float, second: float, metric: str) -> str:

@@ -133,6 +133,43 @@ def test_one_model_under_two_protocols_differs_and_the_table_says_by_how_much(
     assert f"{rows['psnr']['change']:+.4f}" in err
 
 
+def test_runs_that_differ_in_more_than_the_protocol_are_refused(capsys, drawn, tmp_path):
+    drawn.draw("test", 4)
+    line = ["run", "--model", "copy", "--dataset", drawn.root, "--board", tmp_path / "boards"]
+    asked = {"all": [], "few": ["--limit", "2"], "other": ["--limit", "2", "--protocol", "stain-1"]}
+    flags = {}
+    for name, more in asked.items():
+        code, _, err = call(capsys, *line, "--output", tmp_path / name, *more)
+        assert code == 0, err
+        flags[name] = ["--scores", next((tmp_path / name).rglob("result.json"))]
+    code, out, err = call(capsys, "protocols", *flags["all"], *flags["other"])
+    assert (code, out) == (2, "") and "limit none and 2, number of pairs 4 and 2" in err
+    code, out, err = call(capsys, "protocols", *flags["few"], *flags["few"])
+    assert (code, out) == (2, "") and "both results are of protocol i2i-1" in err
+    assert call(capsys, "protocols", *flags["few"], *flags["other"])[0] == 0
+
+
+def test_metrics_with_other_settings_are_marked(capsys, drawn, tmp_path):
+    drawn.draw("test", 2)
+    ids = []
+    for radius in (2, 4):
+        ids.append(tmp_path / f"own-{radius}.toml")
+        choice = f'name = "psnr-aligned"\n[metrics.settings]\nradius = {radius}\n'
+        text = f'id = "own-{radius}"\ntitle = "own"\n[[metrics]]\nname = "mae"\n[[metrics]]\n'
+        ids[-1].write_text(text + choice)
+    line = ["evaluate", drawn.root / "HE/test", "--dataset", drawn.root, "--output", tmp_path / "o"]
+    code, _, err = call(capsys, *line, "--protocol", ids[0], "--protocol", ids[1])
+    assert (code, "psnr-aligned (dB) *" in err) == (0, True)
+    scores = [flag for id in ("own-2", "own-4") for flag in ("--scores", tmp_path / "o" / id)]
+    code, out, err = call(capsys, "protocols", *scores, "--json")
+    rows = {row["metric"]: row for row in json.loads(out)["scores"]}
+    assert [rows[name]["redefined"] for name in ("mae", "psnr-aligned")] == [False, True]
+    assert "radius:4" in rows["psnr-aligned"]["signatures"][1]
+    assert "warning" not in err, "equal values of mae show that the predictions are the same"
+    code, _, err = call(capsys, "protocols", *scores)
+    assert "* psnr-aligned is defined otherwise under each: psnr-aligned|rgb|range:255|" in err
+
+
 def test_an_empty_list_of_metrics_is_refused(capsys, tmp_path):
     code, _, err = call(
         capsys, "evaluate", str(tmp_path), "--targets", str(tmp_path), "--metrics", ""

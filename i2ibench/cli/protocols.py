@@ -58,18 +58,23 @@ def _list(json: bool) -> None:
 
 def _show(names: list[str], json: bool) -> None:
     from i2ibench.evaluation.protocol import load_protocol
-    from i2ibench.evaluation.side_by_side import protocol_facts
+    from i2ibench.evaluation.side_by_side import protocol_card, protocol_facts, signature_rows
 
     loaded = [load_protocol(name) for name in names]
     if json:
-        cards = [{**p.model_dump(mode="json"), "sha256": p.sha256} for p in loaded]
+        cards = [protocol_card(protocol) for protocol in loaded]
         print_json(cards[0] if len(cards) == 1 else cards)
         return
+    defined = signature_rows(loaded)
     facts = [protocol_facts(protocol) for protocol in loaded]
     if len(loaded) == 1:
         say(loaded[0].description, lead=f"[bold]{escape(loaded[0].id)}[/] ")
     rows = [[key, *(each[key] for each in facts)] for key in facts[0] if key != "id"]
     err().print(table("Protocol", ["", *(protocol.id for protocol in loaded)], rows))
+    columns = ["metric", "under", "signature"]
+    if len(loaded) == 1:
+        columns, defined = ["metric", "signature"], [[row[0], row[2]] for row in defined]
+    err().print(table("Definitions of the metrics, before weights are loaded", columns, defined))
 
 
 def _compare_runs(runs: list[Path], json: bool) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Structural
 
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.protocol import Protocol
+from i2ibench.metrics.interface import Metric, build_metric
 from i2ibench.models.policy import InferencePolicy
 
 # Of a protocol's facts, those that say how the model is run.
@@ -74,9 +75,48 @@ def protocol_facts(protocol: Protocol) -> dict[str, str]:
         "mean of": _mean_of(inference),
         "seed": "none needed" if inference.seed is None else str(inference.seed),
         "quantisation": inference.quantization,
-        "metrics": ", ".join(_with_settings(c.name, c.settings) for c in protocol.metrics),
+        "metrics": ", ".join(
+            _with_settings(name, metric.settings.model_dump())
+            for name, metric in _metrics(protocol).items()
+        ),
         "sha256": protocol.sha256,
     }
+
+
+def protocol_card(protocol: Protocol) -> dict[str, Any]:
+    """Return a protocol as JSON values, with the settings and the signature of each metric.
+
+    Signatures are those before weights are loaded, settings all that a metric has.
+
+    Raises:
+        UsageError: an unknown metric or setting, with the nearest known ones.
+    """
+    metrics = _metrics(protocol)
+    return {
+        **protocol.model_dump(mode="json"),
+        "sha256": protocol.sha256,
+        "settings": {name: m.settings.model_dump(mode="json") for name, m in metrics.items()},
+        "signatures": {name: str(metric.signature()) for name, metric in metrics.items()},
+    }
+
+
+def signature_rows(protocols: Sequence[Protocol]) -> list[list[str]]:
+    """Return metric, protocol and signature, a row each; one row for a definition that all share.
+
+    Further rows of a metric leave its name out, so that the eye finds what differs.
+    """
+    defined = {
+        protocol.id: {name: str(metric.signature()) for name, metric in _metrics(protocol).items()}
+        for protocol in protocols
+    }
+    rows = []
+    for name in dict.fromkeys(name for found in defined.values() for name in found):
+        signatures = {key: found[name] for key, found in defined.items() if name in found}
+        alike = len(signatures) == len(defined) and len(set(signatures.values())) == 1
+        own = {"both": next(iter(signatures.values()))} if alike else signatures
+        for place, (key, signature) in enumerate(own.items()):
+            rows.append(["" if place else name, key, signature])
+    return rows
 
 
 def check_same_files(first: Protocol, second: Protocol) -> None:
@@ -120,6 +160,10 @@ def compare_scores(first: Mapping[str, Scored], second: Mapping[str, Scored]) ->
         signatures = (_signature_of(a), _signature_of(b))
         rows.append(Difference(name, one, two, change, unit, signatures))
     return rows
+
+
+def _metrics(protocol: Protocol) -> dict[str, Metric]:
+    return {choice.name: build_metric(choice.name, choice.settings) for choice in protocol.metrics}
 
 
 def _signature_of(scored: Scored | None) -> str | None:

@@ -37,7 +37,7 @@ class Mean(PairMetric):
     def prepare(self, context):
         {prepare}
     def signature(self):
-        return self._signature()
+        {signature}
     def score_pair(self, pair):
         {score_pair}
 
@@ -57,6 +57,7 @@ FINE = {
     "translate": "return source",
     "losses": "return {}",
     "prepare": "pass",
+    "signature": "return self._signature()",
     "score_pair": "return 1.0",
     "compute": "return Score(1.0)",
 }
@@ -159,6 +160,16 @@ def test_a_metric_that_raises_is_named_with_its_place(plug, lines, capsys, metri
     plug(**fault)
     code, message = one_line(capsys, [*lines["evaluate"], "--metrics", metric])
     words_of(message, *words, f"metric '{metric}' of plug", "metrics.py, line", "--debug")
+    assert code == 1
+
+
+@pytest.mark.parametrize("more", [[], ["i2i-1"], ["--json"]])
+def test_a_signature_that_fails_is_named_on_a_protocols_card(plug, tmp_path, capsys, more):
+    plug(signature="return 1 / 0")
+    own = tmp_path / "own.toml"
+    own.write_text('id = "own-1"\ntitle = "own"\n[[metrics]]\nname = "mean"\n')
+    code, message = one_line(capsys, ["protocols", str(own), *more])
+    words_of(message, "ZeroDivisionError", "in signature", "metric 'mean' of plug", "--debug")
     assert code == 1
 
 

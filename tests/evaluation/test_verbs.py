@@ -48,9 +48,27 @@ def test_protocols_are_listed_and_have_cards(capsys):
     code, out, _ = call(capsys, "protocols", "i2i-1", "bci-2022", "--json")
     first, second = json.loads(out)
     assert first["inference"] != second["inference"]
+    assert first["signatures"]["psnr"] == "psnr|rgb|range:255|mean:image|v:1"
+    assert first["settings"]["kid"] == {"subset": 1000, "subsets": 100, "seed": 2020}
     code, _, err = call(capsys, "protocols", "bci-2022")
     assert code == 0
     assert "bicubic to width 320" in err
+
+
+def test_cards_show_each_metrics_signature_in_80_columns(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    own = tmp_path / "own.toml"
+    choice = '[[metrics]]\nname = "ssim-aligned"\n[metrics.settings]\nradius = 4\n'
+    own.write_text(f'id = "own-1"\ntitle = "own"\n{choice}')
+    assert run_app(["protocols", "stain-1", str(own)]) == 0
+    err = capsys.readouterr().err
+    assert max(len(line) for line in err.splitlines()) <= 80
+    rows = [line.split() for line in err[err.index("Definitions") :].splitlines()]
+    assert ["ms-ssim", "stain-1", "ms-ssim|rgb|range:255|window:gaus"] in [
+        [*row[:2], row[2][:33]] for row in rows if len(row) == 3
+    ]
+    folded = "".join(row[-1] for row in rows if row)
+    assert "radius:32|" in folded and "radius:4|" in folded, "each protocol's own settings"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from seeded_weights import write_inception
 
 # Two cores are shared by everything that runs here; torch is imported after this.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -65,30 +66,4 @@ def drawn(tmp_path: Path) -> DrawnFolder:
 @pytest.fixture(scope="session")
 def seeded_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of random Inception weights: torch-fidelity's keys and shapes, no meaning."""
-    import torch
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-    class Unloaded(FeatureExtractorInceptionV3):
-        def load_state_dict(self, state_dict, *args, **kwargs):
-            return None
-
-    empty = tmp_path_factory.mktemp("inception") / "empty.pth"
-    torch.save({}, empty)
-    network = Unloaded("seeded", ["2048"], feature_extractor_weights_path=str(empty))
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for key, value in network.state_dict().items():
-        if key.endswith("num_batches_tracked"):
-            state[key] = torch.ones_like(value)
-        elif key.endswith("running_var"):
-            state[key] = torch.rand(value.shape, generator=generator) + 0.5
-        elif value.dim() == 4:
-            fan_in = value[0].numel()
-            state[key] = torch.randn(value.shape, generator=generator) * (2 / fan_in) ** 0.5
-        elif key.endswith("bn.weight"):
-            state[key] = torch.rand(value.shape, generator=generator) * 0.5 + 0.75
-        else:
-            state[key] = torch.randn(value.shape, generator=generator) * 0.1
-    path = empty.with_name("weights-inception-2015-12-05-6726825d.pth")
-    torch.save(state, path)
-    return path
+    return write_inception(tmp_path_factory.mktemp("inception"))

@@ -1,4 +1,4 @@
-"""Evaluations and results with known numbers, and predictions, for tests of many rooms."""
+"""Evaluations and results with known numbers, and images, for tests of many rooms."""
 
 from __future__ import annotations
 
@@ -118,3 +118,19 @@ def write_blurred(
         made[pair_id] = folder / f"{pair_id}{mark}.png"
         cv2.imwrite(str(made[pair_id]), cv2.GaussianBlur(cv2.imread(str(path)), (0, 0), sigma))
     return made
+
+
+def write_rgb(path: Path, image: np.ndarray) -> Path:
+    """Write an RGB image and return its file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return path
+
+
+def stained(draw: np.random.Generator, amount: float, size: int) -> np.ndarray:
+    """A pale image with smooth brown blobs of a mean DAB density of about ``amount``."""
+    noise = cv2.GaussianBlur(draw.random((size, size)), (0, 0), size / 16)
+    blobs = amount * 2 * (noise - noise.min()) / np.ptp(noise)
+    brown = np.array([0.27, 0.57, 0.78])
+    light = 10.0 ** -(blobs[:, :, None] * brown + 0.03)
+    return np.rint(255 * light + draw.normal(0, 2, light.shape)).clip(0, 255).astype(np.uint8)

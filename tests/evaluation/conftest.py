@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from factories import stained, write_rgb
 
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 
@@ -24,21 +24,6 @@ class Drawn:
 
     def __iter__(self):
         return iter((self.dataset, self.predictions))
-
-
-def write_rgb(path: Path, image: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return path
-
-
-def stained(draw: np.random.Generator, amount: float, size: int) -> np.ndarray:
-    """A pale image with smooth brown blobs of a mean DAB density of about ``amount``."""
-    noise = cv2.GaussianBlur(draw.random((size, size)), (0, 0), size / 16)
-    blobs = amount * 2 * (noise - noise.min()) / np.ptp(noise)
-    brown = np.array([0.27, 0.57, 0.78])
-    light = 10.0 ** -(blobs[:, :, None] * brown + 0.03)
-    return np.rint(255 * light + draw.normal(0, 2, light.shape)).clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture

@@ -38,18 +38,19 @@ class AlignmentSettings(MetricSettings):
 class ShiftDistance(PairMetric):
     """Distance in pixels between a prediction and its target by phase correlation, mean over pairs.
 
-    Of the grey images under a Hann window, subpixel; see ``shift-confidence``. Zero for aligned
-    pairs; a description, not a quality.
+    Of the grey images under OpenCV's Hanning window, the root of Hann's, subpixel; see
+    ``shift-confidence``. Zero for equal images; a description, not a quality.
     """
 
     name = "shift"
     unit = "px"
     better = None
+    version = 2  # 1 was half a pixel off where a side's transform had an odd length
     minimum_size = 16
 
     def signature(self) -> Signature:
-        """Return ``shift|phase-correlation|grey|hann|mean:image|v:1``."""
-        return self._signature("phase-correlation", "grey", "hann", ("mean", "image"))
+        """Return ``shift|phase-correlation|grey|root-hann|mean:image|v:2``."""
+        return self._signature("phase-correlation", "grey", "root-hann", ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the length of the shift."""
@@ -65,11 +66,12 @@ class ShiftConfidence(PairMetric):
 
     name = "shift-confidence"
     better = None
+    version = 2  # follows ``shift``
     minimum_size = 16
 
     def signature(self) -> Signature:
-        """Return ``shift-confidence|phase-correlation|grey|hann|mean:image|v:1``."""
-        return self._signature("phase-correlation", "grey", "hann", ("mean", "image"))
+        """Return ``shift-confidence|phase-correlation|grey|root-hann|mean:image|v:2``."""
+        return self._signature("phase-correlation", "grey", "root-hann", ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the peak's share, in [0, 1]."""
@@ -113,11 +115,12 @@ class SSIMAligned(PairMetric):
 
     name = "ssim-aligned"
     better = "higher"
+    version = 2  # follows ``shift``
     minimum_size = 16
     Settings = AlignmentSettings
 
     def signature(self) -> Signature:
-        """Return ``ssim-aligned|rgb|range:255|window:uniform7|...|radius:32|v:1``."""
+        """Return ``ssim-aligned|rgb|range:255|window:uniform7|...|radius:32|...|v:2``."""
         return self._signature(
             "rgb",
             ("range", 255),
@@ -207,9 +210,19 @@ def _phase_correlation(pair: PairImages) -> tuple[tuple[float, float], float]:
     ]
     if min(float(np.ptp(image)) for image in grey) == 0:
         return (0.0, 0.0), 0.0  # a constant image has no structure to correlate
+    # OpenCV's window is the root of the product of two Hann windows.
     window = cv2.createHanningWindow((grey[0].shape[1], grey[0].shape[0]), cv2.CV_64F)
-    (x, y), response = cv2.phaseCorrelate(grey[0], grey[1], window)
+    padded = [_padded_to_even(image * window) for image in grey]
+    (x, y), response = cv2.phaseCorrelate(*padded)
     return (float(x), float(y)), min(1.0, max(0.0, float(response)))
+
+
+def _padded_to_even(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Pad with zeros to sizes of fast transforms; of an odd one OpenCV's centre is half off."""
+    height, width = (2 * cv2.getOptimalDFTSize((side + 1) // 2) for side in image.shape)
+    padded = np.zeros((height, width))
+    padded[: image.shape[0], : image.shape[1]] = image
+    return padded
 
 
 def _overlap_power(

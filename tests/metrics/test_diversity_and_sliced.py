@@ -88,6 +88,21 @@ def test_mean_distance_equals_scipy(n, seed):
     assert mean_distance(rows) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("size", [(24, 24), (64, 40), (96, 8)])
+def test_distance_ratio_equals_numpy_and_scipy_from_images_on(make_pair, size):
+    """Where 8 divides both sides, area means are the means of equal blocks."""
+    pairs = [make_pair(*size, seed=seed, noise=120) for seed in range(5)]
+    rows, columns = (side // 8 for side in size)
+
+    def distance(side):
+        blocks = np.stack([getattr(p, side) for p in pairs]).reshape(5, 8, rows, 8, columns, 3)
+        return pdist(blocks.mean(axis=(2, 4)).reshape(5, -1)).mean()
+
+    expected = distance("prediction") / distance("target")
+    assert abs(expected - 1) > 1e-3
+    assert _value(DistanceRatio(), pairs) == pytest.approx(expected, rel=1e-6)
+
+
 @settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(6)), cut=st.integers(1, 5))
 @pytest.mark.parametrize("name", SETS)

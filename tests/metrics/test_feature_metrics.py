@@ -17,8 +17,10 @@ from PIL import Image
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity
 
 from i2ibench.metrics.distribution import FID, KID, FIDClean
+from i2ibench.metrics.diversity import DistanceRatio
 from i2ibench.metrics.features import open_inception
 from i2ibench.metrics.interface import Context, PairImages
+from i2ibench.metrics.manifold import Precision, Recall
 
 ALLOWED = {"allow_unverified_weights": True}
 SIDES = ("prediction", "target")
@@ -109,6 +111,18 @@ def test_fid_clean_sees_what_pillow_shrinks_and_torch_fidelity_extracts(
             [expected] = _features(extractor, [np.stack([*map(np.asarray, channels)], axis=2)])
             assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
             assert np.abs(aliased - expected).max() > 1e-3 * np.abs(expected).max()
+
+
+def test_a_pair_is_kept_as_sixteen_kibibytes_of_features(extractor, make_pair):
+    """Shared by the metrics of one resize; docs/metrics.md says what else is kept."""
+    metrics = [FID(), KID(), Precision(), Recall()]
+    for metric in metrics:
+        metric.prepare(Context(**ALLOWED))
+    pair = make_pair(64, 64)
+    kept = {id(feature): feature for metric in metrics for feature in metric.describe(pair)}
+    assert sum(feature.nbytes for feature in kept.values()) == 2 * 2048 * 4
+    assert len({metric.state_key() for metric in metrics}) == 1
+    assert sum(thumbnail.nbytes for thumbnail in DistanceRatio().describe(pair)) == 2 * 192 * 4
 
 
 def test_kept_features_are_told_apart_by_weights_resize_and_precision(

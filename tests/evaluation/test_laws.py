@@ -48,7 +48,11 @@ def _in_shards(drawn, chosen, order, cut, workers):
         if part
     ]
     whole = parts[0] if len(parts) == 1 else parts[0].merge(parts[1], chosen)
-    return {name: value.value for name, value in overall_values(whole, chosen)[0].items()}
+    values, details = overall_values(whole, chosen)
+    floors = {
+        f"floor of {name}": found["floor"] for name, found in details.items() if "floor" in found
+    }
+    return {**{name: value.value for name, value in values.items()}, **floors}
 
 
 def _check_shards(drawn, names, context, examples):

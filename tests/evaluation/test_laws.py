@@ -14,6 +14,7 @@ from seeded_weights import write_trunks
 
 from i2ibench import registry
 from i2ibench.data.images import read_image
+from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import Scoring, accumulate
 from i2ibench.evaluation.chosen import choose_metrics
 from i2ibench.evaluation.one_pass import evaluate
@@ -88,6 +89,16 @@ def test_order_workers_and_shards_change_nothing_without_networks(draw):
 def test_order_workers_and_shards_change_nothing_with_networks(draw, all_networks):
     context = Context(allow_unverified_weights=True)
     _check_shards(draw(5, size=64), WITH_NETWORK, context, examples=2)
+
+
+def test_a_pair_in_both_shards_is_refused(draw):
+    drawn = draw(2)
+    sizes = check_images(drawn.dataset, drawn.predictions, I2I.preparation)
+    chosen = choose_metrics(I2I, ["psnr"], Context(), sizes)
+    scorings = [Scoring(drawn.predictions, chosen)]
+    found, *_ = accumulate(drawn.dataset, scorings, preparation=I2I.preparation, workers=1)
+    with pytest.raises(DataError, match="is in both of the shards"):
+        found.merge(found, chosen)
 
 
 # What prediction and target being equal gives; group agreement then reaches its ceiling, and

@@ -14,13 +14,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError, MissingError, UsageError
-from i2ibench.evaluation.accumulate import Scoring, accumulate
-from i2ibench.evaluation.chosen import choose_metrics
 from i2ibench.evaluation.one_pass import evaluate
-from i2ibench.evaluation.predictions import check_images, find_predictions
+from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
-from i2ibench.evaluation.summary import overall_values
-from i2ibench.metrics.interface import Context
 
 I2I = load_protocol("i2i-1")
 LIGHT = ["psnr", "mae", "ssim", "ssim-gaussian", "swd", "psnr-aligned", "shift"]
@@ -115,27 +111,6 @@ def test_order_workers_batches_and_cache_change_nothing(draw, networks):
                     assert again.unavailable == value.unavailable
                 else:
                     assert again.value == pytest.approx(value.value, abs=1e-9), (group, name)
-
-
-def test_merged_shards_equal_the_whole(draw):
-    dataset, predictions = draw(8)
-    sizes = check_images(dataset, predictions, I2I.preparation)
-    chosen = choose_metrics(I2I, LIGHT, Context(), sizes)
-
-    def pass_over(pairs):
-        shard = replace(dataset, pairs=tuple(pairs))
-        scorings = [Scoring(predictions, chosen)]
-        return accumulate(shard, scorings, preparation=I2I.preparation, workers=2)[0]
-
-    whole, _ = overall_values(pass_over(dataset.pairs), chosen)
-    for cut in (1, 5):
-        shards = [pass_over(dataset.pairs[cut:]), pass_over(dataset.pairs[:cut])]
-        merged, _ = overall_values(shards[0].merge(shards[1], chosen), chosen)
-        for name, value in whole.items():
-            assert merged[name].value == pytest.approx(value.value, abs=1e-9), name
-            assert merged[name].n == 8
-    with pytest.raises(DataError, match="is in both of the shards"):
-        shards[0].merge(shards[0], chosen)
 
 
 def test_infinite_psnr_is_kept_and_counted(draw):

@@ -30,7 +30,7 @@ from i2ibench.provenance import stopwatch
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from i2ibench.metrics.interface import UInt8Image
+    from i2ibench.metrics.pair_images import UInt8Image
 
 _MOST_WORKERS = 16
 # A GPU runs one network after the other; each further pair in it takes memory and wins nothing.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import pydantic
 
 from i2ibench import registry
 from i2ibench.errors import MissingError, UsageError
+from i2ibench.metrics.pair_images import PairImages, TargetCache, UInt8Image
 from i2ibench.metrics.signature import Signature
 
 __all__ = [
@@ -30,10 +31,8 @@ __all__ = [
     "registered_metric",
 ]
 
-UInt8Image = npt.NDArray[np.uint8]  # (H, W, 3), RGB
 Float64 = npt.NDArray[np.float64]
 State = TypeVar("State")
-T = TypeVar("T")
 
 
 class Unavailable(MissingError):
@@ -44,87 +43,6 @@ class MetricSettings(pydantic.BaseModel):
     """Base of all metric settings: frozen, unknown keys refused."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-
-class TargetCache(Protocol):
-    """Where one target's features are kept between evaluations, by its content."""
-
-    def get(self, extractor: str) -> npt.NDArray[np.float32] | None:
-        """Return the feature that ``extractor`` once found in this target, or None."""
-
-    def put(self, extractor: str, feature: npt.NDArray[np.float32]) -> None:
-        """Keep a feature under its extractor's identity."""
-
-
-@dataclass(eq=False)
-class PairImages:
-    """One pair's prediction and target, each decoded once and seen by every metric.
-
-    Attributes:
-        id: the pair's id.
-        prediction: uint8 (H, W, 3), RGB; metrics read it and never write into it.
-        target: uint8 (H, W, 3), RGB, likewise.
-        target_cache: where features of the target are kept, if anywhere.
-        group: the pair's group, e.g. its HER2 level.
-    """
-
-    id: str
-    prediction: UInt8Image
-    target: UInt8Image
-    target_cache: TargetCache | None = None
-    group: str | None = None
-    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
-    # What was found in the target, for all its predictions; None while this is the only one.
-    _target_known: dict[Hashable, Any] | None = field(default=None, repr=False)
-
-    @property
-    def shares_target(self) -> bool:
-        """Whether other predictions are scored against the same target."""
-        return self._target_known is not None
-
-    def beside(self, prediction: UInt8Image) -> PairImages:
-        """Return another prediction (H, W, 3) of this target; both share what is found in it.
-
-        Predictions of one target are scored one after the other, by one thread.
-        """
-        if self._target_known is None:
-            self._target_known = {}
-        return PairImages(
-            self.id,
-            prediction,
-            self.target,
-            self.target_cache,
-            self.group,
-            _target_known=self._target_known,
-        )
-
-    def forget_target(self) -> None:
-        """Let go what was found in the target for all its predictions."""
-        if self._target_known is not None:
-            self._target_known.clear()
-
-    def once(self, function: Callable[[PairImages], T], key: Hashable = None) -> T:
-        """Return ``function(self)``, computed once for all metrics that ask for it.
-
-        A ``key`` of its own has to name the settings that ``function`` depends on.
-        """
-        return _once(self._known, key if key is not None else function, lambda: function(self))
-
-    def once_of_target(self, function: Callable[[UInt8Image], T], key: Hashable = None) -> T:
-        """Return ``function(self.target)``, computed once for all predictions of this target.
-
-        A ``key`` of its own has to name the settings and weights that ``function`` depends on.
-        """
-        known = self._target_known if self._target_known is not None else self._known
-        name = ("target", key if key is not None else function)
-        return _once(known, name, lambda: function(self.target))
-
-
-def _once(known: dict[Hashable, Any], name: Hashable, compute: Callable[[], T]) -> T:
-    if name not in known:
-        known[name] = compute()
-    found: T = known[name]
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -218,23 +217,19 @@ def run(command: list[object], folder: Path, **environment: str) -> Job:
         "CUDA_VISIBLE_DEVICES": "",
         **environment,
     }
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=variables,
-    )
-    output, errors = process.communicate()
-    seconds = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=output, stderr=errors, env=variables
+        )
+        _, status, used = os.wait4(process.pid, 0)  # what this process used, and no other
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        texts = [(file.seek(0), file.read())[1] for file in (output, errors)]
     if process.returncode:
-        raise SystemExit(f"{command[:3]} failed:\n{errors.decode()[-2000:]}")
-    text = output.decode()
-    values = json.loads(text[text.index("{") : text.rindex("}") + 1])
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    # ru_maxrss is the largest of all children so far, so memory jobs run from small to large.
-    return Job(values, seconds, cpu, after.ru_maxrss / 1024)
+        raise SystemExit(f"{command[:3]} failed:\n{texts[1][-2000:]}")
+    values = json.loads(texts[0][texts[0].index("{") : texts[0].rindex("}") + 1])
+    return Job(values, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def best(jobs: list[Job], kind: str = "seconds") -> float:

@@ -161,6 +161,7 @@ def _collect(
     for done, (pair, begun) in enumerate(results, start=1):
         for number, (scoring, found) in enumerate(zip(scorings, begun.found, strict=True)):
             _add(pair, scoring.chosen, accumulations[number], owners[number], found)
+        begun.found = []  # whoever still holds the pair holds no patches or features
         if progress is not None:
             progress(done, total)
     return accumulations

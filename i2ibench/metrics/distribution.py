@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
+from i2ibench.metrics.features import FeatureMetric, FeatureState
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float64 = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.float32] | Sequence[npt.NDArray[np.float32]]
+Float32 = npt.NDArray[np.float32]
+Rows = Float32 | Sequence[Float32]
 
 # Below as many images as features the covariance is singular and FID is biased upwards, for
 # each model differently.
@@ -106,13 +107,13 @@ class KID(FeatureMetric):
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"kid needs at least 2 pairs, not {n}")
-        predictions, targets = stacked(state)
+        predictions, targets = map(list, zip(*state.ordered(), strict=True))
         size = min(n, self.settings.subset)
         interval = None
         drawing: tuple[tuple[str, str], ...] = ()
         if size == n:
-            doubles = (features.astype(np.float64) for features in (predictions, targets))
-            value, interval = paired_mmd(*doubles)
+            everyone = range(n)
+            value, interval = paired_mmd(_some(predictions, everyone), _some(targets, everyone))
             subsets = 1
         else:
             subsets = self.settings.subsets
@@ -120,8 +121,8 @@ class KID(FeatureMetric):
             draw = np.random.RandomState(self.settings.seed)
             drawn = [
                 squared_mmd(
-                    predictions[draw.choice(n, size, replace=False)].astype(np.float64),
-                    targets[draw.choice(n, size, replace=False)].astype(np.float64),
+                    _some(predictions, draw.choice(n, size, replace=False)),
+                    _some(targets, draw.choice(n, size, replace=False)),
                 )
                 for _ in range(subsets)
             ]
@@ -249,7 +250,14 @@ def _kernel(x: Float64, y: Float64) -> Float64:
     values: Float64 = x @ y.T
     values /= x.shape[1]
     values += 1
-    return np.asarray(values * values * values)
+    cubed = values * values
+    cubed *= values
+    return cubed
+
+
+def _some(rows: Sequence[Float32], numbers: Iterable[int]) -> Float64:
+    """Return some of the rows in float64; all of them beside their list would double memory."""
+    return np.array([rows[number] for number in numbers], dtype=np.float64)
 
 
 def _off_diagonal_rows(square: Float64) -> Float64:

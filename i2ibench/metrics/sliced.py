@@ -46,11 +46,6 @@ class Patches:
     prediction: Float32
     target: Float32
 
-    def lowest(self, count: int) -> Patches:
-        """Return the ``count`` patches of lowest priority, in that order."""
-        order = np.argsort(self.priority, kind="stable")[:count]
-        return Patches(self.priority[order], self.prediction[order], self.target[order])
-
 
 @dataclass
 class SWDState:
@@ -123,7 +118,7 @@ class SWD(SetMetric[SWDState]):
             parts.append(patches)
             # A quarter of slack, so that sorting is rare and memory bounded.
             if 4 * sum(len(part.priority) for part in parts) >= 5 * self.settings.kept:
-                state.levels[level] = [_joined(parts).lowest(self.settings.kept)]
+                state.levels[level] = [_lowest(parts, self.settings.kept)]
         state.pairs += 1
 
     def merge(self, state: SWDState, other: SWDState) -> SWDState:
@@ -131,7 +126,7 @@ class SWD(SetMetric[SWDState]):
         merged = SWDState(pairs=state.pairs + other.pairs)
         for level in sorted({*state.levels, *other.levels}):
             parts = [*state.levels.get(level, []), *other.levels.get(level, [])]
-            merged.levels[level] = [_joined(parts).lowest(self.settings.kept)]
+            merged.levels[level] = [_lowest(parts, self.settings.kept)]
         return merged
 
     def compute(self, state: SWDState) -> Score:
@@ -143,7 +138,7 @@ class SWD(SetMetric[SWDState]):
         directions = (directions / np.linalg.norm(directions, axis=0)).astype(np.float32)
         distances = {}
         for level, parts in sorted(state.levels.items()):
-            sample = _joined(parts).lowest(self.settings.kept)
+            sample = _lowest(parts, self.settings.kept)
             distances[str(level)] = 1000 * _sliced_distance(sample, directions)
         return Score(float(np.mean([*distances.values()])), details={"levels": distances})
 
@@ -169,14 +164,18 @@ def _cut(image: Float32, y: npt.NDArray[np.int64], x: npt.NDArray[np.int64]) -> 
     return cut
 
 
-def _joined(parts: list[Patches]) -> Patches:
-    if len(parts) == 1:
-        return parts[0]
-    return Patches(
-        np.concatenate([part.priority for part in parts]),
-        np.concatenate([part.prediction for part in parts]),
-        np.concatenate([part.target for part in parts]),
-    )
+def _lowest(parts: list[Patches], count: int) -> Patches:
+    """Return the ``count`` patches of lowest priority of all parts, in that order."""
+    priorities = np.concatenate([part.priority for part in parts])
+    order = np.argsort(priorities, kind="stable")[:count]
+    sides = [np.empty((len(order), *parts[0].target.shape[1:]), np.float32) for _ in range(2)]
+    start = 0
+    for part in parts:  # straight to their places: all parts joined would be as much memory again
+        places = np.flatnonzero((order >= start) & (order < start + len(part.priority)))
+        chosen = order[places] - start
+        sides[0][places], sides[1][places] = part.prediction[chosen], part.target[chosen]
+        start += len(part.priority)
+    return Patches(priorities[order], *sides)
 
 
 def _sliced_distance(sample: Patches, directions: Float32) -> float:

@@ -271,35 +271,22 @@ def draw_weights(folder: Path) -> None:
         return
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
-    script = WEIGHTS.format(inception=str(places[0]), alexnet=str(places[1]))
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run(
+        [sys.executable, "-c", WEIGHTS, str(places[0].parent), str(places[1])],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
 
 
+# In a process of its own, so that this one stays small.
 WEIGHTS = """
+import sys
+from pathlib import Path
 import torch, torchvision
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-class Unloaded(FeatureExtractorInceptionV3):
-    def load_state_dict(self, state_dict, *args, **kwargs):
-        return None
-generator = torch.Generator().manual_seed(0)
-torch.save({{}}, {inception!r})
-network = Unloaded("seeded", ["2048"], feature_extractor_weights_path={inception!r})
-state = {{}}
-for key, value in network.state_dict().items():
-    if key.endswith("num_batches_tracked"):
-        state[key] = torch.ones_like(value)
-    elif key.endswith("running_var"):
-        state[key] = torch.rand(value.shape, generator=generator) + 0.5
-    elif value.dim() == 4:
-        fan_in = value[0].numel()
-        state[key] = torch.randn(value.shape, generator=generator) * (2 / fan_in) ** 0.5
-    elif key.endswith("bn.weight"):
-        state[key] = torch.rand(value.shape, generator=generator) * 0.5 + 0.75
-    else:
-        state[key] = torch.randn(value.shape, generator=generator) * 0.1
-torch.save(state, {inception!r})
+from seeded_weights import write_inception
+write_inception(Path(sys.argv[1]))
 torch.manual_seed(0)
-torch.save(torchvision.models.alexnet(weights=None).state_dict(), {alexnet!r})
+torch.save(torchvision.models.alexnet(weights=None).state_dict(), sys.argv[2])
 """
 
 

@@ -9,8 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
+import pytest
 
+from i2ibench import registry
 from i2ibench.evaluation.scores import Better, Evaluation, GroupScores, MetricValue
+from i2ibench.metrics.interface import Metric
 from i2ibench.results.pair_scores import pair_columns
 from i2ibench.results.record import Result, build_result
 
@@ -134,3 +137,10 @@ def stained(draw: np.random.Generator, amount: float, size: int) -> np.ndarray:
     brown = np.array([0.27, 0.57, 0.78])
     light = 10.0 ** -(blobs[:, :, None] * brown + 0.03)
     return np.rint(255 * light + draw.normal(0, 2, light.shape)).clip(0, 255).astype(np.uint8)
+
+
+def register_metric(monkeypatch: pytest.MonkeyPatch, name: str, metric: type[Metric]) -> None:
+    """Register a metric for the length of one test."""
+    for store in ("_added", "_loaded"):
+        monkeypatch.setattr(registry.metrics, store, dict(getattr(registry.metrics, store)))
+    registry.metrics.register(name, metric)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from i2ibench.data.images import image_size, read_header
-from i2ibench.data.pairs import ImageRef, PairedDataset
+from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
 
@@ -88,7 +88,7 @@ def check_images(
         path = predictions[pair.id]
         expected = preparation.size(*image_size(pair.target))
         header = read_header(path)
-        width, height = image_size(ImageRef(path))
+        width, height = header.size
         if (width, height) != expected:
             size = f"{expected[0]} x {expected[1]}"
             wrong.append(f"{pair.id} is {width} x {height} and not {size}")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from i2ibench.metrics.features import FeatureMetric, FeatureState
+from i2ibench.metrics.features import FeatureMetric, FeatureState, both_sides
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float64 = npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ class FID(FeatureMetric):
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"{self.name} needs at least 2 pairs, not {n}")
-        predictions, targets = map(list, zip(*state.ordered(), strict=True))
+        predictions, targets = both_sides(state)
         value = frechet_distance(predictions, targets)
         notes = [f"biased: n={n} < {UNBIASED_FROM}"] if n < UNBIASED_FROM else []
         details: dict[str, object] = {}
@@ -107,7 +107,7 @@ class KID(FeatureMetric):
         n = len(state.pairs)
         if n < 2:
             return Score(None, unavailable=f"kid needs at least 2 pairs, not {n}")
-        predictions, targets = map(list, zip(*state.ordered(), strict=True))
+        predictions, targets = both_sides(state)
         size = min(n, self.settings.subset)
         interval = None
         drawing: tuple[tuple[str, str], ...] = ()

@@ -18,7 +18,7 @@ from i2ibench.metrics.networks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from torch import Tensor
 
@@ -80,18 +80,13 @@ class DISTS(PairMetric):
 
         similarity = 0.0
         with torch.inference_mode():
-            stages = zip(self._stages(pair.prediction), self._target_stages(pair), strict=True)
+            key = (self.name, self._mark, self._precision)
+            targets = pair.steps_of_target(self._stages, key)
+            stages = zip(self._stages(pair.prediction), targets, strict=True)
             for (x, y), alpha, beta in zip(stages, self._alpha, self._beta, strict=True):
                 structure, texture = _similarities(x, y)
                 similarity += float(alpha @ structure + beta @ texture)
         return 1 - similarity
-
-    def _target_stages(self, pair: PairImages) -> Iterable[Tensor]:
-        """Return the target's stages: kept for its other predictions, or one by one."""
-        if not pair.shares_target:
-            return self._stages(pair.target)
-        key = (self.name, self._mark, self._precision)
-        return pair.once_of_target(lambda image: [*self._stages(image)], key)
 
     def _stages(self, image: npt.NDArray[np.uint8]) -> Iterator[Tensor]:
         import torch

@@ -108,10 +108,16 @@ class _RowBlocks:
 FeatureState = ByPair[tuple[Float32, Float32]]  # of prediction and target: 16 KB a pair
 
 
+def both_sides(state: FeatureState) -> tuple[list[Float32], list[Float32]]:
+    """Return predictions' and targets' features (D,) in the order of ids, not copied."""
+    ordered = state.ordered()
+    return [prediction for prediction, _ in ordered], [target for _, target in ordered]
+
+
 def stacked(state: FeatureState) -> tuple[Float32, Float32]:
     """Return predictions' and targets' features (N, D) in the order of ids."""
-    ordered = state.ordered()
-    return np.stack([p for p, _ in ordered]), np.stack([t for _, t in ordered])
+    predictions, targets = both_sides(state)
+    return np.stack(predictions), np.stack(targets)
 
 
 class FeatureMetric(KeyedSetMetric[tuple[Float32, Float32]]):

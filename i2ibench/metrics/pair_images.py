@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -85,6 +85,18 @@ class PairImages:
         known = self._target_known if self._target_known is not None else self._known
         name = ("target", key if key is not None else function)
         return _once(known, name, lambda: function(self.target))
+
+    def steps_of_target(
+        self, function: Callable[[UInt8Image], Iterable[T]], key: Hashable
+    ) -> Iterable[T]:
+        """Return what ``function`` yields of the target, such as a network's activations.
+
+        Where the target has other predictions all is kept for them; else it comes one by one, each
+        to be let go at once. ``key`` as in ``once_of_target``.
+        """
+        if not self.shares_target:
+            return function(self.target)
+        return self.once_of_target(lambda image: [*function(image)], key)
 
 
 def _once(known: dict[Hashable, Any], name: Hashable, compute: Callable[[], T]) -> T:

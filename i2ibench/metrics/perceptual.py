@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -81,16 +81,13 @@ class LPIPSAlex(PairMetric):
         import torch
 
         with torch.inference_mode():
-            activations = self._trunk(self._input(pair.prediction))
-            layers = zip(self._heads, activations, self._target_layers(pair), strict=True)
+            key = (self.name, self._mark, self._precision)
+            targets = pair.steps_of_target(self._layers, key)
+            layers = zip(self._heads, self._layers(pair.prediction), targets, strict=True)
             return sum(_layer_distance(x, y, head) for head, x, y in layers)
 
-    def _target_layers(self, pair: PairImages) -> Iterable[Tensor]:
-        """Return the target's activations: kept for its other predictions, or one by one."""
-        if not pair.shares_target:
-            return self._trunk(self._input(pair.target))
-        key = (self.name, self._mark, self._precision)
-        return pair.once_of_target(lambda image: [*self._trunk(self._input(image))], key)
+    def _layers(self, image: npt.NDArray[np.uint8]) -> Iterator[Tensor]:
+        return self._trunk(self._input(image))
 
     def _input(self, image: npt.NDArray[np.uint8]) -> Tensor:
         import torch

@@ -5,7 +5,7 @@ holds that: for every metric of i2ibench its signature, its default settings and
 seeded set. After a change that is meant, and has raised ``version``, write it anew, with the
 folder of real weights as argument:
 
-    PYTHONPATH=tests python tests/evaluation/test_frozen_metrics.py ../shared/weights
+    PYTHONPATH=tests:benchmarks python tests/evaluation/test_frozen_metrics.py ../shared/weights
 """
 
 from __future__ import annotations

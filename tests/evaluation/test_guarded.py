@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from factories import register_metric
 
-from i2ibench import registry
 from i2ibench.errors import DataError
 from i2ibench.evaluation.guarded import check_description
 from i2ibench.evaluation.one_pass import evaluate
@@ -94,9 +94,7 @@ ON_PAIR = r"on pair 00002_test_2\+"
     ],
 )
 def test_a_failure_is_never_a_value(draw, monkeypatch, metric, fault, message):
-    monkeypatch.setattr(registry.metrics, "_added", dict(registry.metrics._added))
-    monkeypatch.setattr(registry.metrics, "_loaded", dict(registry.metrics._loaded))
-    registry.metrics.register("failing", metric)
+    register_metric(monkeypatch, "failing", metric)
     dataset, predictions = draw(4)
     content = I2I.model_dump()
     content["metrics"] = [{"name": "psnr"}, {"name": "failing", "settings": {"fault": fault}}]

@@ -9,11 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from factories import write_blurred
+from factories import register_metric, write_blurred
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.evaluation import accumulate as module
@@ -31,13 +30,6 @@ I2I = load_protocol("i2i-1")
 LIGHT = ["psnr", "ssim", "ms-ssim", "swd", "shift", "psnr-aligned", "variance-ratio"]
 LIGHT += ["distance-ratio", "dab-od-error", "dab-histogram-distance", "dab-iod-correlation"]
 NETWORKS = ["lpips-squeeze", "fid", "fid-clean", "kid", "recall"]
-
-
-def register(monkeypatch, name, metric):
-    """Register a metric for one test."""
-    monkeypatch.setattr(registry.metrics, "_added", dict(registry.metrics._added))
-    monkeypatch.setattr(registry.metrics, "_loaded", dict(registry.metrics._loaded))
-    registry.metrics.register(name, metric)
 
 
 def everything(evaluation):
@@ -107,7 +99,7 @@ def test_each_image_is_decoded_once_and_a_target_seen_once(draw, tmp_path, monke
             return pair.once_of_target(lambda image: _count(seen, pair.id, image), key="seen")
 
     monkeypatch.setattr(module, "read_image", counted)
-    register(monkeypatch, "seen", Seen)
+    register_metric(monkeypatch, "seen", Seen)
     evaluate_together(dataset, [(m, I2I) for m in models], metrics=["psnr", "seen"])
     paths = [pair.target.path for pair in dataset]
     assert read == Counter([*paths, *(path for model in models for path in model.values())])
@@ -121,7 +113,7 @@ def _count(seen, pair_id, image):
 
 def test_two_protocols_share_images_and_nothing_else(draw, monkeypatch):
     dataset, predictions = draw(4)
-    register(monkeypatch, "stateful", Stateful)
+    register_metric(monkeypatch, "stateful", Stateful)
     read = Counter()
 
     def counted(ref):
@@ -188,7 +180,7 @@ class Stateful(SetMetric):
 
 
 def test_metrics_that_keep_what_they_found_do_so_for_one_model(draw, tmp_path, monkeypatch):
-    register(monkeypatch, "stateful", Stateful)
+    register_metric(monkeypatch, "stateful", Stateful)
     content = {**I2I.model_dump(), "id": "own-1"}
     content["metrics"] = [{"name": "stateful", "settings": {"since": date(2026, 1, 1)}}]
     protocol = type(I2I)(**content)
@@ -240,7 +232,7 @@ def test_a_metric_that_fails_names_the_prediction(draw, tmp_path, monkeypatch):
         def score_pair(self, pair):
             return float("nan") if pair.prediction.max() == 0 else 1.0
 
-    register(monkeypatch, "one-bad", OneBad)
+    register_metric(monkeypatch, "one-bad", OneBad)
     dataset, first = draw(4)
     second = write_blurred(first, tmp_path / "second", 1)
     cv2.imwrite(str(second[dataset[3].id]), np.zeros((48, 48, 3), np.uint8))

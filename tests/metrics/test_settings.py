@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pydantic
 import pytest
+from factories import register_metric
 from skimage.color import rgb2hed
 
-from i2ibench import registry
 from i2ibench.cli.app import run_app
 from i2ibench.errors import UsageError
 from i2ibench.metrics.alignment import AlignmentSettings, PSNRAligned
@@ -106,9 +106,7 @@ class _Ranged(PairMetric):
 
 
 def test_a_rule_over_several_settings_is_told_in_its_own_words(monkeypatch):
-    for store in ("_added", "_loaded"):
-        monkeypatch.setattr(registry.metrics, store, dict(getattr(registry.metrics, store)))
-    registry.metrics.register("ranged", _Ranged)
+    register_metric(monkeypatch, "ranged", _Ranged)
     for settings, message in (
         ({"low": 2, "high": 1}, "metric ranged: low must be below high"),
         ({}, "metric ranged: high: Field required"),

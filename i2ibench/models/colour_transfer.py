@@ -62,7 +62,11 @@ class Reinhard(FittedModel):
         self.spread.copy_(spread)
 
     def _translate(self, source: Tensor) -> Tensor:
-        lab = _to_lab((source.movedim(1, -1) + 1) / 2)  # (N, H, W, 3)
+        # One by one: how sums over several images are rounded depends on the processor.
+        return torch.cat([self._translate_one(image[None]) for image in source])
+
+    def _translate_one(self, source: Tensor) -> Tensor:
+        lab = _to_lab((source.movedim(1, -1) + 1) / 2)  # (1, H, W, 3)
         mean = lab.mean((1, 2), keepdim=True)
         spread = lab.std((1, 2), keepdim=True, correction=0)
         # A flat image has no spread to scale: its one colour becomes the typical mean.

@@ -1,0 +1,101 @@
+"""Ids that users and boards hold: they outlive every change of the code that computes them.
+
+A field that is added to settings with its default must change none of them. Protocols are pinned in
+``tests/evaluation/test_protocol.py``, signatures of metrics in
+``tests/evaluation/test_frozen_metrics.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.files import json_text, sha256_json
+from i2ibench.models.interface import build_model
+from i2ibench.plan import Options, resolve
+from i2ibench.results.record import read_result
+from i2ibench.results.store import run_id, training_id
+from i2ibench.training.recipe import load_recipe
+from i2ibench.translation.manifest import Manifest
+
+BOARDS = Path(__file__).resolve().parents[1] / "leaderboards"
+
+# First digits of the hash of model config, training budget and images of each shipped recipe.
+RECIPES = {
+    "bci/l1-unet": "308f44d259915354",
+    "bci/pix2pix": "2bc28b199f4972c0",
+    "bci/pyramid": "8f0a902484ac5c9b",
+    "bci/varpyramid": "38705a36f676993e",
+    "default/l1-unet": "ed89c388b6d2fab8",
+    "default/pix2pix": "93a337a02e328184",
+    "default/pyramid": "15fc4d2cb26db521",
+    "default/varpyramid": "bf77462dc07e7b1d",
+    "facades/l1-unet": "73efb37b66914c2e",
+    "facades/pix2pix": "db9a3ec2732070b0",
+    "facades/pyramid": "61ae6b38a3cca6a8",
+    "facades/varpyramid": "05cec113cfc2f54b",
+    "synthetic/l1-unet": "2a3d2ac8427f4f38",
+    "synthetic/pix2pix": "3da2215216ed5c6b",
+    "synthetic/pyramid": "bcbea160b4c30e9e",
+    "synthetic/varpyramid": "b43d35861291cdec",
+}
+MANIFESTS = {
+    "i2i-1": "236faac07951df92",
+    "i2i-1-mean8": "c7e307eec632a65b",
+    "bci-2022": "7f31417f8eb1a315",
+}
+# Run ids of the synthetic board, by model: seed 0 under i2i-1.
+RUNS = {
+    "blurred-target": "be597f851e2a",
+    "copy": "95f256a87ede",
+    "l1-unet": "42e7005fdffa",
+    "macenko": "84aed561afd8",
+    "mean-colour": "356427792b00",
+    "pix2pix": "4f7434750999",
+    "pyramid": "83275b2233e6",
+    "reinhard": "183e5b7449a9",
+    "varpyramid": "767712124e77",
+}
+TRAINING_OF_VARPYRAMID = "6687f73ba6681041"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_keep_their_hashes(recipe: str) -> None:
+    dataset, _, model = recipe.partition("/")
+    loaded = load_recipe(model, "none" if dataset == "default" else dataset, None, {})
+    content = {
+        "model": build_model(model, loaded.model).config.model_dump(mode="json"),
+        "training": loaded.training.model_dump(mode="json"),
+        "images": loaded.images.model_dump(mode="json"),
+    }
+    assert sha256_json(content)[:16] == RECIPES[recipe]
+
+
+@pytest.mark.parametrize("protocol_id", MANIFESTS)
+def test_manifests_keep_their_form(protocol_id: str) -> None:
+    protocol = load_protocol(protocol_id)
+    manifest = Manifest(
+        model="copy",
+        checkpoint_sha256=None,
+        protocol=protocol.id,
+        preparation=protocol.preparation.model_dump(mode="json"),
+        inference=protocol.inference,
+        precision="fp32",
+    )
+    assert sha256_json(manifest.model_dump(mode="json"))[:16] == MANIFESTS[protocol_id]
+
+
+@pytest.mark.parametrize("model", RUNS)
+def test_the_commands_of_the_synthetic_board_keep_their_run_ids(model: str) -> None:
+    plan = resolve(Options(model=model, dataset="synthetic", device="cpu", precision="fp32"))
+    assert run_id(plan.experiment) == RUNS[model]
+    assert (BOARDS / "synthetic" / f"{model}-{RUNS[model]}.json").exists()
+    if model == "varpyramid":
+        assert training_id(plan.experiment)[:16] == TRAINING_OF_VARPYRAMID
+
+
+@pytest.mark.parametrize("path", sorted(BOARDS.glob("*/*.json")), ids=lambda path: path.stem)
+def test_shipped_entries_are_read_and_written_byte_for_byte(path: Path) -> None:
+    assert json_text(read_result(path).to_json()) == path.read_text(encoding="utf-8")

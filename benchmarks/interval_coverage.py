@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from i2ibench.results import statistics
+from i2ibench.statistics import bootstrap as statistics
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 

@@ -29,7 +29,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 import i2ibench.training.loop as loop
-from i2ibench.pipeline import Options, Reporter, train
+from i2ibench.runs.run import Options, Reporter, train
 loop._CHECKPOINT_SECONDS = 0.1  # as often as a long training meets one between two kills
 
 class Tell(Reporter):

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 
 from i2ibench.leaderboard.markdown import table
-from i2ibench.pipeline import Options, run
-from i2ibench.results.intervals import cluster_codes
+from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.record import Result, read_pair_scores, read_result
-from i2ibench.results.statistics import mean_intervals
-from i2ibench.scoring import evaluate
+from i2ibench.runs.run import Options, run
+from i2ibench.runs.score_folders import evaluate
+from i2ibench.statistics.bootstrap import mean_intervals
 
 BATCHES = (2, 4, 8)
 WEIGHTS = (0.0, 25.0, 100.0, 400.0)

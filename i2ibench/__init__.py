@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from i2ibench.data.datasets import open_dataset as open_dataset
+    from i2ibench.data.dataset import open_dataset as open_dataset
     from i2ibench.data.pairs import ImagePair as ImagePair
     from i2ibench.data.pairs import ImageRef as ImageRef
     from i2ibench.data.pairs import PairedDataset as PairedDataset
@@ -29,33 +29,33 @@ if TYPE_CHECKING:
     from i2ibench.models.interface import TrainableModel as TrainableModel
     from i2ibench.models.interface import TranslationModel as TranslationModel
     from i2ibench.models.interface import build_model as build_model
-    from i2ibench.pipeline import Outcome as Outcome
-    from i2ibench.pipeline import Reporter as Reporter
-    from i2ibench.pipeline import run as run
-    from i2ibench.pipeline import train as train
-    from i2ibench.pipeline import translate as translate
-    from i2ibench.plan import Options as Options
-    from i2ibench.scoring import evaluate as evaluate
+    from i2ibench.runs.plan import Options as Options
+    from i2ibench.runs.run import Outcome as Outcome
+    from i2ibench.runs.run import Reporter as Reporter
+    from i2ibench.runs.run import run as run
+    from i2ibench.runs.run import train as train
+    from i2ibench.runs.run import translate as translate
+    from i2ibench.runs.score_folders import evaluate as evaluate
 
 _PUBLIC = {
     "ImagePair": "i2ibench.data.pairs",
     "ImageRef": "i2ibench.data.pairs",
     "ModelConfig": "i2ibench.models.interface",
-    "Options": "i2ibench.plan",
-    "Outcome": "i2ibench.pipeline",
+    "Options": "i2ibench.runs.plan",
+    "Outcome": "i2ibench.runs.run",
     "PairBatch": "i2ibench.models.interface",
     "PairedDataset": "i2ibench.data.pairs",
     "Phase": "i2ibench.models.interface",
-    "Reporter": "i2ibench.pipeline",
+    "Reporter": "i2ibench.runs.run",
     "TrainableModel": "i2ibench.models.interface",
     "TranslationModel": "i2ibench.models.interface",
     "build_model": "i2ibench.models.interface",
-    "evaluate": "i2ibench.scoring",
+    "evaluate": "i2ibench.runs.score_folders",
     "load_protocol": "i2ibench.evaluation.protocol",
-    "open_dataset": "i2ibench.data.datasets",
-    "run": "i2ibench.pipeline",
-    "train": "i2ibench.pipeline",
-    "translate": "i2ibench.pipeline",
+    "open_dataset": "i2ibench.data.dataset",
+    "run": "i2ibench.runs.run",
+    "train": "i2ibench.runs.run",
+    "translate": "i2ibench.runs.run",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from i2ibench.data.synthetic import SyntheticOptions, draw_pair, list_synthetic
+from i2ibench.data.synthetic.drawing import SyntheticOptions, draw_pair, list_synthetic
 
 TILE, GAP, LABEL = 256, 6, 26
 

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line; errors that a user can mend are one line and an exit code."""
     from i2ibench.cli.app import run_app
-    from i2ibench.garbage import leave_garbage_at_exit
+    from i2ibench.runtime import leave_garbage_at_exit
 
     leave_garbage_at_exit()
     sys.exit(run_app(sys.argv[1:]))

@@ -35,7 +35,7 @@ def audit(
     """
     from rich.progress import Progress
 
-    from i2ibench.data.audit.run import audit_dataset
+    from i2ibench.data.audit.audit_dataset import audit_dataset
 
     with Progress(console=err(), transient=True) as progress:
         task = progress.add_task("looking at every pair", total=None)

@@ -81,10 +81,10 @@ def compare(
 
     i2ibench compare --reported bcistainer
     """
+    from i2ibench.comparison.compare import compare as compare_methods
+    from i2ibench.comparison.methods import read_methods
+    from i2ibench.comparison.tables import comparison_tables
     from i2ibench.leaderboard.reported import reported_methods
-    from i2ibench.results.compare import compare as compare_methods
-    from i2ibench.results.compare_table import comparison_tables
-    from i2ibench.results.sources import read_methods
 
     methods = read_methods(runs or []) + (reported_methods(reported) if reported else [])
     chosen = parse_names("--metrics", metrics)
@@ -97,7 +97,7 @@ def compare(
         for note in comparison.notes:
             say(note)
     if pictures is not None:
-        from i2ibench.report.compared import draw_extremes
+        from i2ibench.web.extremes import draw_extremes
 
         where = draw_extremes(
             methods, comparison, pictures, dataset, direction=direction, data_root=data_root

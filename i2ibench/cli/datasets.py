@@ -106,7 +106,7 @@ def _pairs(splits: dict[str, Any], here: dict[str, int]) -> str:
 def _fetch(name: str, data_root: Path | None, json: bool) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    from i2ibench.data.download import fetch_dataset
+    from i2ibench.data.fetch import fetch_dataset
 
     columns = ("[progress.description]{task.description}", BarColumn(), DownloadColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err()) as progress:
@@ -128,9 +128,9 @@ def _fetch(name: str, data_root: Path | None, json: bool) -> None:
 
 
 def _draw(name: str, folder: Path, options: dict[str, Any], json: bool) -> None:
-    from i2ibench.data.generation import generate
     from i2ibench.data.resolve import catalogue_card
-    from i2ibench.data.synthetic import SyntheticOptions
+    from i2ibench.data.synthetic.drawing import SyntheticOptions
+    from i2ibench.data.synthetic.generate import generate
 
     declared = catalogue_card(name).synthetic
     if declared is None:

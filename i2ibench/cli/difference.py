@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from i2ibench.cli.common import err, say, table
 
 if TYPE_CHECKING:
-    from i2ibench.evaluation.side_by_side import Difference
+    from i2ibench.evaluation.protocol_comparison import Difference
 
 
 def difference_json(ids: list[str], rows: list[Difference]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from i2ibench.doctor import examine
+    from i2ibench.runs.doctor import examine
 
     findings = examine(dataset, data_root)
     if json:

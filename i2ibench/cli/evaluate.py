@@ -121,10 +121,10 @@ def evaluate(
 
     i2ibench evaluate my_predictions --dataset bci --protocol i2i-1 --protocol my_protocol.toml
     """
-    from i2ibench import scoring
     from i2ibench.cli.progress import RichReporter
     from i2ibench.cli.results import show_result
     from i2ibench.evaluation.protocol import DEFAULT_PROTOCOL
+    from i2ibench.runs import score_folders as scoring
 
     protocols, names = protocol or [DEFAULT_PROTOCOL], name or []
     if len(names) not in (0, len(predictions)):
@@ -190,7 +190,7 @@ def _show_together(results: list[Result], output: Path | None, json: bool) -> No
 def _show_side_by_side(results: list[Result], json: bool) -> None:
     from i2ibench.cli.difference import difference_json, show_difference
     from i2ibench.cli.results import show_result
-    from i2ibench.evaluation.side_by_side import compare_scores
+    from i2ibench.evaluation.protocol_comparison import compare_scores
 
     ids = [result.protocol.id for result in results]
     rows = compare_scores(results[0].metrics, results[1].metrics)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from i2ibench.blame import blame
+from i2ibench.cli.plugin_faults import blame
 from i2ibench.errors import DataError, I2IBenchError, PluginError, is_out_of_memory, named
 
 _DEBUG = "tell its authors; --debug shows the traceback"

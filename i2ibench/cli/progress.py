@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from i2ibench.cli.common import err, say
-from i2ibench.reporter import Reporter
+from i2ibench.runs.reporter import Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress

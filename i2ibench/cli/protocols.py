@@ -58,7 +58,11 @@ def _list(json: bool) -> None:
 
 def _show(names: list[str], json: bool) -> None:
     from i2ibench.evaluation.protocol import load_protocol
-    from i2ibench.evaluation.side_by_side import protocol_card, protocol_facts, signature_rows
+    from i2ibench.evaluation.protocol_comparison import (
+        protocol_card,
+        protocol_facts,
+        signature_rows,
+    )
 
     loaded = [load_protocol(name) for name in names]
     if json:
@@ -78,7 +82,7 @@ def _show(names: list[str], json: bool) -> None:
 
 
 def _compare_runs(runs: list[Path], json: bool) -> None:
-    from i2ibench.evaluation.side_by_side import compare_scores
+    from i2ibench.evaluation.protocol_comparison import compare_scores
     from i2ibench.results.one_model import check_one_model
     from i2ibench.results.record import read_result
 

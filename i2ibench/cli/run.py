@@ -100,7 +100,7 @@ def run(
     )
     from i2ibench.cli.progress import RichReporter
     from i2ibench.cli.results import show_result
-    from i2ibench.pipeline import run_repeats
+    from i2ibench.runs.run import run_repeats
 
     reporter = RichReporter()
     try:

@@ -83,7 +83,7 @@ def train(
         data_root=data_root,
     )
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.pipeline import train as run_stage
+    from i2ibench.runs.run import train as run_stage
 
     reporter = RichReporter()
     try:

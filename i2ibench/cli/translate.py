@@ -66,7 +66,7 @@ def translate(
         data_root=data_root,
     )
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.pipeline import translate as run_stage
+    from i2ibench.runs.run import translate as run_stage
 
     reporter = RichReporter()
     try:

@@ -73,8 +73,8 @@ def verify(
     i2ibench verify runs/synthetic/pyramid/3f2a9c01d4e5 --record
     """
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.results.verify import record_verified
-    from i2ibench.results.verify import verify as verify_result
+    from i2ibench.results.verification import record_verified
+    from i2ibench.results.verification import verify as verify_result
 
     reporter = RichReporter()
     try:

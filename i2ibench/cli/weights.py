@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(help="Weights, see [b]i2ibench weights list
 def list_weights(json: Json = False) -> None:
     """List known weights, what needs them, and whether they are here."""
     from i2ibench.metrics.card import weights_state
-    from i2ibench.metrics.weights import catalogue
+    from i2ibench.metrics.networks.weights import catalogue
 
     listed = [
         {
@@ -47,7 +47,7 @@ def list_weights(json: Json = False) -> None:
 @app.command()
 def fetch(name: Name, json: Json = False) -> None:
     """Download weights into the cache; a broken download is resumed, its hash checked."""
-    from i2ibench.metrics.downloads import fetch as fetch_weights
+    from i2ibench.metrics.networks.fetch import fetch as fetch_weights
 
     files = fetch_weights(name, None if json else _report())
     _tell(name, files, json)
@@ -61,7 +61,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a file that you brought here on another way; it is known by its content."""
-    from i2ibench.metrics.weights import add as add_weights
+    from i2ibench.metrics.networks.weights import add as add_weights
 
     _tell(name, [add_weights(name, file, allow_unverified=allow_unverified_weights)], json)
 
@@ -75,7 +75,7 @@ def verify(
 ) -> None:
     """Check the hashes of weights on this machine; 5 if a file is wrong, 4 if NAME lacks one."""
     from i2ibench.errors import MissingError, VerificationError
-    from i2ibench.metrics.weights import check, entry
+    from i2ibench.metrics.networks.weights import check, entry
 
     checked = check(name)
     if json:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import registry
-from i2ibench.data.places import dataset_folders
+from i2ibench.data.folders import dataset_folders
 from i2ibench.errors import UsageError
 
 
@@ -53,7 +53,7 @@ def describe_dataset(name_or_path: str, data_root: Path | None = None) -> dict[s
         UsageError: unknown name or bad card.
         DataError: a folder that is not recognised, or pairs that do not open.
     """
-    from i2ibench.data.datasets import list_split
+    from i2ibench.data.dataset import list_split
     from i2ibench.data.resolve import resolve_dataset, splits_on_disk
 
     entry = resolve_dataset(name_or_path, data_root, draw=False)

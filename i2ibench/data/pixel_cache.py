@@ -5,8 +5,9 @@ An image is a file of its own: a short header, then its uint8 RGB rows as traini
 mapped when read, so that a crop touches its own rows alone. Deleting any of them is always safe.
 
 A file's name is a hash of what its pixels follow from. The image's part in it is the SHA-256 of its
-bytes as ``i2ibench.data.manifest`` keeps it (hashed again where size or time changed): the run's id
-has asked for it already, so it costs nothing, and id and pixels can never mean different images.
+bytes as ``i2ibench.data.content_hash`` keeps it (hashed again where size or time changed): the
+run's id has asked for it already, so it costs nothing, and id and pixels never mean different
+images.
 One file an image, because then a changed image, another split, limit or direction pays only for
 what is new, and an interrupted writing goes on where it ended.
 """
@@ -31,8 +32,8 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image
 
+from i2ibench.data.content_hash import file_hashes
 from i2ibench.data.images import image_size, read_pair
-from i2ibench.data.manifest import file_hashes
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import atomic_path, cache_folder, sha256_file, sha256_json

@@ -15,9 +15,9 @@ from i2ibench.data.cards import (
     parse_card,
     read_card_file,
 )
+from i2ibench.data.folders import dataset_folders
 from i2ibench.data.identity import name_of_own
 from i2ibench.data.layouts import present_name
-from i2ibench.data.places import dataset_folders
 from i2ibench.data.recognise import recognise
 from i2ibench.errors import DataError, MissingError, UsageError
 
@@ -94,8 +94,8 @@ def _located(
             if place.is_dir() and splits_on_disk(card, place):
                 return DatasetEntry(name, card, place)
     if card.synthetic is not None:
-        from i2ibench.data.generation import ensure_generated, generated_folder
-        from i2ibench.data.synthetic import SyntheticOptions
+        from i2ibench.data.synthetic.drawing import SyntheticOptions
+        from i2ibench.data.synthetic.generate import ensure_generated, generated_folder
 
         options = SyntheticOptions.parse(card.synthetic)
         if draw:

@@ -16,9 +16,9 @@ from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
-from i2ibench.evaluation.chosen import Chosen
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
-from i2ibench.evaluation.guarded import check_description, check_value, guarded
+from i2ibench.evaluation.metric_calls import check_description, check_value, guarded
+from i2ibench.evaluation.metric_choice import Chosen
 from i2ibench.evaluation.threads import exact_torch, one_opencv_thread, one_torch_thread
 from i2ibench.metrics.interface import PairImages, SetMetric
 

@@ -16,16 +16,16 @@ from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.evaluation.accumulate import Accumulation, Scoring, accumulate
-from i2ibench.evaluation.chosen import Chosen, choose_metrics
 from i2ibench.evaluation.feature_cache import FeatureStore
+from i2ibench.evaluation.metric_choice import Chosen, choose_metrics
 from i2ibench.evaluation.predictions import check_complete, check_images
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_columns
-from i2ibench.garbage import collection_paused
 from i2ibench.metrics.interface import Context, TrainingTarget, registered_metric
-from i2ibench.metrics.weights import present
+from i2ibench.metrics.networks.weights import present
 from i2ibench.provenance import stopwatch
+from i2ibench.runtime import collection_paused
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -12,8 +12,8 @@ from typing import Any
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import Accumulation
-from i2ibench.evaluation.chosen import Chosen
-from i2ibench.evaluation.guarded import guarded
+from i2ibench.evaluation.metric_calls import guarded
+from i2ibench.evaluation.metric_choice import Chosen
 from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
 from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Unavailable
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from i2ibench.errors import UsageError
 from i2ibench.leaderboard import text
 from i2ibench.leaderboard.board import Board, render_page
-from i2ibench.leaderboard.places import PlacedRow, rank_track
+from i2ibench.leaderboard.placement import PlacedRow, rank_track
 from i2ibench.leaderboard.reported import Reported
 from i2ibench.leaderboard.reported_table import reported_rows
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Track

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from i2ibench.leaderboard import text
-from i2ibench.leaderboard.places import PlacedRow, Ranking, rank_track
+from i2ibench.leaderboard.placement import PlacedRow, Ranking, rank_track
 from i2ibench.leaderboard.ranking import RULE
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
 from i2ibench.leaderboard.text import NO_VALUE, Footnotes
-from i2ibench.results.statistics import FEWEST_UNITS
+from i2ibench.statistics.bootstrap import FEWEST_UNITS
 
 # Wider tables do not fit a page of GitHub.
 COLUMNS_A_TABLE = 6

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.scores import Better
-from i2ibench.results.paired_tests import (
+from i2ibench.statistics.bootstrap import Codes, Floats, mean_intervals
+from i2ibench.statistics.paired_tests import (
     SIGNIFICANCE,
     holm,
     is_separated,
@@ -18,7 +19,6 @@ from i2ibench.results.paired_tests import (
     rank_biserial,
     signed_rank_p,
 )
-from i2ibench.results.statistics import Codes, Floats, mean_intervals
 
 # How a board says what these functions do.
 RULE = (

@@ -11,8 +11,8 @@ import pandas as pd
 from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.ranking import Contestant, rank_column
 from i2ibench.leaderboard.reported import Reported, ReportedEntry
-from i2ibench.results.intervals import metric_columns
-from i2ibench.results.statistics import Floats, mean_intervals
+from i2ibench.results.evaluation_intervals import metric_columns
+from i2ibench.statistics.bootstrap import Floats, mean_intervals
 
 # Direction of the metrics that sources report; a metric not listed is shown without direction.
 BETTER: dict[str, Better] = {

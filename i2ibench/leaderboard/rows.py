@@ -14,9 +14,9 @@ import pandas as pd
 from i2ibench.evaluation.scores import Better
 from i2ibench.files import sha256_json
 from i2ibench.leaderboard.entries import Entry
-from i2ibench.results import statistics
-from i2ibench.results.intervals import cluster_codes
+from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.record import MetricRecord, Result
+from i2ibench.statistics import bootstrap as statistics
 
 # The columns of a main table where a board has them; further metrics stand in tables of their own.
 MAIN_METRICS = ("psnr", "ssim", "lpips", "lpips-squeeze", "fid", "swd")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from i2ibench.leaderboard import text
 from i2ibench.leaderboard.board import Board
-from i2ibench.leaderboard.places import rank_track
+from i2ibench.leaderboard.placement import rank_track
 from i2ibench.leaderboard.reported import Reported
 from i2ibench.leaderboard.reported_table import BETTER, reported_rows
 from i2ibench.leaderboard.rows import OVERALL, Cell, Track

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
+from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric
 from i2ibench.metrics.interface import (
     Context,
     MetricSettings,
@@ -24,7 +25,6 @@ from i2ibench.metrics.interface import (
     TrainingTarget,
     Unavailable,
 )
-from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 from i2ibench.metrics.stain import BIN_WIDTH, BINS, Stain, stain_of, stains_of
 from i2ibench.seeds import derive_seed
 

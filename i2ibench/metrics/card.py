@@ -8,7 +8,7 @@ from typing import Any
 from i2ibench import registry
 from i2ibench.errors import MissingError
 from i2ibench.metrics.interface import Metric, PairMetric, SetMetric, registered_metric
-from i2ibench.metrics.weights import locate
+from i2ibench.metrics.networks.weights import locate
 
 
 def metric_card(name: str) -> dict[str, Any]:

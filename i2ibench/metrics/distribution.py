@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from i2ibench.metrics.features import FeatureMetric, FeatureState, both_sides
+from i2ibench.metrics.inception_features import FeatureMetric, FeatureState, both_sides
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float64 = npt.NDArray[np.float64]

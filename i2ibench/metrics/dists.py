@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench.metrics.interface import Context, PairImages, PairMetric, Signature
-from i2ibench.metrics.networks import (
+from i2ibench.metrics.networks.loading import (
     NOT_LOADED,
     find_weights,
     load_state,
@@ -46,7 +46,7 @@ class DISTS(PairMetric):
         """Load the trunk and the channel weights."""
         import torch
 
-        from i2ibench.metrics.trunks import VGG_STAGES, Layers
+        from i2ibench.metrics.networks.trunks import VGG_STAGES, Layers
 
         files = find_weights("dists", context)
         self._mark, self._precision = signature_mark(files), context.precision
@@ -91,7 +91,7 @@ class DISTS(PairMetric):
     def _stages(self, image: npt.NDArray[np.uint8]) -> Iterator[Tensor]:
         import torch
 
-        from i2ibench.metrics.trunks import vgg_stages
+        from i2ibench.metrics.networks.trunks import vgg_stages
 
         pixels = torch.from_numpy(image).permute(2, 0, 1)[None].to(self._device).float() / 255
         yield pixels

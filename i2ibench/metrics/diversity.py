@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench.errors import DataError
+from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric
 from i2ibench.metrics.interface import PairImages, Score, SetMetric, Signature
-from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 
 Float64 = npt.NDArray[np.float64]
 

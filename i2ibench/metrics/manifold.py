@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from i2ibench.metrics.features import FeatureMetric, FeatureState, stacked
+from i2ibench.metrics.inception_features import FeatureMetric, FeatureState, stacked
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float32 = npt.NDArray[np.float32]

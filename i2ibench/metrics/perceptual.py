@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from i2ibench.errors import MissingError
 from i2ibench.metrics.interface import Context, PairImages, PairMetric, Signature
-from i2ibench.metrics.networks import (
+from i2ibench.metrics.networks.loading import (
     NOT_LOADED,
     find_weights,
     load_state,
@@ -25,7 +25,7 @@ from i2ibench.metrics.networks import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from i2ibench.metrics.trunks import Trunk, TrunkName
+    from i2ibench.metrics.networks.trunks import Trunk, TrunkName
 
 # The input layer of LPIPS, for values in [-1, 1].
 _SHIFT = (-0.030, -0.088, -0.188)
@@ -56,7 +56,7 @@ class LPIPSAlex(PairMetric):
         """Load trunk and heads."""
         import torch
 
-        from i2ibench.metrics.trunks import build_trunk
+        from i2ibench.metrics.networks.trunks import build_trunk
 
         files = find_weights(self.weights[0], context)
         device, dtype = torch.device(context.device), torch_dtype(context)

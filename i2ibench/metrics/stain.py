@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
+from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric
 from i2ibench.metrics.interface import (
     MetricSettings,
     PairImages,
@@ -24,7 +25,6 @@ from i2ibench.metrics.interface import (
     Score,
     Signature,
 )
-from i2ibench.metrics.keyed import ByPair, KeyedSetMetric
 
 Float64 = npt.NDArray[np.float64]
 

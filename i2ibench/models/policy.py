@@ -6,7 +6,7 @@ from typing import Literal
 
 import pydantic
 
-from i2ibench.hashed import HashedSettings
+from i2ibench.settings import HashedSettings
 
 Augmentation = Literal["none", "flips", "dihedral"]
 

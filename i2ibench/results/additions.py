@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from i2ibench.errors import DataError, MissingError
-from i2ibench.evaluation.arrivals import gone
+from i2ibench.evaluation.availability import gone
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import sha256_bytes
-from i2ibench.results.intervals import KEYS, metric_columns
+from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 from i2ibench.results.pair_scores import pair_columns, pair_scores_csv
 from i2ibench.results.record import MetricRecord, Result, build_result, read_result
 

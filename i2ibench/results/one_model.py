@@ -10,7 +10,7 @@ from typing import Any
 from i2ibench import registry
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.protocol import Protocol, load_protocol
-from i2ibench.results.findings import tolerance
+from i2ibench.results.differences import tolerance
 from i2ibench.results.record import ProtocolRecord, Result
 
 # What a result says of the pairs it was scored on, in words.

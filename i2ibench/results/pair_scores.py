@@ -12,7 +12,7 @@ import pandas as pd
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Evaluation, PairColumns
 from i2ibench.files import write_text
-from i2ibench.results.intervals import KEYS, metric_columns
+from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 
 
 def write_pair_scores(path: Path, evaluation: Evaluation) -> None:

@@ -12,7 +12,7 @@ import pydantic
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Better, Evaluation, MetricValue
 from i2ibench.files import read_json, sha256_bytes, sha256_json, write_json
-from i2ibench.results.intervals import (
+from i2ibench.results.evaluation_intervals import (
     Interval,
     Intervals,
     cluster_codes,

@@ -18,16 +18,16 @@ from i2ibench.data.loading import RawBatch, TrainingLoader, to_unit_range
 from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.interface import PairBatch, TrainableModel
 from i2ibench.seeds import derive_seed
+from i2ibench.training.best_state import Validated, Validation
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from i2ibench.training.engine import lay_out_states, memory_layout
 from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
 from i2ibench.training.logs import Log
-from i2ibench.training.readings import Progress, Readings, TrainingDiverged
+from i2ibench.training.loss_readout import Progress, Readings, TrainingDiverged
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.schedule import learning_rate_factor
 from i2ibench.training.step import average_statistics, train_step
-from i2ibench.training.validating import Validated, Validation
 
 # A crash loses at most this much work; writing a checkpoint takes about a second.
 _CHECKPOINT_SECONDS = 120.0

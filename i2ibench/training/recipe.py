@@ -13,7 +13,7 @@ import pydantic
 from i2ibench import registry
 from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import UsageError
-from i2ibench.hashed import HashedSettings
+from i2ibench.settings import HashedSettings
 
 
 class TrainingSettings(HashedSettings):

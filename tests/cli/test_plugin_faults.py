@@ -28,7 +28,7 @@ MODEL += LEARNER
 
 METRIC = '''
 from i2ibench.metrics.interface import PairMetric, Score
-from i2ibench.metrics.keyed import KeyedSetMetric
+from i2ibench.metrics.by_pair import KeyedSetMetric
 
 class Mean(PairMetric):
     """Fail on a pair."""

@@ -21,8 +21,8 @@ import pytest
 from i2ibench import registry
 from i2ibench.data import archives
 from i2ibench.data.archives import unpack
-from i2ibench.data.datasets import open_dataset
-from i2ibench.data.download import fetch_dataset
+from i2ibench.data.dataset import open_dataset
+from i2ibench.data.fetch import fetch_dataset
 from i2ibench.data.images import write_png
 from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.files import read_json

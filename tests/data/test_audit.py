@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from i2ibench.data.audit.alignment import CONFIDENT, estimate_shift
+from i2ibench.data.audit.audit_dataset import audit_dataset
 from i2ibench.data.audit.findings import AuditReport
-from i2ibench.data.audit.run import audit_dataset
-from i2ibench.data.generation import ensure_generated, generate
+from i2ibench.data.audit.offsets import CONFIDENT, estimate_shift
 from i2ibench.data.images import read_image, write_png
 from i2ibench.data.pairs import ImageRef
-from i2ibench.data.synthetic import SyntheticOptions, draw_pair, list_synthetic
+from i2ibench.data.synthetic.drawing import SyntheticOptions, draw_pair, list_synthetic
+from i2ibench.data.synthetic.generate import ensure_generated, generate
 
 OPTIONS = SyntheticOptions(size=96, train=16, test=16, pairs_per_slide=2)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from i2ibench.data.datasets import available_splits, open_dataset
+from i2ibench.data.dataset import available_splits, open_dataset
 from i2ibench.data.images import read_pair
 
 # Card: (files of one pair of the scored split, id, group, cluster), as published.
@@ -100,7 +100,7 @@ def test_a_package_brings_cards_of_its_own(tmp_path: Path) -> None:
     )
     draw(tmp_path, "data/theirs/test/1.png 2")
     code = (
-        "from i2ibench.data.datasets import open_dataset; print(len(open_dataset('theirs')));"
+        "from i2ibench.data.dataset import open_dataset; print(len(open_dataset('theirs')));"
         "from i2ibench.data.describe import list_datasets;"
         "print([d['provider'] for d in list_datasets() if d['name'] == 'theirs'])"
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from i2ibench.data.generation import ensure_generated
-from i2ibench.data.synthetic import SyntheticOptions
+from i2ibench.data.synthetic.drawing import SyntheticOptions
+from i2ibench.data.synthetic.generate import ensure_generated
 
 OPTIONS = SyntheticOptions(size=64, train=0, test=8, pairs_per_slide=2)
 

@@ -11,11 +11,11 @@ import pytest
 
 from i2ibench import registry
 from i2ibench.cli.app import run_app
-from i2ibench.data.datasets import open_dataset
+from i2ibench.data.dataset import open_dataset
 from i2ibench.data.targets import open_targets
 from i2ibench.errors import DataError, MissingError
-from i2ibench.plan import Options, resolve
-from i2ibench.results.verify import verify
+from i2ibench.results.verification import verify
+from i2ibench.runs.plan import Options, resolve
 
 TINY = {
     "title": "eight drawn pairs",

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from i2ibench.data.datasets import available_splits, open_dataset
+from i2ibench.data.dataset import available_splits, open_dataset
 from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.errors import DataError, UsageError
 

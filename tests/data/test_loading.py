@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.data.datasets import open_dataset
+from i2ibench.data.dataset import open_dataset
 from i2ibench.data.images import read_image
 from i2ibench.data.loading import ImageSettings, TrainingLoader, to_unit_range
 from i2ibench.errors import UsageError

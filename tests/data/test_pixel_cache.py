@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.data.datasets import open_dataset
+from i2ibench.data.dataset import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
 from i2ibench.data.pixel_cache import PixelCache, training_pixels
 from i2ibench.errors import DataError, UsageError
@@ -252,7 +252,7 @@ def test_of_two_processes_one_writes_and_both_read(root, folder):
     code = """
 import sys
 from pathlib import Path
-from i2ibench.data.datasets import open_dataset
+from i2ibench.data.dataset import open_dataset
 from i2ibench.data.pixel_cache import PixelCache
 train = open_dataset(sys.argv[1], "train")
 sys.stdin.readline()

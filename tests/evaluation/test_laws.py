@@ -16,7 +16,7 @@ from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import Scoring, accumulate
-from i2ibench.evaluation.chosen import choose_metrics
+from i2ibench.evaluation.metric_choice import choose_metrics
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import check_images
 from i2ibench.evaluation.protocol import load_protocol

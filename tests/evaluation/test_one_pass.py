@@ -51,7 +51,7 @@ def test_values_are_the_means_of_what_scikit_image_gives(draw):
 
 
 def test_published_predictions_of_bci_are_scored_per_level(shared):
-    from i2ibench.data.datasets import open_dataset
+    from i2ibench.data.dataset import open_dataset
 
     folder = shared / "data" / "bci_thumbnails"
     dataset = open_dataset(str(folder), "test")

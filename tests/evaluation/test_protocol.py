@@ -7,7 +7,7 @@ import pytest
 from i2ibench import registry
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.protocol import Protocol, load_protocol
-from i2ibench.evaluation.side_by_side import protocol_facts
+from i2ibench.evaluation.protocol_comparison import protocol_facts
 from i2ibench.metrics.interface import build_metric
 
 # A hash changes only with a new id (i2i-2, ...): published numbers stand under the old one.

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from i2ibench.evaluation.accumulate import Accumulation
-from i2ibench.evaluation.chosen import Chosen
+from i2ibench.evaluation.metric_choice import Chosen
 from i2ibench.evaluation.summary import overall_values
 from i2ibench.metrics.alignment import PSNRAligned
 from i2ibench.metrics.interface import PairMetric

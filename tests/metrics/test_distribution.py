@@ -14,11 +14,11 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from i2ibench.errors import DataError
 from i2ibench.metrics.distribution import FID, KID, FIDClean, KIDSettings, frechet_distance
-from i2ibench.metrics.features import FeatureState
-from i2ibench.metrics.inception import Inception
+from i2ibench.metrics.inception_features import FeatureState
 from i2ibench.metrics.interface import Context
 from i2ibench.metrics.manifold import Precision, Recall, covered_share
-from i2ibench.metrics.resize import pillow_bicubic, tf1_bilinear
+from i2ibench.metrics.networks.inception import Inception
+from i2ibench.metrics.networks.resize import pillow_bicubic, tf1_bilinear
 
 WIDTH = 96  # features of the fast tests; the formulas do not know how many there are
 

@@ -18,7 +18,7 @@ from torch_fidelity import feature_extractor_inceptionv3 as fidelity
 
 from i2ibench.metrics.distribution import FID, KID, FIDClean
 from i2ibench.metrics.diversity import DistanceRatio
-from i2ibench.metrics.features import open_inception
+from i2ibench.metrics.inception_features import open_inception
 from i2ibench.metrics.interface import Context, PairImages
 from i2ibench.metrics.manifold import Precision, Recall
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import MetricValue
-from i2ibench.results.intervals import evaluation_intervals
+from i2ibench.results.evaluation_intervals import evaluation_intervals
 from i2ibench.results.pair_scores import pair_columns
 from i2ibench.results.record import (
     build_result,

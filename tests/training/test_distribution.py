@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from i2ibench.data.datasets import open_dataset
+from i2ibench.data.dataset import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
 from i2ibench.models.interface import build_model
 from i2ibench.training.checkpoint import load_checkpoint

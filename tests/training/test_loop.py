@@ -15,7 +15,7 @@ import pytest
 import torch
 from kills import checkpoints_differ
 
-from i2ibench.data.datasets import open_dataset
+from i2ibench.data.dataset import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
 from i2ibench.errors import DataError, Interrupted, UsageError
 from i2ibench.models.interface import build_model
@@ -23,7 +23,7 @@ from i2ibench.training import engine
 from i2ibench.training.checkpoint import load_checkpoint
 from i2ibench.training.engine import make_fabric
 from i2ibench.training.loop import Training, train
-from i2ibench.training.readings import TrainingDiverged
+from i2ibench.training.loss_readout import TrainingDiverged
 from i2ibench.training.recipe import TrainingSettings
 
 SMALL = {"generator": "resnet_6blocks", "ngf": 2, "ndf": 2}

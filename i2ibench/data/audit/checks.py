@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from i2ibench.data.audit.alignment import CONFIDENT
 from i2ibench.data.audit.duplicates import Twins
 from i2ibench.data.audit.findings import Finding, Severity
 from i2ibench.data.audit.measure import ImageFacts, PairFacts
+from i2ibench.data.audit.offsets import CONFIDENT
 from i2ibench.data.cards import Card
 
 _SUFFIXES = {

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.audit.alignment import Shift, estimate_shift
+from i2ibench.data.audit.offsets import Shift, estimate_shift
 from i2ibench.data.headers import ImageHeader
 from i2ibench.data.images import read_header, read_pair
 from i2ibench.data.pairs import ImagePair

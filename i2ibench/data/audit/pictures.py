@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench.data.audit.alignment import CONFIDENT
 from i2ibench.data.audit.duplicates import Twins
 from i2ibench.data.audit.measure import ImageFacts, PairFacts
+from i2ibench.data.audit.offsets import CONFIDENT
 from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.data.pairs import ImageRef
 

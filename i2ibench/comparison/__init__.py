@@ -1,0 +1,1 @@
+"""Whether methods differ, on the same pairs."""

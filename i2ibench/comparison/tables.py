@@ -1,0 +1,86 @@
+"""A comparison as plain tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from i2ibench.comparison.compare import Comparison, PairedDifference
+from i2ibench.leaderboard import text
+
+Table = tuple[str, list[str], list[list[str]]]
+
+_HEADER = ["metric", "a - b", "mean", "95 %", "p", "effect", "wins", "better"]
+
+
+def comparison_tables(comparison: Comparison) -> Iterator[Table]:
+    """Yield title, header and rows: the methods, all pairs, each group, the greatest differences.
+
+    Methods go by their number in the first table; the mean is that of a less b.
+    """
+    yield _methods(comparison)
+    for name, found in comparison.sets.items():
+        pairs = found[0].n if found else 0
+        title = f"group {name}, {pairs} pairs" if name else f"all {pairs} pairs"
+        yield title, _HEADER, [_row(difference, comparison) for difference in found]
+    if comparison.extremes:
+        header = ["metric", "a - b", "pair", "a", "b"]
+        rows = [
+            [
+                extreme.metric,
+                _numbers(comparison, extreme.first, extreme.second),
+                extreme.pair,
+                *(text.number(score, extreme.metric) for score in extreme.scores),
+            ]
+            for extreme in comparison.extremes
+        ]
+        yield "pairs that differ most", header, rows
+
+
+def _methods(comparison: Comparison) -> Table:
+    means: dict[tuple[str, str], float] = {}
+    for found in comparison.sets[""]:
+        means[found.first, found.metric], means[found.second, found.metric] = found.means
+    metrics = list(comparison.signatures)
+    header = ["", "method", *(f"{m} {text.ARROWS[comparison.better.get(m)]}" for m in metrics)]
+    rows = [
+        [str(number), label, *(text.number(means[label, metric], metric) for metric in metrics)]
+        for number, label in enumerate(comparison.labels, start=1)
+    ]
+    return "methods", header, rows
+
+
+def _row(found: PairedDifference, comparison: Comparison) -> list[str]:
+    metric = found.metric
+    largest = max(abs(found.means[0]), abs(found.means[1]))
+    return [
+        metric,
+        _numbers(comparison, found.first, found.second),
+        _signed(found.difference, metric, largest),
+        text.interval(found.ci95, metric, largest) if found.ci95 else text.NO_VALUE,
+        probability(found.p_holm),
+        f"{found.effect:+.2f}",
+        text.NO_VALUE if found.win_rate is None else f"{found.win_rate:.0%}",
+        _better(found, comparison),
+    ]
+
+
+def _numbers(comparison: Comparison, first: str, second: str) -> str:
+    return f"{comparison.labels.index(first) + 1} - {comparison.labels.index(second) + 1}"
+
+
+def probability(p_value: float) -> str:
+    """Return a p-value as papers print it."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def _signed(value: float, metric: str, like: float) -> str:
+    return f"{'+' if value > 0 else ''}{text.number(value, metric, like)}"
+
+
+def _better(found: PairedDifference, comparison: Comparison) -> str:
+    """Return the number of the better method where the difference is proven."""
+    better = comparison.better.get(found.metric)
+    if better is None or not found.proven:
+        return "split" if found.split else text.NO_VALUE
+    first_wins = (found.difference > 0) == (better == "higher")
+    return str(comparison.labels.index(found.first if first_wins else found.second) + 1)

@@ -1,0 +1,112 @@
+"""What a run saw: a content hash of a data set, cached by path, size and time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from i2ibench.data.folders import cache_folder
+from i2ibench.data.headers import BrokenImageError, parse_header
+from i2ibench.data.pairs import ImagePair, PairedDataset
+from i2ibench.errors import DataError
+from i2ibench.files import sha256_bytes, sha256_json, write_text
+
+# A file changed within its time stamp's resolution after it was hashed would look unchanged.
+_SETTLED_SECONDS = 2.0
+
+
+def manifest_sha256(dataset: PairedDataset) -> str:
+    """Return the content hash of what a run sees of ``dataset``.
+
+    It covers ids, groups, clusters, the bytes of every file and the boxes cut out of them, in the
+    direction of translation; not the data set's name or place, nor the files' names.
+    """
+    hashes = file_hashes({path for pair in dataset.pairs for path in _paths(pair)})
+    return sha256_json(
+        [
+            [
+                pair.id,
+                pair.group,
+                pair.cluster,
+                [hashes[pair.source.path], pair.source.box],
+                [hashes[pair.target.path], pair.target.box],
+            ]
+            for pair in dataset.pairs
+        ]
+    )
+
+
+def file_hashes(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the SHA-256 of each file; those with unchanged size and time come from the cache."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, []).append(path)
+    found: dict[Path, str] = {}
+    for folder, files in by_folder.items():
+        found.update(_hashes_of_folder(folder, files))
+    return found
+
+
+def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
+    store = cache_folder() / "file-hashes" / f"{sha256_bytes(os.fsencode(folder.resolve()))}.json"
+    known = _read_store(store)
+    now = time.time()
+    stamps: dict[Path, tuple[int, int]] = {}
+    for path in files:
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+        stamps[path] = (state.st_size, state.st_mtime_ns)
+    hashes = {
+        path: known[path.name][2]
+        for path, stamp in stamps.items()
+        if path.name in known and tuple(known[path.name][:2]) == stamp
+    }
+    unknown = [path for path in files if path not in hashes]
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        hashes.update(zip(unknown, pool.map(_hash_whole_image, unknown), strict=True))
+    settled = {
+        path.name: [*stamps[path], hashes[path]]
+        for path in unknown
+        if now - stamps[path][1] / 1e9 > _SETTLED_SECONDS
+    }
+    if settled:
+        # A cache that cannot be written (read-only home) costs time, not correctness.
+        with contextlib.suppress(OSError):
+            write_text(store, json.dumps({**known, **settled}))
+    return hashes
+
+
+def _hash_whole_image(path: Path) -> str:
+    """Hash an image file; one that ends too early is found here, before a training starts."""
+    try:
+        content = path.read_bytes()
+        parse_header(content)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except BrokenImageError as error:
+        raise DataError(f"{path}: {error}; replace or remove it") from None
+    return sha256_bytes(content)
+
+
+def _read_store(store: Path) -> dict[str, list[Any]]:
+    try:
+        content = json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {
+        name: entry
+        for name, entry in (content.items() if isinstance(content, dict) else ())
+        if isinstance(entry, list) and len(entry) == 3 and isinstance(entry[2], str)
+    }
+
+
+def _paths(pair: ImagePair) -> tuple[Path, Path]:
+    return pair.source.path, pair.target.path

@@ -1,0 +1,1 @@
+"""Networks behind metrics: weights, trunks, Inception, fast convolutions."""

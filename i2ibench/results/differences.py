@@ -1,0 +1,145 @@
+"""What differs between a record and its recomputation, number by number, within tolerances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from i2ibench.results.evaluation_intervals import metric_columns
+from i2ibench.results.pair_scores import read_pair_scores
+from i2ibench.results.record import MetricRecord, Result
+
+# Two computations agree where they differ by less than these parts of the larger. Sums over a set
+# depend on the number of threads in their last digits; networks sum in another order on other
+# hardware; distances between sets of their features amplify that.
+_EXACT, _SET, _NETWORK, _SET_OF_NETWORK = 1e-9, 1e-6, 1e-4, 1e-3
+# Differences below this are none, whatever the size of the numbers.
+_NOTHING = 1e-9
+# Of many scores per pair that differ, this many are named.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as recorded: what, and how it differs.
+
+    ``missing``: it could not be recomputed for want of weights, which refutes nothing.
+    """
+
+    subject: str
+    detail: str
+    missing: bool = False
+
+
+def tolerance(metric: str) -> float:
+    """Return the relative difference up to which two computations of ``metric`` agree."""
+    from i2ibench.metrics.interface import SetMetric, registered_metric
+
+    metric_class = registered_metric(metric)
+    of_a_set = issubclass(metric_class, SetMetric)
+    if not metric_class.weights:
+        return _SET if of_a_set else _EXACT
+    return _SET_OF_NETWORK if of_a_set else _NETWORK
+
+
+def number_findings(
+    recorded: Result, again: Result, tolerances: Mapping[str, float]
+) -> Iterator[Finding]:
+    """Yield every number of ``recorded`` that ``again`` does not confirm, under its name."""
+    yield from _table_findings("", recorded.metrics, again.metrics, tolerances)
+    for group in sorted({*recorded.groups, *again.groups}):
+        if group not in recorded.groups or group not in again.groups:
+            yield Finding(f"group {group}", "not in both the record and the recomputation")
+            continue
+        mine, theirs = recorded.groups[group], again.groups[group]
+        if mine.n != theirs.n:
+            yield Finding(f"group {group}", f"{mine.n} pairs recorded, {theirs.n} found")
+        yield from _table_findings(f" of {group}", mine.metrics, theirs.metrics, tolerances)
+    yield from _table_findings(" of macro mean", recorded.macro, again.macro, tolerances)
+
+
+def _table_findings(
+    where: str,
+    recorded: Mapping[str, MetricRecord],
+    again: Mapping[str, MetricRecord],
+    tolerances: Mapping[str, float],
+) -> Iterator[Finding]:
+    for name, mine in recorded.items():
+        theirs = again.get(name)
+        subject = f"{name}{where}"
+        if theirs is None:
+            yield Finding(subject, "recorded, but not computed by this protocol")
+            continue
+        if mine.value is not None and theirs.value is None:
+            # What is missing is missing for all groups; once is enough.
+            if not where or (mine.unavailable is None and theirs.unavailable is None):
+                missing = theirs.unavailable is not None
+                reason = theirs.unavailable or "; ".join(theirs.notes)
+                yield Finding(subject, f"cannot be recomputed: {reason}", missing)
+            continue
+        if mine.value is None:
+            # A metric that was unavailable then may be computed now; that refutes nothing.
+            continue
+        for what, left, right in _compared(mine, theirs):
+            if not _agree(left, right, tolerances.get(name, _EXACT)):
+                yield Finding(
+                    subject, f"{what} {_shown(left)} recorded, {_shown(right)} recomputed"
+                )
+
+
+def _compared(mine: MetricRecord, theirs: MetricRecord) -> Iterator[tuple[str, Any, Any]]:
+    yield "value", mine.value, theirs.value
+    yield "signature", mine.signature, theirs.signature
+    yield "pairs", mine.n, theirs.n
+    yield "unit", mine.unit, theirs.unit
+    yield "direction", mine.better, theirs.better
+    yield "interval", mine.ci95, theirs.ci95
+
+
+def score_findings(
+    path: Path, again: pd.DataFrame, tolerances: Mapping[str, float]
+) -> Iterator[Finding]:
+    """Compare the stored scores per pair with recomputed ones, where they are stored."""
+    beside = path.with_suffix(".csv")
+    file = beside if beside.exists() else path.parent / "scores.csv"
+    if not file.exists():
+        return
+    stored = read_pair_scores(file)
+    if list(stored["id"]) != list(again["id"]):
+        yield Finding(file.name, "holds other pairs than the data set")
+        return
+    for name in metric_columns(stored):
+        if name not in again.columns:
+            continue
+        rows = zip(stored["id"], stored[name], again[name], strict=True)
+        limit = tolerances.get(name, _EXACT)
+        apart = [(i, old, new) for i, old, new in rows if not _agree(old, new, limit)]
+        for pair_id, old, new in apart[:_NAMED]:
+            yield Finding(
+                f"{name} of pair {pair_id}", f"{_shown(old)} stored, {_shown(new)} recomputed"
+            )
+        if len(apart) > _NAMED:
+            yield Finding(name, f"{len(apart) - _NAMED} more pairs differ")
+
+
+def _agree(mine: Any, theirs: Any, relative: float) -> bool:
+    if isinstance(mine, tuple) and isinstance(theirs, tuple):
+        # Ends of an interval move with the largest of them.
+        scale = max(abs(each) for each in (*mine, *theirs))
+        return all(
+            abs(a - b) <= relative * scale + _NOTHING for a, b in zip(mine, theirs, strict=True)
+        )
+    if isinstance(mine, float) and isinstance(theirs, float):
+        return math.isclose(mine, theirs, rel_tol=relative, abs_tol=_NOTHING)
+    return bool(mine == theirs)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_shown(each) for each in value)}]"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,227 @@
+"""Recomputing a result from its predictions and data: every hash, every number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2ibench import provenance
+from i2ibench.data.dataset import available_splits, manifest_sha256, open_dataset
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.targets import open_targets
+from i2ibench.errors import (
+    DataError,
+    I2IBenchError,
+    MissingError,
+    UsageError,
+    VerificationError,
+)
+from i2ibench.evaluation.one_pass import evaluate
+from i2ibench.evaluation.predictions import find_predictions
+from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.evaluation.scores import Evaluation
+from i2ibench.files import read_json, sha256_file
+from i2ibench.results.differences import Finding, number_findings, score_findings, tolerance
+from i2ibench.results.evaluation_intervals import metric_columns
+from i2ibench.results.record import Result, build_result, parse_unsealed, write_result
+from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
+
+# A name in a record is no place, and a folder of that name may be another.
+_SAY_WHERE = "say where it is with --dataset PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A recomputed result.
+
+    Attributes:
+        path: of the result.
+        result: as recorded.
+        findings: everything that differs; empty where the result is confirmed.
+        checked: what was looked at, one line each.
+        tolerances: relative, by metric.
+    """
+
+    path: Path
+    result: Result
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    tolerances: Mapping[str, float]
+
+    def error(self) -> I2IBenchError | None:
+        """Return what stands against the result, or None where it is confirmed."""
+        if not self.findings:
+            return None
+        if all(finding.missing for finding in self.findings):
+            first = self.findings[0]
+            return MissingError(f"{self.path}: {first.subject} {first.detail}")
+        return VerificationError(f"{self.path}: {len(self.findings)} findings; it is not confirmed")
+
+
+def verify(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    targets: Path | None = None,
+    data_root: Path | None = None,
+    predictions: Path | None = None,
+    protocol: str | None = None,
+    device: str = "auto",
+    allow_unverified_weights: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Hash predictions and data again, recompute every metric, and compare.
+
+    Args:
+        path: a run folder, its ``result.json``, or an entry of a board.
+        dataset: name or path of the data set; by default the recorded name.
+        targets: a folder of targets, where the result was scored against one.
+        data_root: folder that holds the data set.
+        predictions: their folder; by default ``predictions`` beside the result.
+        protocol: its TOML file, where it is one of your own; by default the recorded id.
+        device: where networks run.
+        allow_unverified_weights: accept metric weights of unknown hash.
+        progress: called with the pairs done and all pairs.
+
+    Raises:
+        DataError: the result or its predictions cannot be read at all.
+        MissingError: the data set is not on this machine.
+    """
+    path = path / "result.json" if path.is_dir() else path
+    result, intact = parse_unsealed(read_json(path), path)
+    pairs = _open_pairs(result, dataset, targets, data_root)
+    folder = predictions or path.parent / "predictions"
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
+    findings = [] if intact else [Finding("record", "edited after it was written")]
+    findings += _hash_findings(result, pairs, path, folder)
+    images = _find_predictions(folder, pairs, path, findings)
+    rules = load_protocol(protocol or result.protocol.id)
+    if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
+        findings.append(Finding("protocol", f"{rules.id} has another content than recorded"))
+    names = list(result.metrics)
+    by_name = None if sorted(names) == sorted(rules.metric_names) else names
+    again = evaluate(
+        pairs,
+        images,
+        protocol=rules,
+        metrics=by_name,
+        device=device,
+        allow_unverified_weights=allow_unverified_weights,
+        progress=progress,
+        training_targets=_training_targets(result, dataset, data_root),
+    )
+    tolerances = {name: tolerance(name) for name in names}
+    findings += number_findings(result, _as_result(result, again), tolerances)
+    findings += score_findings(path, again.pair_scores, tolerances)
+    checked = (
+        f"{len(pairs)} predictions and their targets hashed",
+        f"{len(names)} metrics recomputed: overall, in {len(result.groups)} groups, macro mean",
+        f"{len(again.pair_scores)} x {len(metric_columns(again.pair_scores))} scores per pair",
+    )
+    return Verification(path, result, tuple(findings), checked, tolerances)
+
+
+def record_verified(verification: Verification) -> Result:
+    """Mark a confirmed result as verified, with the versions that recomputed it, and return it."""
+    if verification.findings:
+        raise UsageError(f"{verification.path} is not confirmed and cannot be marked verified")
+    confirmed = verification.result.model_copy(
+        update={
+            "status": "verified",
+            "verified": {
+                "created": provenance.now(),
+                "environment": provenance.environment(),
+                "relative_tolerances": dict(verification.tolerances),
+            },
+        }
+    )
+    write_result(verification.path, confirmed)
+    return confirmed
+
+
+def _open_pairs(
+    result: Result, dataset: str | None, targets: Path | None, data_root: Path | None
+) -> PairedDataset:
+    recorded = result.dataset
+    limit = recorded.get("limit")
+    if targets is not None:
+        return open_targets(targets, limit=limit)
+    name = dataset or str(recorded.get("name"))
+    try:
+        return open_dataset(
+            name,
+            str(recorded.get("split", "test")),
+            direction=recorded.get("direction"),
+            data_root=data_root,
+            limit=limit,
+        )
+    except UsageError as error:
+        if dataset is not None:
+            raise
+        raise MissingError(f"data set '{name}' is not in the catalogue; {_SAY_WHERE}") from error
+    except MissingError as error:
+        if dataset is not None:
+            raise
+        raise MissingError(f"{error}; or {_SAY_WHERE}") from error
+
+
+def _find_predictions(
+    folder: Path, pairs: PairedDataset, path: Path, findings: Sequence[Finding]
+) -> dict[str, Path]:
+    try:
+        return find_predictions(folder, pairs)
+    except DataError:
+        # Predictions of other ids are those of another data set, not missing ones.
+        if any(finding.subject == "data" for finding in findings):
+            raise DataError(
+                f"{path}: {pairs.root} does not hold the pairs it was computed on; {_SAY_WHERE}"
+            ) from None
+        raise
+
+
+def _training_targets(
+    result: Result, dataset: str | None, data_root: Path | None
+) -> PairedDataset | None:
+    name = dataset or str(result.dataset.get("name"))
+    try:
+        if "train" not in available_splits(name, data_root=data_root):
+            return None
+    except (UsageError, MissingError):  # scored against a bare folder of targets
+        return None
+    direction = result.dataset.get("direction")
+    return open_dataset(name, "train", direction=direction, data_root=data_root)
+
+
+def _hash_findings(
+    result: Result, pairs: PairedDataset, path: Path, folder: Path
+) -> Iterator[Finding]:
+    recorded = result.dataset.get("manifest_sha256")
+    if recorded is not None and manifest_sha256(pairs) != recorded:
+        yield Finding(
+            "data", f"{pairs.root}: not the pairs the result was computed on; {_SAY_WHERE}"
+        )
+    checkpoint = path.parent / "checkpoints" / "last.ckpt"
+    trained = result.model.get("checkpoint_sha256")
+    if trained and checkpoint.exists() and sha256_file(checkpoint) != trained:
+        yield Finding("checkpoint", f"{checkpoint}: not the weights that made the predictions")
+    if not (folder / MANIFEST_NAME).exists():
+        return
+    manifest = read_manifest(folder)
+    if trained != manifest.checkpoint_sha256:
+        yield Finding("predictions", "made by other weights than the result names")
+    for pair_id, difference in manifest.differences(folder).items():
+        yield Finding(f"prediction {pair_id}", difference)
+
+
+def _as_result(result: Result, again: Evaluation) -> Result:
+    return build_result(
+        model=result.model,
+        dataset=result.dataset,
+        evaluation=again,
+        cost={},
+        seed=result.seed,
+        environment={},
+        created=result.created,
+    )

@@ -1,0 +1,1 @@
+"""What `run` does, from the options to the finished folder."""

@@ -1,0 +1,101 @@
+"""What this machine offers: devices, precision, weights, data sets, space, decoding speed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from i2ibench import provenance, registry
+from i2ibench.data.dataset import open_dataset
+from i2ibench.data.describe import list_datasets
+from i2ibench.data.throughput import decode_throughput
+from i2ibench.errors import UsageError
+from i2ibench.files import cache_folder
+from i2ibench.metrics.card import weights_state
+from i2ibench.metrics.networks.weights import catalogue
+from i2ibench.training.engine import cpu_has_bf16
+
+_LITTLE_SPACE = 10 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: ``ok``, or ``note`` where something is missing or slow."""
+
+    subject: str
+    state: Literal["ok", "note"]
+    detail: str
+
+
+def examine(dataset: str | None = None, data_root: Path | None = None) -> list[Finding]:
+    """Look at everything a run depends on; with ``dataset`` also at its decoding speed."""
+    findings = [*_packages(), _device(), _precision(), *_weights(), _datasets(), _space()]
+    if dataset is not None:
+        findings.append(_decoding(dataset, data_root))
+    return findings
+
+
+def _packages() -> list[Finding]:
+    packages = provenance.environment()["packages"]
+    found = packages.items() if isinstance(packages, dict) else ()
+    versions = ", ".join(f"{name} {version}" for name, version in found if version)
+    broken = []
+    for kind in (registry.models, registry.metrics):
+        for name in kind.names():
+            try:
+                kind.get(name)
+            except UsageError as error:
+                broken.append(Finding(f"{kind.kind} {name}", "note", str(error)))
+    return [Finding("packages", "ok", versions), *broken]
+
+
+def _device() -> Finding:
+    if torch.cuda.is_available():
+        names = ", ".join(
+            torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+        )
+        return Finding("device", "ok", f"{names} (CUDA {torch.version.cuda})")
+    threads = torch.get_num_threads()
+    return Finding("device", "note", f"no CUDA device; the CPU runs with {threads} threads")
+
+
+def _precision() -> Finding:
+    on_gpu = torch.cuda.is_available()
+    has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_bf16()
+    if has_bf16:
+        return Finding("bf16", "ok", "in hardware")
+    return Finding("bf16", "note", "not in hardware: --precision bf16 is slower than fp32 here")
+
+
+def _weights() -> list[Finding]:
+    findings = []
+    for name in catalogue():
+        state = weights_state(name)
+        kind: Literal["ok", "note"] = "ok" if state == "verified" else "note"
+        findings.append(Finding(f"weights {name}", kind, state))
+    return findings
+
+
+def _datasets() -> Finding:
+    here = [entry["name"] for entry in list_datasets() if Path(entry["place"]).is_absolute()]
+    if not here:
+        return Finding("data sets", "note", "none here yet; synthetic is drawn on first use")
+    return Finding("data sets", "ok", ", ".join(here))
+
+
+def _space() -> Finding:
+    folder = cache_folder()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    state: Literal["ok", "note"] = "ok" if free > _LITTLE_SPACE else "note"
+    return Finding("cache", state, f"{folder}, {free / (1 << 30):.0f} GiB free")
+
+
+def _decoding(dataset: str, data_root: Path | None) -> Finding:
+    pairs = open_dataset(dataset, "test", data_root=data_root)
+    speed = decode_throughput(pairs)
+    return Finding("decoding", "ok", f"{speed:.1f} pairs a second and process from {pairs.name}")

@@ -1,0 +1,153 @@
+"""The first stage of a run: weights, by training, by fitting, or from a run that has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from i2ibench import provenance
+from i2ibench.data.images import read_pair
+from i2ibench.data.loading import TrainingLoader
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.pixel_cache import PixelCache
+from i2ibench.files import write_bytes
+from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.interface import TrainableModel
+from i2ibench.runs.folder import RunFolder, training_id, training_siblings
+from i2ibench.runs.plan import Plan
+from i2ibench.runs.reporter import Reporter
+from i2ibench.runs.validation import make_validation
+from i2ibench.training.best_state import best_is_missing
+from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from i2ibench.training.engine import make_fabric
+from i2ibench.training.logs import Log, Logs, TensorBoardLog, WandbLog, has_tensorboard
+from i2ibench.training.loop import Training
+from i2ibench.training.loop import train as train_loop
+
+
+def train_stage(plan: Plan, reporter: Reporter) -> None:
+    """Bring the weights of a plan into its folder, by training, fitting or reuse.
+
+    Raises ``DataError`` where the training is finished, but its best state was deleted and no
+    other run has it.
+    """
+    folder, model = plan.folder, plan.model
+    if plan.train is None:
+        return
+    trained = is_trained(folder)
+    if trained and _has_best(plan, folder):
+        return
+    siblings = training_siblings(folder, plan.experiment)
+    sibling = next((each for each in siblings if _has_best(plan, each)), None)
+    if sibling is not None:
+        reporter.stage(f"weights of {sibling.path}, trained in the same way")
+        for name in ("curves", "validation", "best_checkpoint"):
+            origin: Path = getattr(sibling, name)
+            if origin.exists():
+                write_bytes(getattr(folder, name), origin.read_bytes())
+        write_bytes(folder.checkpoint, sibling.checkpoint.read_bytes())
+    elif trained:
+        raise best_is_missing(folder.path)
+    elif isinstance(model, FittedModel):
+        reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
+        save_checkpoint(folder.checkpoint, _fit(plan, model))
+    elif isinstance(model, TrainableModel):
+        _train(plan, model, plan.train, reporter)
+
+
+def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Reporter) -> None:
+    options, folder, settings = plan.options, plan.folder, plan.recipe.training
+    validation_pairs = plan.validation  # checked here, before anything costly
+    pixels = None
+    if options.pixel_cache:
+        # Before other processes of this training are started or waited for.
+        pixels = PixelCache(pairs.pairs, plan.recipe.images.resize)
+        pixels.fill(reporter.stage, reporter.progress)
+    reporter.stage(f"training {options.model} on {len(pairs)} pairs")
+    fabric = make_fabric(plan.device, plan.precision, options.devices, options.nodes)
+    on_gpu = plan.device.startswith("cuda")
+    loader = TrainingLoader(
+        pairs,
+        plan.recipe.images,
+        batch_size=settings.batch_size,
+        seed=options.seed,
+        drop_incomplete=model.drop_incomplete_batch,
+        workers=8 if on_gpu else 0,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+        pin_memory=on_gpu,
+        pixels=pixels,
+    )
+    training = Training(
+        options.model, training_id(plan.experiment), settings, options.seed, folder.path
+    )
+    log = _open_logs(plan) if fabric.is_global_zero else None
+    validation = None
+    if validation_pairs is not None and fabric.is_global_zero:
+        validation = make_validation(
+            validation_pairs,
+            settings,
+            folder.path,
+            device=plan.device,
+            precision=plan.precision,
+            allow_unverified_weights=options.allow_unverified_weights,
+            log=log,
+        )
+    try:
+        train_loop(
+            model,
+            loader,
+            training,
+            fabric,
+            progress=reporter.training,
+            validation=validation,
+            log=log,
+        )
+    finally:
+        if log is not None:
+            log.close()
+    if not fabric.is_global_zero:
+        # The other stages need one process.
+        raise SystemExit(0)
+
+
+def _open_logs(plan: Plan) -> Log | None:
+    folder = plan.folder
+    logs: list[Log] = []
+    if plan.options.tensorboard and has_tensorboard():
+        logs.append(TensorBoardLog(folder.path / "tensorboard"))
+    if plan.options.wandb is not None:
+        identity = folder.path.name
+        logs.append(WandbLog(plan.options.wandb, folder.path, identity, plan.experiment))
+    return Logs(logs) if logs else None
+
+
+def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
+    with provenance.stopwatch() as watch:
+        model.fit(read_pair(pair) for pair in plan.train or ())
+    return Checkpoint(
+        model=plan.options.model,
+        config=model.config.model_dump(mode="json"),
+        training_id=training_id(plan.experiment),
+        step=1,
+        total_steps=1,
+        seconds=watch.seconds,
+        weights=model.state_dict(),
+        optimizers={},
+    )
+
+
+def trained_weights(plan: Plan) -> Path:
+    """Return the state to translate with; ``DataError`` where it was deleted after the training."""
+    if not _has_best(plan, plan.folder):
+        raise best_is_missing(plan.folder.path)
+    return plan.weights
+
+
+def _has_best(plan: Plan, folder: RunFolder) -> bool:
+    """Whether the state that validated best is there, or not asked for."""
+    return not plan.keeps_best or folder.best_checkpoint.exists()
+
+
+def is_trained(folder: RunFolder) -> bool:
+    """Whether the training of a run folder is finished."""
+    return folder.checkpoint.exists() and load_checkpoint(folder.checkpoint).finished

@@ -1,0 +1,165 @@
+"""Comparisons: right numbers, and refusals that say what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import factories
+import numpy as np
+import pandas as pd
+import pytest
+from factories import pair_scores, result
+from scipy import stats
+
+from i2ibench.comparison.compare import compare
+from i2ibench.comparison.methods import read_methods
+from i2ibench.comparison.tables import comparison_tables
+from i2ibench.errors import DataError, UsageError
+from i2ibench.results.pair_scores import pair_scores_csv
+from i2ibench.results.record import write_result
+
+LEVELS = ["0", "1+", "2+", "3+"] * 20
+
+
+def _run(folder: Path, model: str, shift: float, **fields) -> Path:
+    """Write a run folder whose scores are those of all runs, moved by ``shift`` and noise."""
+    common = np.random.default_rng(0).normal(20, 3, 80)
+    noise = np.random.default_rng(len(model)).normal(0, 0.5, 80)
+    scores = pair_scores({"psnr": common + noise + shift, "ssim": common / 40}, LEVELS)
+    scores = fields.pop("change", lambda table: table)(scores)
+    write_result(folder / model / "result.json", result(scores, model, **fields))
+    (folder / model / "scores.csv").write_text(pair_scores_csv(scores))
+    return folder / model
+
+
+def test_a_comparison_says_what_scipy_and_numpy_say(tmp_path: Path) -> None:
+    runs = [_run(tmp_path, "better", 1), _run(tmp_path, "worse", 0)]
+    comparison = compare(read_methods(runs))
+    first, second = (pd.read_csv(run / "scores.csv")["psnr"] for run in runs)
+    found = next(each for each in comparison.sets[""] if each.metric == "psnr")
+    assert found.difference == pytest.approx((first - second).mean(), rel=1e-12)
+    assert found.ci95[0] < found.difference < found.ci95[1]
+    assert found.p_value == stats.wilcoxon(first - second).pvalue
+    assert found.win_rate == np.mean(first > second)
+    assert found.proven
+    # Equal scores on every pair: no difference, by any measure.
+    same = next(each for each in comparison.sets[""] if each.metric == "ssim")
+    assert (same.difference, same.p_value, same.effect, same.win_rate) == (0, 1, 0, 0.5)
+    assert not same.proven
+    assert list(comparison.sets) == ["", "0", "1+", "2+", "3+"]
+    assert comparison.sets["3+"][0].n == 20
+
+
+def test_holm_runs_over_all_tests_of_one_set(tmp_path: Path) -> None:
+    runs = [_run(tmp_path, name, shift) for name, shift in (("a", 0), ("bb", 0.1), ("ccc", 0.3))]
+    found = compare(read_methods(runs)).sets[""]
+    assert len(found) == 6
+    ordered = sorted(found, key=lambda each: each.p_value)
+    assert ordered[0].p_holm == min(1, 6 * ordered[0].p_value)
+    assert all(each.p_holm >= each.p_value for each in found)
+
+
+def test_the_pairs_that_differ_most_are_named(tmp_path: Path) -> None:
+    def spoil(scores: pd.DataFrame) -> pd.DataFrame:
+        scores.loc[17, "psnr"] = 1.0
+        return scores
+
+    runs = [_run(tmp_path, "good", 0), _run(tmp_path, "spoilt", 0, change=spoil)]
+    extremes = [e for e in compare(read_methods(runs)).extremes if e.metric == "psnr"]
+    assert extremes[0].pair == "00017"
+    assert extremes[0].scores[1] == 1.0
+
+
+def test_pairs_are_matched_by_id_not_by_position(tmp_path: Path) -> None:
+    def shuffle(scores: pd.DataFrame) -> pd.DataFrame:
+        return scores.sample(frac=1, random_state=1).reset_index(drop=True)
+
+    runs = [_run(tmp_path, "one", 0), _run(tmp_path, "two", 1)]
+    shuffled = [runs[0], _run(tmp_path / "again", "two", 1, change=shuffle)]
+    straight = compare(read_methods(runs)).sets
+    assert compare(read_methods(shuffled)).sets == straight
+
+
+def test_other_pairs_are_refused_and_named(tmp_path: Path) -> None:
+    runs = [
+        _run(tmp_path, "whole", 0),
+        _run(tmp_path, "part", 0, change=lambda scores: scores.iloc[:78].reset_index(drop=True)),
+    ]
+    with pytest.raises(DataError, match=r"2 pairs only in whole \(00078, 00079\)"):
+        compare(read_methods(runs))
+
+
+def test_other_data_are_refused(tmp_path: Path) -> None:
+    dataset = {"name": "drawn", "split": "test", "pairs": 80, "manifest_sha256": "b" * 64}
+    runs = [_run(tmp_path, "here", 0), _run(tmp_path, "there", 0, dataset=dataset)]
+    with pytest.raises(DataError, match=r"the hash of the data is aaaa.* and bbbb"):
+        compare(read_methods(runs))
+
+
+def test_other_signatures_are_refused_with_both(tmp_path: Path, monkeypatch) -> None:
+    first = _run(tmp_path, "rgb", 0)
+    monkeypatch.setitem(factories.SIGNATURES, "psnr", "psnr|luma|v:1")
+    second = _run(tmp_path, "luma", 0)
+    with pytest.raises(DataError, match=r"psnr means different things.*psnr\|rgb.*psnr\|luma"):
+        compare(read_methods([first, second]))
+    # What is defined alike can still be compared.
+    assert compare(read_methods([first, second]), ["ssim"]).signatures.keys() == {"ssim"}
+
+
+def test_one_method_or_the_same_twice_is_no_comparison(tmp_path: Path) -> None:
+    run = _run(tmp_path, "alone", 0)
+    with pytest.raises(UsageError, match="at least two"):
+        compare(read_methods([run]))
+    with pytest.raises(UsageError, match="one and the same"):
+        compare(read_methods([run, run]))
+
+
+def test_an_unknown_metric_is_told_with_the_nearest(tmp_path: Path) -> None:
+    runs = [_run(tmp_path, "one", 0), _run(tmp_path, "two", 0)]
+    with pytest.raises(UsageError, match="did you mean psnr"):
+        compare(read_methods(runs), ["pnsr"])
+
+
+def test_a_published_table_of_many_methods_is_read(tmp_path: Path, shared: Path) -> None:
+    methods = read_methods([shared / "reported" / "bcistainer_per_pair.csv"])
+    assert len(methods) == 8
+    comparison = compare(methods[:3], ["psnr"], extremes=1)
+    table = pd.read_csv(shared / "reported" / "bcistainer_per_pair.csv").pivot(
+        index="id", columns="method", values="psnr"
+    )
+    difference = table["BCIStainer exp1"] - table["BCIStainer exp2"]
+    found = comparison.sets[""][1]
+    assert found.difference == pytest.approx(difference.mean(), rel=1e-12)
+    assert found.p_value == stats.wilcoxon(difference, zero_method="zsplit").pvalue
+    assert set(comparison.sets) == {"", "0", "1+", "2+", "3+"}
+
+
+def test_scores_of_a_foreign_table_are_not_compared_with_ours(tmp_path: Path) -> None:
+    run = _run(tmp_path, "ours", 0)
+    foreign = tmp_path / "theirs.csv"
+    foreign.write_text((run / "scores.csv").read_text())
+    with pytest.raises(DataError, match="psnr means different things"):
+        compare(read_methods([run, foreign]))
+
+
+def test_infinite_scores_of_both_are_no_difference(tmp_path: Path) -> None:
+    def perfect(scores: pd.DataFrame) -> pd.DataFrame:
+        scores.loc[3, "psnr"] = np.inf
+        return scores
+
+    runs = [_run(tmp_path, name, 0, change=perfect) for name in ("one", "three")]
+    comparison = compare(read_methods(runs), ["psnr"])
+    assert np.isfinite(comparison.sets[""][0].difference)
+    assert "inf" not in str([e for e in comparison.extremes if e.pair == "00003"])
+
+
+def test_tables_have_a_row_a_test_and_numbers_for_methods(tmp_path: Path) -> None:
+    runs = [_run(tmp_path, "better", 1), _run(tmp_path, "worse", 0)]
+    titles, headers, rows = zip(*comparison_tables(compare(read_methods(runs))), strict=True)
+    assert titles[:2] == ("methods", "all 80 pairs")
+    assert all(
+        len(row) == len(header) for header, part in zip(headers, rows, strict=True) for row in part
+    )
+    psnr = next(row for row in rows[1] if row[0] == "psnr")
+    assert psnr[1] == "1 - 2"
+    assert psnr[-1] == "1"

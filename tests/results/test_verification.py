@@ -1,0 +1,220 @@
+"""Verification finds what was changed after a result was written, and names it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from factories import CREATED
+
+from i2ibench.data.dataset import manifest_sha256, open_dataset
+from i2ibench.data.images import read_image, write_png
+from i2ibench.data.pairs import ImageRef
+from i2ibench.errors import DataError, MissingError, UsageError
+from i2ibench.evaluation.one_pass import evaluate
+from i2ibench.evaluation.predictions import find_predictions
+from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.files import sha256_file
+from i2ibench.models.policy import InferencePolicy
+from i2ibench.results.record import (
+    MetricRecord,
+    ProtocolRecord,
+    build_result,
+    read_result,
+    write_pair_scores,
+    write_result,
+)
+from i2ibench.results.verification import Verification, record_verified, verify
+from i2ibench.translation.manifest import Manifest, read_manifest, write_manifest
+
+METRICS = ["psnr", "ssim", "mae", "swd"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data set and a run, scored with metrics that need no weights.
+
+    Predictions are the targets, blurred.
+    """
+    root = tmp_path_factory.mktemp("finished")
+    rng = np.random.default_rng(0)
+    for index in range(16):
+        name = f"{index:05d}_test_{('0', '1+', '2+', '3+')[index % 4]}.png"
+        source = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (64, 64))
+        write_png(root / "drawn" / "HE" / "test" / name, source)
+        write_png(root / "drawn" / "IHC" / "test" / name, 255 - source)
+    pairs = open_dataset(str(root / "drawn"), "test")
+    folder = root / "run"
+    for pair in pairs:
+        blurred = cv2.GaussianBlur(read_image(pair.target), (9, 9), 0)
+        write_png(folder / "predictions" / f"{pair.id}.png", blurred)
+    files = {pair.id: sha256_file(folder / "predictions" / f"{pair.id}.png") for pair in pairs}
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").write_bytes(b"weights")
+    weights = sha256_file(folder / "checkpoints" / "last.ckpt")
+    write_manifest(
+        folder / "predictions",
+        Manifest(
+            model="blur",
+            checkpoint_sha256=weights,
+            protocol="i2i-1",
+            preparation={},
+            inference=InferencePolicy(),
+            precision="fp32",
+        ).finished(files, 1.0),
+    )
+    found = evaluate(
+        pairs,
+        find_predictions(folder / "predictions", pairs),
+        protocol=load_protocol("i2i-1"),
+        metrics=METRICS,
+        device="cpu",
+        workers=1,
+    )
+    write_pair_scores(folder / "scores.csv", found)
+    result = build_result(
+        model={"name": "blur", "checkpoint_sha256": weights},
+        dataset={
+            "name": "drawn",
+            "split": "test",
+            "direction": "AtoB",
+            "pairs": len(pairs),
+            "manifest_sha256": manifest_sha256(pairs),
+        },
+        evaluation=found,
+        cost={},
+        seed=0,
+        environment={},
+        created=CREATED,
+    )
+    write_result(folder / "result.json", result)
+    return root
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the run, beside a copy of its data set, to tamper with."""
+    shutil.copytree(finished, tmp_path / "copy")
+    return tmp_path / "copy" / "run"
+
+
+def _verify(run: Path) -> Verification:
+    return verify(run, dataset=str(run.parent / "drawn"), device="cpu")
+
+
+def _subjects(run: Path) -> set[str]:
+    return {finding.subject for finding in _verify(run).findings}
+
+
+def test_an_untouched_run_is_confirmed_and_can_be_recorded(run: Path) -> None:
+    found = _verify(run)
+    assert found.findings == ()
+    assert found.error() is None
+    assert found.tolerances == {"psnr": 1e-9, "ssim": 1e-9, "mae": 1e-9, "swd": 1e-6}
+    record_verified(found)
+    marked = read_result(run / "result.json")
+    assert marked.status == "verified"
+    assert marked.verified is not None
+    assert marked.verified["environment"]["packages"]["numpy"]
+    assert _verify(run).findings == (), "a verified record can be verified again"
+
+
+def test_one_changed_pixel_is_named_by_its_pair(run: Path) -> None:
+    path = run / "predictions" / "00007_test_3+.png"
+    image = read_image(ImageRef(path))
+    image[5, 6, 1] ^= 1
+    write_png(path, image)
+    subjects = _subjects(run)
+    assert "prediction 00007_test_3+" in subjects
+    assert "psnr of pair 00007_test_3+" in subjects
+    assert "psnr of 3+" in subjects
+    assert not any("00006" in subject for subject in subjects)
+
+
+def test_one_edited_score_of_a_pair_is_named(run: Path) -> None:
+    path = run / "scores.csv"
+    lines = path.read_text().splitlines()
+    fields = lines[4].split(",")
+    fields[3] = repr(float(fields[3]) + 1e-6)
+    path.write_text("\n".join([*lines[:4], ",".join(fields), *lines[5:]]) + "\n")
+    assert _subjects(run) == {"psnr of pair 00003_test_3+"}
+
+
+@pytest.mark.parametrize(
+    ("edit", "subject"),
+    [
+        (lambda c: c["metrics"]["ssim"].update(value=0.99), "ssim"),
+        (lambda c: c["metrics"]["swd"].update(signature="swd|other|v:1"), "swd"),
+        (lambda c: c["groups"]["1+"]["metrics"]["psnr"].update(value=50.0), "psnr of 1+"),
+        (lambda c: c["metrics"]["psnr"].update(ci95=[0.0, 99.0]), "psnr"),
+        (lambda c: c["macro"]["mae"].update(value=0.0), "mae of macro mean"),
+        (lambda c: c["dataset"].update(manifest_sha256="f" * 64), "data"),
+        (lambda c: c["protocol"].update(sha256="f" * 64), "protocol"),
+    ],
+)
+def test_an_edited_record_is_named(run: Path, edit, subject: str) -> None:
+    path = run / "result.json"
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+    assert _subjects(run) == {"record", subject}
+
+
+def test_swapped_weights_are_named(run: Path) -> None:
+    (run / "checkpoints" / "last.ckpt").write_bytes(b"other weights")
+    assert _subjects(run) == {"checkpoint"}
+
+
+def test_predictions_of_other_weights_are_named(run: Path) -> None:
+    manifest = read_manifest(run / "predictions")
+    other = manifest.model_copy(update={"checkpoint_sha256": "f" * 64})
+    write_manifest(run / "predictions", other)
+    assert _subjects(run) == {"predictions"}
+
+
+def test_a_changed_target_is_noticed(run: Path) -> None:
+    path = run.parent / "drawn" / "IHC" / "test" / "00002_test_2+.png"
+    image = read_image(ImageRef(path))
+    image[0, 0] = 255 - image[0, 0]
+    write_png(path, image)
+    assert {"data", "psnr of pair 00002_test_2+"} <= _subjects(run)
+
+
+def test_weights_that_are_missing_are_told_once_and_refute_nothing(run: Path) -> None:
+    path = run / "result.json"
+    made = read_result(path)
+    lpips = MetricRecord(value=0.1, n=16, signature="lpips-squeeze|v:1", better="lower")
+    groups = {
+        name: group.model_copy(update={"metrics": {**group.metrics, "lpips-squeeze": lpips}})
+        for name, group in made.groups.items()
+    }
+    metrics = {**made.metrics, "lpips-squeeze": lpips}
+    changed = made.model_copy(update={"metrics": metrics, "groups": groups})
+    protocol = run.parent / "small.toml"
+    names = "".join(f'[[metrics]]\nname = "{name}"\n' for name in metrics)
+    protocol.write_text(f'id = "small-1"\ntitle = "small"\n{names}')
+    record = ProtocolRecord(id="small-1", sha256=load_protocol(protocol).sha256)
+    write_result(path, changed.model_copy(update={"protocol": record}))
+    found = verify(run, dataset=str(run.parent / "drawn"), protocol=str(protocol), device="cpu")
+    assert [finding.subject for finding in found.findings] == ["lpips-squeeze"]
+    assert isinstance(found.error(), MissingError)
+    assert "weights fetch lpips-squeeze" in str(found.error())
+
+
+def test_what_cannot_be_verified_says_what_is_missing(run: Path) -> None:
+    with pytest.raises(MissingError, match="--dataset PATH"):
+        verify(run)
+    shutil.rmtree(run / "predictions")
+    with pytest.raises(DataError, match="--predictions"):
+        _verify(run)
+
+
+def test_a_refuted_result_cannot_be_recorded_as_verified(run: Path) -> None:
+    (run / "checkpoints" / "last.ckpt").write_bytes(b"other weights")
+    with pytest.raises(UsageError, match="not confirmed"):
+        record_verified(_verify(run))
+    assert read_result(run / "result.json").status == "measured"

@@ -27,7 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2ibench.models.interface import PairBatch, TrainableModel, build_model
-from i2ibench.training.engine import cpu_has_bf16, make_fabric
+from i2ibench.runtime import cpu_has_bf16
+from i2ibench.training.engine import make_fabric
 from i2ibench.training.step import train_step
 
 WARM_UP = 2

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from i2ibench.loaded import torch_if_loaded
+from i2ibench.runtime import torch_if_loaded
 
 # The packages whose version can change a value or a file.
 _PACKAGES = (

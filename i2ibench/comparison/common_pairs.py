@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from i2ibench.comparison.methods import ScoredMethod
 from i2ibench.errors import DataError, UsageError
 from i2ibench.registry import unknown_name
 from i2ibench.results.evaluation_intervals import metric_columns
+from i2ibench.results.scored_method import ScoredMethod
 
 
 def aligned(methods: Sequence[ScoredMethod]) -> list[ScoredMethod]:

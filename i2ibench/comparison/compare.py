@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from i2ibench.comparison.common_pairs import aligned, common_metrics, common_signature
-from i2ibench.comparison.methods import ScoredMethod
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.scores import Better
 from i2ibench.results.evaluation_intervals import cluster_codes
+from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.statistics.bootstrap import Codes, Floats, mean_intervals
 from i2ibench.statistics.paired_tests import (
     SIGNIFICANCE,

@@ -1,12 +1,10 @@
-"""Where scores per pair come from: runs, entries of boards, tables that others published."""
+"""Which methods are compared: runs, entries of boards, tables that others published."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
@@ -14,6 +12,7 @@ from i2ibench.evaluation.scores import Better
 from i2ibench.results.pair_scores import read_pair_scores
 from i2ibench.results.record import Result, read_result
 from i2ibench.results.score_tables import read_score_table
+from i2ibench.results.scored_method import ScoredMethod
 
 # Directions of metrics in tables that do not state them.
 _BETTER: dict[str, Better] = {
@@ -25,31 +24,6 @@ _BETTER: dict[str, Better] = {
     "mae": "lower",
     "mse": "lower",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredMethod:
-    """A method with its scores per pair.
-
-    Attributes:
-        label: how tables call it.
-        scores: id, group, cluster, one column a metric.
-        better: direction by metric.
-        signatures: definition by metric; metrics of foreign tables have none.
-        identity: what must be equal to compare: data set, split, hashes, protocol.
-        path: the run folder or file it was read from.
-    """
-
-    label: str
-    scores: pd.DataFrame
-    better: Mapping[str, Better | None]
-    signatures: Mapping[str, str] = field(default_factory=dict)
-    identity: Mapping[str, str] = field(default_factory=dict)
-    path: Path = Path()
-
-    def signature(self, metric: str) -> str:
-        """Return the definition of ``metric``; of a foreign table, that it is that table's."""
-        return self.signatures.get(metric) or f"as in {self.path.name}, not stated"
 
 
 def read_methods(paths: Sequence[Path]) -> list[ScoredMethod]:

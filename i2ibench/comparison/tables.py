@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from i2ibench import wording
 from i2ibench.comparison.compare import Comparison, PairedDifference
-from i2ibench.leaderboard import text
 
 Table = tuple[str, list[str], list[list[str]]]
 
@@ -29,7 +29,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
                 extreme.metric,
                 _numbers(comparison, extreme.first, extreme.second),
                 extreme.pair,
-                *(text.number(score, extreme.metric) for score in extreme.scores),
+                *(wording.number(score, extreme.metric) for score in extreme.scores),
             ]
             for extreme in comparison.extremes
         ]
@@ -41,9 +41,9 @@ def _methods(comparison: Comparison) -> Table:
     for found in comparison.sets[""]:
         means[found.first, found.metric], means[found.second, found.metric] = found.means
     metrics = list(comparison.signatures)
-    header = ["", "method", *(f"{m} {text.ARROWS[comparison.better.get(m)]}" for m in metrics)]
+    header = ["", "method", *(f"{m} {wording.ARROWS[comparison.better.get(m)]}" for m in metrics)]
     rows = [
-        [str(number), label, *(text.number(means[label, metric], metric) for metric in metrics)]
+        [str(number), label, *(wording.number(means[label, metric], metric) for metric in metrics)]
         for number, label in enumerate(comparison.labels, start=1)
     ]
     return "methods", header, rows
@@ -56,10 +56,10 @@ def _row(found: PairedDifference, comparison: Comparison) -> list[str]:
         metric,
         _numbers(comparison, found.first, found.second),
         _signed(found.difference, metric, largest),
-        text.interval(found.ci95, metric, largest) if found.ci95 else text.NO_VALUE,
+        wording.interval(found.ci95, metric, largest) if found.ci95 else wording.NO_VALUE,
         probability(found.p_holm),
         f"{found.effect:+.2f}",
-        text.NO_VALUE if found.win_rate is None else f"{found.win_rate:.0%}",
+        wording.NO_VALUE if found.win_rate is None else f"{found.win_rate:.0%}",
         _better(found, comparison),
     ]
 
@@ -74,13 +74,13 @@ def probability(p_value: float) -> str:
 
 
 def _signed(value: float, metric: str, like: float) -> str:
-    return f"{'+' if value > 0 else ''}{text.number(value, metric, like)}"
+    return f"{'+' if value > 0 else ''}{wording.number(value, metric, like)}"
 
 
 def _better(found: PairedDifference, comparison: Comparison) -> str:
     """Return the number of the better method where the difference is proven."""
     better = comparison.better.get(found.metric)
     if better is None or not found.proven:
-        return "split" if found.split else text.NO_VALUE
+        return "split" if found.split else wording.NO_VALUE
     first_wins = (found.difference > 0) == (better == "higher")
     return str(comparison.labels.index(found.first if first_wins else found.second) + 1)

@@ -19,8 +19,8 @@ from i2ibench.errors import DataError
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
 from i2ibench.evaluation.metric_calls import check_description, check_value, guarded
 from i2ibench.evaluation.metric_choice import Chosen
-from i2ibench.evaluation.threads import exact_torch, one_opencv_thread, one_torch_thread
 from i2ibench.metrics.interface import PairImages, SetMetric
+from i2ibench.runtime import exact_torch, one_opencv_thread, one_torch_thread
 
 Progress = Callable[[int, int], None]
 # States of set metrics by group; the key None holds pairs without a group.

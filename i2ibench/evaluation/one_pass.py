@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +24,7 @@ from i2ibench.evaluation.summary import group_values, macro_values, overall_valu
 from i2ibench.metrics.interface import Context, TrainingTarget, registered_metric
 from i2ibench.metrics.networks.weights import present
 from i2ibench.provenance import stopwatch
-from i2ibench.runtime import collection_paused
+from i2ibench.runtime import check_device, collection_paused, resolve_device, usable_cores
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -122,7 +121,7 @@ def evaluate_together(
         if each not in files:
             check_complete(each, dataset, "predictions")
             files.append(each)
-    _check_device(device)
+    check_device(device)
     with stopwatch() as watch:
         listed = [name for protocol in protocols for name in protocol.metric_names]
         torch_import = _begin_to_import_torch(listed if metrics is None else metrics)
@@ -150,7 +149,7 @@ def evaluate_together(
             threads = torch.get_num_threads()
             torch.set_num_threads(1)  # the workers are the only parallelism
             try:
-                on_device = replace(context, device=_resolve_device(device))
+                on_device = replace(context, device=resolve_device(device))
                 for each in chosen:
                     each.load_networks(on_device)
             finally:
@@ -234,30 +233,9 @@ def _begin_to_import_torch(names: Sequence[str]) -> threading.Thread:
 
 def _workers(wanted: int | None) -> int:
     if wanted is None:
-        available = getattr(os, "sched_getaffinity", None)
-        count = len(available(0)) if available is not None else os.cpu_count() or 1
-        return min(count, _MOST_WORKERS)
+        return min(usable_cores(), _MOST_WORKERS)
     if wanted < 1:
         raise UsageError(f"workers must be at least 1, not {wanted}")
-    return wanted
-
-
-def _check_device(wanted: str) -> None:
-    """Refuse a word that is no device before anything is read; torch is not asked yet."""
-    kind, colon, index = wanted.partition(":")
-    if wanted in {"auto", "cpu"} or (kind == "cuda" and (not colon or index.isdecimal())):
-        return
-    raise UsageError(f"unknown device '{wanted}'; use auto, cpu, cuda or cuda:N")
-
-
-def _resolve_device(wanted: str) -> str:
-    import torch
-
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    index = int(wanted.partition(":")[2] or 0)
-    if wanted != "cpu" and (not torch.cuda.is_available() or index >= torch.cuda.device_count()):
-        raise UsageError(f"device {wanted} is not there; use --device auto or cpu")
     return wanted
 
 

@@ -10,13 +10,14 @@ from i2ibench.data.images import image_size, read_header
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
+from i2ibench.wording import some
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 # pytorch-CycleGAN-and-pix2pix writes all three images of a pair into one folder.
 _PREDICTION_MARK = "_fake_B"
 _OTHER_MARKS = ("_real_A", "_real_B", "_fake_A", "_rec_A", "_rec_B", "_idt_A", "_idt_B")
-# What a message lists at most: ids, and wrong sizes, which are longer.
-_MOST_IDS, _MOST_SIZES = 10, 3
+# Of wrong sizes, which are longer than ids, a message lists this many.
+_MOST_SIZES = 3
 
 
 def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
@@ -51,7 +52,7 @@ def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
     if extra:
         warnings.warn(
             f"{folder}: {len(extra)} images belong to no pair of {dataset.name}/{dataset.split} "
-            f"and are not scored: {_some(extra)}",
+            f"and are not scored: {some(extra)}",
             stacklevel=2,
         )
     return {pair.id: found[pair.id] for pair in dataset}
@@ -64,7 +65,7 @@ def check_complete(found: Iterable[str], dataset: PairedDataset, where: object) 
     if missing:
         raise DataError(
             f"{where}: {len(missing)} of {len(dataset)} pairs have no prediction: "
-            f"{_some(missing)}; every pair needs <id>.png"
+            f"{some(missing)}; every pair needs <id>.png"
         )
 
 
@@ -99,14 +100,14 @@ def check_images(
         folder = next(iter(predictions.values())).parent
         raise DataError(
             f"{folder}: {len(wrong)} of {len(dataset)} predictions do not have the size of "
-            f"their targets under this protocol: {_some(wrong, _MOST_SIZES)}; translate again with "
+            f"their targets under this protocol: {some(wrong, _MOST_SIZES)}; translate again with "
             "the same protocol or choose the protocol they were made for"
         )
     if lossy:
         warnings.warn(
             f"{predictions[next(iter(lossy))].parent}: {len(lossy)} predictions are compressed "
             f"with loss ({', '.join(sorted(set(lossy.values())))}); scores include the "
-            f"compression: {_some([*lossy])}",
+            f"compression: {some([*lossy])}",
             stacklevel=2,
         )
     return sizes
@@ -117,10 +118,3 @@ def _pair_id(path: Path, ids: set[str]) -> str | None:
         return path.stem
     stripped = path.stem.removesuffix(_PREDICTION_MARK)
     return stripped if stripped in ids else None
-
-
-def _some(listed: list[str], most: int = _MOST_IDS) -> str:
-    """Return the first ``most`` and how many more there are."""
-    shown = ", ".join(listed[:most])
-    more = len(listed) - most
-    return f"{shown} and {more} more" if more > 0 else shown

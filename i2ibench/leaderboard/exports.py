@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from i2ibench import wording
 from i2ibench.errors import UsageError
-from i2ibench.leaderboard import text
 from i2ibench.leaderboard.board import Board, render_page
 from i2ibench.leaderboard.placement import PlacedRow, rank_track
 from i2ibench.leaderboard.reported import Reported
@@ -148,13 +148,13 @@ def _latex_table(dataset: str, track: Track) -> str:
         and any(placed.row.tables[OVERALL][column].value is not None for placed in ranking.rows)
     ]
     titles = [
-        f"{_escape(text.metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
+        f"{_escape(wording.metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
         for column in columns
     ]
     lines = [
         f"% {dataset}, protocol {track.protocol}, {track.dataset.get('pairs')} pairs; "
         "needs the package booktabs",
-        *(f"% {text.metric_title(column.metric)}: {column.signature}" for column in columns),
+        *(f"% {wording.metric_title(column.metric)}: {column.signature}" for column in columns),
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
         " & ".join(["Method", *titles]) + r" \\",
@@ -176,12 +176,12 @@ def _latex_cell(placed: PlacedRow, column: Column) -> str:
     cell = placed.row.tables[OVERALL][column]
     if cell.value is None:
         return "--"
-    value = text.number(cell.value, column.metric)
+    value = wording.number(cell.value, column.metric)
     if placed.ranks.get(column) == 1:
         value = rf"\textbf{{{value}}}"
     if cell.spread is None:
         return value
-    return rf"{value} {{\scriptsize$\pm$ {text.number(cell.spread, column.metric, cell.value)}}}"
+    return rf"{value} {{\scriptsize$\pm$ {wording.number(cell.spread, column.metric, cell.value)}}}"
 
 
 def _escape(words: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from i2ibench.leaderboard import text
+from i2ibench import wording
+from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.placement import PlacedRow, Ranking, rank_track
 from i2ibench.leaderboard.ranking import RULE
+from i2ibench.leaderboard.remarks import Footnotes
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
-from i2ibench.leaderboard.text import NO_VALUE, Footnotes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
+from i2ibench.wording import NO_VALUE
 
 # Wider tables do not fit a page of GitHub.
 COLUMNS_A_TABLE = 6
@@ -104,30 +106,30 @@ class _Tables:
         return f"#### Definitions and remarks\n\n{listed}"
 
     def _header(self, ranking: Ranking, column: Column, name: str, *, signed: bool = True) -> str:
-        marks = [self.signatures.mark(text.column_note(column))] if signed else []
+        marks = [self.signatures.mark(remarks.column_note(column))] if signed else []
         cells = [placed.row.tables[name][column] for placed in ranking.rows]
-        marks += [self.notes.mark(note) for note in text.shared_notes(cells)]
-        title = f"{text.metric_title(column.metric)} {text.ARROWS[column.better]}".strip()
+        marks += [self.notes.mark(note) for note in remarks.shared_notes(cells)]
+        title = wording.column_title(column.metric, column.better)
         return f"{title}<sup>{','.join(marks)}</sup>" if marks else title
 
     def _cell(self, ranking: Ranking, placed: PlacedRow, column: Column, name: str) -> str:
         cell = placed.row.tables[name][column]
         if cell.value is None:
             return f"{NO_VALUE}<sup>{self.notes.mark(cell.reason or 'no value')}</sup>"
-        value = text.number(cell.value, column.metric)
+        value = wording.number(cell.value, column.metric)
         rank = placed.ranks.get(column)
         value = f"**{value}**" if rank == 1 else value
-        shared = text.shared_notes([other.row.tables[name][column] for other in ranking.rows])
+        shared = remarks.shared_notes([other.row.tables[name][column] for other in ranking.rows])
         own = [self.notes.mark(note) for note in cell.notes if note not in shared]
         marks = f"<sup>{','.join(own)}</sup>" if own else ""
-        interval = text.interval(cell.ci95, column.metric, cell.value) if cell.ci95 else ""
+        interval = wording.interval(cell.ci95, column.metric, cell.value) if cell.ci95 else ""
         spread = (
-            f"± {text.number(cell.spread, column.metric, cell.value)}"
+            f"± {wording.number(cell.spread, column.metric, cell.value)}"
             if cell.spread is not None
             else ""
         )
         place = f"#{rank}" if rank is not None else ""
-        return value + marks + text.small_print(interval, f"{spread} {place}".strip())
+        return value + marks + remarks.small_print(interval, f"{spread} {place}".strip())
 
 
 def _headline(track: Track) -> str:
@@ -155,11 +157,11 @@ def _reading(track: Track, ranking: Ranking) -> str:
     if ranking.untested:
         titles = _titles(ranking.untested)
         sentences.append(f"{titles}: no scores per pair, so values (and seeds) alone decide.")
-    return text.small_print(" ".join(sentences)).removeprefix("<br>")
+    return remarks.small_print(" ".join(sentences)).removeprefix("<br>")
 
 
 def _titles(columns: Sequence[Column]) -> str:
-    return ", ".join(text.metric_title(column.metric) for column in columns)
+    return ", ".join(wording.metric_title(column.metric) for column in columns)
 
 
 def _level(track: Track, level: str, tables: _Tables) -> str:
@@ -189,7 +191,7 @@ def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
     chunks = range(0, len(known), COLUMNS_A_TABLE)
     parts += [tables.plain(ranking, known[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
     absent = [
-        f"{text.metric_title(column.metric)}<sup>{mark}</sup>"
+        f"{wording.metric_title(column.metric)}<sup>{mark}</sup>"
         for column in others
         if column not in known
         for mark in [tables.reason(ranking, column)]
@@ -218,9 +220,9 @@ def _methods(ranking: Ranking) -> str:
             [
                 row.label,
                 f"{parameters:,}" if isinstance(parameters, int) else NO_VALUE,
-                text.budget(row),
-                text.duration(_mean_cost(row, "train_seconds")),
-                text.device(row),
+                remarks.budget(row),
+                wording.duration(_mean_cost(row, "train_seconds")),
+                remarks.device(row),
                 _links(row),
             ]
         )
@@ -228,7 +230,7 @@ def _methods(ranking: Ranking) -> str:
 
 
 def _label(row: Row) -> str:
-    return row.label + text.small_print("oracle") if row.is_oracle else row.label
+    return row.label + remarks.small_print("oracle") if row.is_oracle else row.label
 
 
 def _links(row: Row) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from i2ibench import wording
 from i2ibench.files import sha256_json
-from i2ibench.leaderboard import text
+from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.markdown import table
 from i2ibench.leaderboard.rows import OVERALL, Row, Track
 from i2ibench.results.one_model import weights_origin
@@ -41,15 +42,15 @@ def _section(first: Track, second: Track) -> str | None:
         known = [
             _cell(one.value, two.value, column.metric)
             if one.value is not None and two.value is not None
-            else text.NO_VALUE
+            else wording.NO_VALUE
             for one, two, column in cells
         ]
-        if any(cell != text.NO_VALUE for cell in known):
+        if any(cell != wording.NO_VALUE for cell in known):
             rows.append([a.label, *known])
     if not rows:
         return None
-    keep = [i for i in range(len(shared)) if any(row[i + 1] != text.NO_VALUE for row in rows)]
-    header = ["method", *(text.metric_title(shared[i][0].metric) for i in keep)]
+    keep = [i for i in range(len(shared)) if any(row[i + 1] != wording.NO_VALUE for row in rows)]
+    header = ["method", *(wording.metric_title(shared[i][0].metric) for i in keep)]
     shown = [[row[0], *(row[i + 1] for i in keep)] for row in rows]
     return (
         f"### What the protocol alone changes: `{first.protocol}` against `{second.protocol}`\n\n"
@@ -65,7 +66,7 @@ def _origins(row: Row) -> list[str]:
 
 
 def _cell(first: float, second: float, metric: str) -> str:
-    one, two = (text.number(value, metric, first) for value in (first, second))
-    change = text.number(second - first, metric, first)
+    one, two = (wording.number(value, metric, first) for value in (first, second))
+    change = wording.number(second - first, metric, first)
     sign = "+" if second > first else ""
-    return f"**{sign}{change}**" + text.small_print(f"{one} → {two}")
+    return f"**{sign}{change}**" + remarks.small_print(f"{one} → {two}")

@@ -17,12 +17,12 @@ from typing import Any, Literal
 import pandas as pd
 import pydantic
 
-from i2ibench.comparison.methods import ScoredMethod
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json
 from i2ibench.registry import unknown_name
 from i2ibench.results.record import first_problem, migrate
 from i2ibench.results.score_tables import read_score_table
+from i2ibench.results.scored_method import ScoredMethod
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable

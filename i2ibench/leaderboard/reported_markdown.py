@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from i2ibench.leaderboard import text
+from i2ibench import wording
+from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.markdown import COLUMNS_A_TABLE, table
+from i2ibench.leaderboard.remarks import Footnotes
 from i2ibench.leaderboard.reported import Reported, ReportedEntry
 from i2ibench.leaderboard.reported_table import (
     BETTER,
@@ -17,7 +19,7 @@ from i2ibench.leaderboard.reported_table import (
     reported_rows,
 )
 from i2ibench.leaderboard.rows import OVERALL, Track
-from i2ibench.leaderboard.text import NO_VALUE, Footnotes
+from i2ibench.wording import NO_VALUE
 
 _ORDER = (*BETTER, "dab-pred-mean", "dab-target-mean")
 # Fewer rows than this make a rank correlation meaningless.
@@ -100,7 +102,7 @@ def _table(
 
 
 def _title(metric: str) -> str:
-    return f"{text.metric_title(metric)} {text.ARROWS[BETTER.get(metric)]}".strip()
+    return wording.column_title(metric, BETTER.get(metric))
 
 
 def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
@@ -110,23 +112,23 @@ def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
     mark = f"<sup>{','.join(marks)}</sup>" if marks else ""
     training = [f"on {row.entry.trained_on}"] if row.entry.trained_on else []
     if row.entry.training_hours is not None:
-        training.append(text.duration(row.entry.training_hours * 3600))
-    trained = text.small_print(", ".join(training)) if training else ""
+        training.append(wording.duration(row.entry.training_hours * 3600))
+    trained = remarks.small_print(", ".join(training)) if training else ""
     return f"{row.method}{mark}{trained}"
 
 
 def _cell(cell: ReportedCell | None, metric: str) -> str:
     if cell is None:
         return NO_VALUE
-    value = text.as_printed(cell.value, metric)
+    value = wording.as_printed(cell.value, metric)
     value = f"**{value}**" if cell.rank == 1 else value
     if cell.mean is None:
         return value
     differs = abs(cell.mean - cell.value) > _ROUNDING
-    own = f"own scores: {text.number(cell.mean, metric)}" if differs else ""
-    interval = text.interval(cell.ci95, metric, cell.mean) if cell.ci95 else ""
+    own = f"own scores: {wording.number(cell.mean, metric)}" if differs else ""
+    interval = wording.interval(cell.ci95, metric, cell.mean) if cell.ci95 else ""
     place = f" #{cell.rank}" if cell.rank is not None else ""
-    return value + text.small_print(own, interval + place)
+    return value + remarks.small_print(own, interval + place)
 
 
 def _entry_notes(reported: Reported, row: ReportedRow, entry: ReportedEntry) -> list[str]:
@@ -138,7 +140,7 @@ def _entry_notes(reported: Reported, row: ReportedRow, entry: ReportedEntry) -> 
     if entry.remark:
         notes.append(f"Also reported: {entry.remark}.")
     apart = [
-        f"{text.metric_title(metric)} {cell.value} but {cell.mean:.4f} by its scores per pair"
+        f"{wording.metric_title(metric)} {cell.value} but {cell.mean:.4f} by its scores per pair"
         for metric, cell in row.cells.items()
         if cell.mean is not None and abs(cell.mean - cell.value) > _ROUNDING
     ]

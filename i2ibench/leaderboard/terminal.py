@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from i2ibench.leaderboard import text
+from i2ibench import wording
 from i2ibench.leaderboard.board import Board
 from i2ibench.leaderboard.placement import rank_track
 from i2ibench.leaderboard.reported import Reported
@@ -26,10 +26,10 @@ def _measured(dataset: str, track: Track) -> Table:
     ranking = rank_track(track)
     columns = [column for column in track.columns[OVERALL] if column.is_main]
     header = ["rank", "method"]
-    header += [f"{text.metric_title(c.metric)} {text.ARROWS[c.better]}".strip() for c in columns]
+    header += [wording.column_title(c.metric, c.better) for c in columns]
     rows = []
     for placed in ranking.rows:
-        place = text.NO_VALUE if placed.place is None else str(placed.place)
+        place = wording.NO_VALUE if placed.place is None else str(placed.place)
         label = placed.row.label + (" (oracle)" if placed.row.is_oracle else "")
         cells = [_cell(placed.row.tables[OVERALL][c], c.metric) for c in columns]
         rows.append([place, label, *cells])
@@ -39,24 +39,27 @@ def _measured(dataset: str, track: Track) -> Table:
 
 def _cell(cell: Cell, metric: str) -> str:
     if cell.value is None:
-        return text.NO_VALUE
-    lines = [text.number(cell.value, metric)]
+        return wording.NO_VALUE
+    lines = [wording.number(cell.value, metric)]
     if cell.ci95 is not None:
-        lines.append(text.interval(cell.ci95, metric, cell.value))
+        lines.append(wording.interval(cell.ci95, metric, cell.value))
     if cell.spread is not None:
-        lines.append(f"± {text.number(cell.spread, metric, cell.value)}")
+        lines.append(f"± {wording.number(cell.spread, metric, cell.value)}")
     return "\n".join(lines)
 
 
 def _reported(dataset: str, group: Reported) -> Table:
     rows = reported_rows(group)
     metrics = [m for m in BETTER if any(m in row.cells for row in rows)]
-    header = ["method", *(f"{text.metric_title(m)} {text.ARROWS[BETTER[m]]}" for m in metrics)]
+    header = [
+        "method",
+        *(wording.column_title(m, BETTER[m]) for m in metrics),
+    ]
     lines = []
     for row in rows:
         trained = f" (on {row.entry.trained_on})" if row.entry and row.entry.trained_on else ""
         cells = [
-            text.as_printed(row.cells[m].value, m) if m in row.cells else text.NO_VALUE
+            wording.as_printed(row.cells[m].value, m) if m in row.cells else wording.NO_VALUE
             for m in metrics
         ]
         lines.append([row.method + trained, *cells])

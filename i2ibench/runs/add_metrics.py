@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from typing import Any
 
-from i2ibench import energy, provenance
+from i2ibench import provenance
 from i2ibench.evaluation.availability import arrived
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.files import write_text
@@ -97,11 +96,7 @@ def _cost(result: Result, seconds: float) -> dict[str, Any]:
     """Return the cost of ``result`` and of a later evaluation together."""
     cost = dict(result.cost)
     cost["evaluate_seconds"] = round(cost.get("evaluate_seconds", 0.0) + seconds, 2)
-    for name, now, joined in (
-        ("peak_memory_mb", provenance.peak_memory_mb(), max),
-        ("energy_joules", energy.meter.joules(), operator.add),
-    ):
-        then = cost.get(name)
-        # A part that nobody measured leaves the whole unknown.
-        cost[name] = None if then is None or now is None else joined(then, now)
+    then, now = cost.get("peak_memory_mb"), provenance.peak_memory_mb()
+    # A part that nobody measured leaves the whole unknown.
+    cost["peak_memory_mb"] = None if then is None or now is None else max(then, now)
     return cost

@@ -17,7 +17,7 @@ from i2ibench.errors import UsageError
 from i2ibench.files import cache_folder
 from i2ibench.metrics.card import weights_state
 from i2ibench.metrics.networks.weights import catalogue
-from i2ibench.training.engine import cpu_has_bf16
+from i2ibench.runtime import cpu_has_bf16
 
 _LITTLE_SPACE = 10 << 30
 

@@ -23,8 +23,8 @@ from i2ibench.models.interface import (
 )
 from i2ibench.runs.folder import RunFolder, open_run_folder
 from i2ibench.runs.validation import check_keep_best, hold_out
+from i2ibench.runtime import resolve_device, resolve_precision
 from i2ibench.training.checkpoint import is_checkpoint, load_checkpoint
-from i2ibench.training.engine import resolve_device, resolve_precision
 from i2ibench.training.logs import check_wandb
 from i2ibench.training.recipe import Recipe, load_recipe
 

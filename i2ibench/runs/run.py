@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from i2ibench import energy, provenance
+from i2ibench import provenance
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
@@ -34,8 +34,8 @@ from i2ibench.runs.plan import Options, Plan, model_from_checkpoint, resolve
 from i2ibench.runs.reporter import Reporter as Reporter
 from i2ibench.runs.score_folders import dataset_record
 from i2ibench.runs.train_stage import is_trained, train_stage, trained_weights
+from i2ibench.runtime import allow_tf32
 from i2ibench.training.checkpoint import load_checkpoint
-from i2ibench.training.engine import allow_tf32
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest
 from i2ibench.translation.translate import translate as translate_dataset
 from i2ibench.web.pictures import contact_sheet
@@ -158,7 +158,6 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
 
 
 def _open(options: Options, reporter: Reporter) -> Plan:
-    energy.meter.start()
     # Said before, because the synthetic set is drawn, and any set hashed, when first opened.
     reporter.stage(f"opening {options.dataset}")
     plan = resolve(options)
@@ -193,7 +192,6 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
             "translate_seconds": manifest.seconds,
             "evaluate_seconds": round(evaluation.seconds, 2),
             "peak_memory_mb": provenance.peak_memory_mb(),
-            "energy_joules": energy.meter.joules(),
         },
         seed=plan.options.seed,
         environment={**provenance.environment(), "device": plan.device},

@@ -15,6 +15,7 @@ import pytest
 import torch
 from kills import checkpoints_differ
 
+from i2ibench import runtime
 from i2ibench.data.dataset import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
 from i2ibench.errors import DataError, Interrupted, UsageError
@@ -225,6 +226,6 @@ def test_fp32_is_exact_and_tf32_is_asked_for():
         assert not matmul.allow_tf32 and not cudnn.allow_tf32
     finally:
         matmul.allow_tf32, cudnn.allow_tf32 = before
-    assert engine.resolve_precision("tf32", "cuda") == "tf32"
+    assert runtime.resolve_precision("tf32", "cuda") == "tf32"
     with pytest.raises(UsageError, match="CUDA"):
-        engine.resolve_precision("tf32", "cpu")
+        runtime.resolve_precision("tf32", "cpu")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from i2ibench.models.interface import TrainableModel as TrainableModel
     from i2ibench.models.interface import TranslationModel as TranslationModel
     from i2ibench.models.interface import build_model as build_model
-    from i2ibench.runs.plan import Options as Options
+    from i2ibench.runs.options import Options as Options
     from i2ibench.runs.run import Outcome as Outcome
     from i2ibench.runs.run import Reporter as Reporter
     from i2ibench.runs.run import run as run
@@ -41,7 +41,7 @@ _PUBLIC = {
     "ImagePair": "i2ibench.data.pairs",
     "ImageRef": "i2ibench.data.pairs",
     "ModelConfig": "i2ibench.models.interface",
-    "Options": "i2ibench.runs.plan",
+    "Options": "i2ibench.runs.options",
     "Outcome": "i2ibench.runs.run",
     "PairBatch": "i2ibench.models.interface",
     "PairedDataset": "i2ibench.data.pairs",

@@ -16,7 +16,8 @@ from i2ibench.files import json_text, sha256_json
 from i2ibench.models.interface import build_model
 from i2ibench.results.record import read_result
 from i2ibench.runs.folder import run_id, training_id
-from i2ibench.runs.plan import Options, resolve
+from i2ibench.runs.options import Options
+from i2ibench.runs.plan import resolve
 from i2ibench.training.recipe import load_recipe
 from i2ibench.translation.manifest import Manifest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from i2ibench.cli.common import parse_settings
 
 if TYPE_CHECKING:
-    from i2ibench.runs.plan import Options
+    from i2ibench.runs.options import Options
 
 
 def make_options(
@@ -24,7 +24,7 @@ def make_options(
     ``recipe_settings`` are options of their own that stand for keys of the recipe; those that
     were not given are None.
     """
-    from i2ibench.runs.plan import Options
+    from i2ibench.runs.options import Options
 
     given = {key: value for key, value in (recipe_settings or {}).items() if value is not None}
     return Options(settings={**given, **parse_settings(settings)}, board=board, **options)

@@ -18,7 +18,7 @@ from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
 from i2ibench.evaluation.metric_calls import check_description, check_value, guarded
-from i2ibench.evaluation.metric_choice import Chosen
+from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.metrics.interface import PairImages, SetMetric
 from i2ibench.runtime import exact_torch, one_opencv_thread, one_torch_thread
 
@@ -41,7 +41,7 @@ class Accumulation:
     states: dict[str, States] = field(default_factory=dict)
     counts: dict[str | None, int] = field(default_factory=dict)
 
-    def merge(self, other: Accumulation, chosen: Chosen) -> Accumulation:
+    def merge(self, other: Accumulation, chosen: ChosenMetrics) -> Accumulation:
         """Return the accumulation of both shards."""
         twice = self.scores.keys() & other.scores.keys()
         if twice:
@@ -61,16 +61,16 @@ class Accumulation:
 
 
 @dataclass(frozen=True, slots=True)
-class Scoring:
+class PredictionSet:
     """What is to be scored: predictions by pair id, and the metrics that score them."""
 
     predictions: Mapping[str, Path]
-    chosen: Chosen
+    chosen: ChosenMetrics
 
 
 def accumulate(
     dataset: PairedDataset,
-    scorings: Sequence[Scoring],
+    prediction_sets: Sequence[PredictionSet],
     *,
     preparation: Preparation,
     workers: int,
@@ -92,19 +92,19 @@ def accumulate(
     Raises:
         DataError: an unreadable image, or a metric that fails or is NaN, with the pair's id.
     """
-    networks = any(scoring.chosen.networks for scoring in scorings)
+    networks = any(scoring.chosen.networks for scoring in prediction_sets)
     turns = Semaphore(workers)
 
     def begin(pair: ImagePair) -> _Begun:
-        begun = _load(pair, scorings, preparation, store)
-        _score(begun, scorings, networks=False)
+        begun = _load(pair, prediction_sets, preparation, store)
+        _score(begun, prediction_sets, networks=False)
         return begun if networks else begun.ended()
 
     def finish(begun: _Begun) -> _Begun:
         if networks:
             one_torch_thread()
             with turns:
-                _score(begun, scorings, networks=True)
+                _score(begun, prediction_sets, networks=True)
         return begun.ended()
 
     pool = ThreadPoolExecutor(workers, "i2ibench-score")
@@ -122,7 +122,7 @@ def accumulate(
                 )
                 results = _in_order(pool, chain(jobs, later), 2 * workers)
                 found = zip(dataset, results, strict=True)
-                return _collect(found, scorings, len(dataset), progress)
+                return _collect(found, prediction_sets, len(dataset), progress)
     finally:
         for each in (early_pool, pool):
             each.shutdown(wait=True, cancel_futures=True)
@@ -152,14 +152,14 @@ class _Begun:
 
 def _collect(
     results: Iterable[tuple[ImagePair, _Begun]],
-    scorings: Sequence[Scoring],
+    prediction_sets: Sequence[PredictionSet],
     total: int,
     progress: Progress | None,
 ) -> list[Accumulation]:
-    owners = [scoring.chosen.state_owners() for scoring in scorings]
+    owners = [scoring.chosen.state_owners() for scoring in prediction_sets]
     accumulations = [Accumulation(states={key: {} for key in each}) for each in owners]
     for done, (pair, begun) in enumerate(results, start=1):
-        for number, (scoring, found) in enumerate(zip(scorings, begun.found, strict=True)):
+        for number, (scoring, found) in enumerate(zip(prediction_sets, begun.found, strict=True)):
             _add(pair, scoring.chosen, accumulations[number], owners[number], found)
         begun.found = []  # whoever still holds the pair holds no patches or features
         if progress is not None:
@@ -169,7 +169,7 @@ def _collect(
 
 def _add(
     pair: ImagePair,
-    chosen: Chosen,
+    chosen: ChosenMetrics,
     into: Accumulation,
     owners: Mapping[str, SetMetric[Any]],
     found: _Found,
@@ -186,7 +186,7 @@ def _add(
 
 def _load(
     pair: ImagePair,
-    scorings: Sequence[Scoring],
+    prediction_sets: Sequence[PredictionSet],
     preparation: Preparation,
     store: FeatureStore | None,
 ) -> _Begun:
@@ -195,7 +195,7 @@ def _load(
     cache = None
     if store is not None:
         cache = TargetFeatures(store, lambda: content_hash(pair.target, preparation))
-    paths = [scoring.predictions[pair.id] for scoring in scorings]
+    paths = [scoring.predictions[pair.id] for scoring in prediction_sets]
     decoded = {path: read_image(ImageRef(path)) for path in dict.fromkeys(paths)}
     for path, predicted in decoded.items():
         if predicted.shape != target.shape:
@@ -207,18 +207,18 @@ def _load(
     return _Begun(
         images=[first, *(first.beside(decoded[path]) for path in paths[1:])],
         labels=[pair.id if len(decoded) == 1 else f"{pair.id} ({path})" for path in paths],
-        found=[_Found() for _ in scorings],
+        found=[_Found() for _ in prediction_sets],
     )
 
 
-def _score(begun: _Begun, scorings: Sequence[Scoring], *, networks: bool) -> None:
+def _score(begun: _Begun, prediction_sets: Sequence[PredictionSet], *, networks: bool) -> None:
     """Add the values of the metrics that run a network, or of those that run none.
 
-    One metric after the other, each for all scorings: a target's activations are kept for no
+    One metric after the other, each for all prediction_sets: a target's activations are kept for no
     longer than their metric needs.
     """
-    parts = list(zip(scorings, begun.images, begun.labels, begun.found, strict=True))
-    metrics = [{m.name: m for m in scoring.chosen.pair_metrics} for scoring in scorings]
+    parts = list(zip(prediction_sets, begun.images, begun.labels, begun.found, strict=True))
+    metrics = [{m.name: m for m in scoring.chosen.pair_metrics} for scoring in prediction_sets]
     for name in dict.fromkeys(name for each in metrics for name in each):
         for (scoring, images, label, found), known in zip(parts, metrics, strict=True):
             if name in known and (name in scoring.chosen.networks) == networks:

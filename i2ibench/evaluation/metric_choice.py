@@ -19,7 +19,7 @@ from i2ibench.metrics.networks.loading import find_weights
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenMetrics:
     """The metrics of an evaluation.
 
     Attributes:
@@ -73,7 +73,7 @@ def choose_metrics(
     names: Sequence[str] | None,
     context: Context,
     sizes: Mapping[str, tuple[int, int]],
-) -> Chosen:
+) -> ChosenMetrics:
     """Build the protocol's metrics, or those of ``names`` with its settings.
 
     Those without a network are prepared; of the others it is made sure that their weights are
@@ -99,7 +99,7 @@ def choose_metrics(
             unavailable[name] = error.reason  # stands in records
     networks = {n for n, metric in metrics.items() if metric.weights and n not in unavailable}
     by_name = frozenset(wanted if names is not None else ())
-    return Chosen(metrics, unavailable, by_name, frozenset(networks))
+    return ChosenMetrics(metrics, unavailable, by_name, frozenset(networks))
 
 
 def _check_size(metric: Metric, sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -14,9 +14,9 @@ from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, MissingError, UsageError
-from i2ibench.evaluation.accumulate import Accumulation, Scoring, accumulate
+from i2ibench.evaluation.accumulate import Accumulation, PredictionSet, accumulate
 from i2ibench.evaluation.feature_cache import FeatureStore
-from i2ibench.evaluation.metric_choice import Chosen, choose_metrics
+from i2ibench.evaluation.metric_choice import ChosenMetrics, choose_metrics
 from i2ibench.evaluation.predictions import check_complete, check_images
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.evaluation.scores import Evaluation
@@ -159,7 +159,10 @@ def evaluate_together(
         try:
             accumulations = accumulate(
                 dataset,
-                [Scoring(each, by) for (each, _), by in zip(predictions, chosen, strict=True)],
+                [
+                    PredictionSet(each, by)
+                    for (each, _), by in zip(predictions, chosen, strict=True)
+                ],
                 preparation=preparation,
                 workers=workers,
                 load_networks=load,
@@ -190,7 +193,11 @@ def _naming_predictions(files: Mapping[str, Path]) -> Iterator[None]:
 
 
 def _summed_up(
-    dataset: PairedDataset, found: Accumulation, chosen: Chosen, protocol: Protocol, device: str
+    dataset: PairedDataset,
+    found: Accumulation,
+    chosen: ChosenMetrics,
+    protocol: Protocol,
+    device: str,
 ) -> Evaluation:
     overall, details = overall_values(found, chosen)
     groups = group_values(found, chosen, dataset)

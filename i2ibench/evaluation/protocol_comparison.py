@@ -17,7 +17,7 @@ from i2ibench.models.policy import InferencePolicy
 _POLICY = ("normalisation", "dropout", "mean of", "seed", "quantisation")
 
 
-class Scored(Structural):
+class MetricReading(Structural):
     """A metric's value: ``MetricValue`` of an evaluation, or its record."""
 
     @property
@@ -148,7 +148,9 @@ def check_same_files(first: Protocol, second: Protocol) -> None:
         )
 
 
-def compare_scores(first: Mapping[str, Scored], second: Mapping[str, Scored]) -> list[Difference]:
+def compare_scores(
+    first: Mapping[str, MetricReading], second: Mapping[str, MetricReading]
+) -> list[Difference]:
     """Return the metrics of two evaluations in the first one's order, then the second's own."""
     rows = []
     for name in dict.fromkeys([*first, *second]):
@@ -166,7 +168,7 @@ def _metrics(protocol: Protocol) -> dict[str, Metric]:
     return {choice.name: build_metric(choice.name, choice.settings) for choice in protocol.metrics}
 
 
-def _signature_of(scored: Scored | None) -> str | None:
+def _signature_of(scored: MetricReading | None) -> str | None:
     return scored.signature or None if scored is not None else None
 
 

@@ -13,14 +13,14 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.metric_calls import guarded
-from i2ibench.evaluation.metric_choice import Chosen
+from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
 from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Unavailable
 
 Values = dict[str, MetricValue]
 
 
-def overall_values(found: Accumulation, chosen: Chosen) -> tuple[Values, dict[str, Any]]:
+def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, dict[str, Any]]:
     """Return the values over all pairs and the details that set metrics add to them."""
     values: Values = {}
     details: dict[str, Any] = {}
@@ -42,7 +42,7 @@ def overall_values(found: Accumulation, chosen: Chosen) -> tuple[Values, dict[st
 
 
 def group_values(
-    found: Accumulation, chosen: Chosen, dataset: PairedDataset
+    found: Accumulation, chosen: ChosenMetrics, dataset: PairedDataset
 ) -> dict[str, GroupScores]:
     """Return the values of each group, in the data set's order."""
     members: dict[str, list[str]] = {}
@@ -66,7 +66,7 @@ def group_values(
     return groups
 
 
-def macro_values(groups: Mapping[str, GroupScores], chosen: Chosen) -> Values:
+def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Values:
     """Return the unweighted mean over groups of each metric."""
     if not groups:
         return {}
@@ -90,7 +90,7 @@ def macro_values(groups: Mapping[str, GroupScores], chosen: Chosen) -> Values:
     return macro
 
 
-def pair_columns(found: Accumulation, chosen: Chosen, dataset: PairedDataset) -> PairColumns:
+def pair_columns(found: Accumulation, chosen: ChosenMetrics, dataset: PairedDataset) -> PairColumns:
     """Return the values of each pair metric, one a pair."""
     return PairColumns(
         ids=[pair.id for pair in dataset],

@@ -27,6 +27,7 @@ from i2ibench.metrics.interface import (
 )
 from i2ibench.metrics.stain import BIN_WIDTH, BINS, Stain, stain_of, stains_of
 from i2ibench.seeds import derive_seed
+from i2ibench.statistics.agreement import confusion, quadratic_kappa
 
 Float64 = npt.NDArray[np.float64]
 
@@ -212,28 +213,6 @@ def stain_features(stain: Stain) -> Float64:
     deviation = float(np.sqrt(share @ (centres - mean) ** 2))
     quantiles = centres[np.searchsorted(np.cumsum(share), _QUANTILES).clip(max=BINS - 1)]
     return np.array([stain.mean, deviation, *quantiles, stain.positive_area(_POSITIVE)])
-
-
-def quadratic_kappa(
-    truth: npt.NDArray[np.intp], found: npt.NDArray[np.intp], groups: int
-) -> float | None:
-    """Return the quadratic-weighted kappa; None where it is undefined (one group only)."""
-    observed = confusion(truth, found, groups) / len(truth)
-    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0))
-    places = np.arange(groups)
-    cost = np.square(places[:, None] - places[None, :])
-    by_chance = float((cost * expected).sum())
-    if len(set(truth.tolist())) < 2 or by_chance == 0:
-        return None
-    return 1 - float((cost * observed).sum()) / by_chance
-
-
-def confusion(
-    truth: npt.NDArray[np.intp], found: npt.NDArray[np.intp], groups: int
-) -> npt.NDArray[np.int64]:
-    """Return the counts (true group, group found)."""
-    counts = np.bincount(truth * groups + found, minlength=groups * groups)
-    return np.asarray(counts.reshape(groups, groups))
 
 
 def _drawn(targets: list[TrainingTarget], count: int) -> list[TrainingTarget]:

@@ -25,7 +25,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Discrepancy:
     """Something that is not as recorded: what, and how it differs.
 
     ``missing``: it could not be recomputed for want of weights, which refutes nothing.
@@ -47,47 +47,47 @@ def tolerance(metric: str) -> float:
     return _SET_OF_NETWORK if of_a_set else _NETWORK
 
 
-def number_findings(
+def number_discrepancies(
     recorded: Result, again: Result, tolerances: Mapping[str, float]
-) -> Iterator[Finding]:
+) -> Iterator[Discrepancy]:
     """Yield every number of ``recorded`` that ``again`` does not confirm, under its name."""
-    yield from _table_findings("", recorded.metrics, again.metrics, tolerances)
+    yield from _table_discrepancies("", recorded.metrics, again.metrics, tolerances)
     for group in sorted({*recorded.groups, *again.groups}):
         if group not in recorded.groups or group not in again.groups:
-            yield Finding(f"group {group}", "not in both the record and the recomputation")
+            yield Discrepancy(f"group {group}", "not in both the record and the recomputation")
             continue
         mine, theirs = recorded.groups[group], again.groups[group]
         if mine.n != theirs.n:
-            yield Finding(f"group {group}", f"{mine.n} pairs recorded, {theirs.n} found")
-        yield from _table_findings(f" of {group}", mine.metrics, theirs.metrics, tolerances)
-    yield from _table_findings(" of macro mean", recorded.macro, again.macro, tolerances)
+            yield Discrepancy(f"group {group}", f"{mine.n} pairs recorded, {theirs.n} found")
+        yield from _table_discrepancies(f" of {group}", mine.metrics, theirs.metrics, tolerances)
+    yield from _table_discrepancies(" of macro mean", recorded.macro, again.macro, tolerances)
 
 
-def _table_findings(
+def _table_discrepancies(
     where: str,
     recorded: Mapping[str, MetricRecord],
     again: Mapping[str, MetricRecord],
     tolerances: Mapping[str, float],
-) -> Iterator[Finding]:
+) -> Iterator[Discrepancy]:
     for name, mine in recorded.items():
         theirs = again.get(name)
         subject = f"{name}{where}"
         if theirs is None:
-            yield Finding(subject, "recorded, but not computed by this protocol")
+            yield Discrepancy(subject, "recorded, but not computed by this protocol")
             continue
         if mine.value is not None and theirs.value is None:
             # What is missing is missing for all groups; once is enough.
             if not where or (mine.unavailable is None and theirs.unavailable is None):
                 missing = theirs.unavailable is not None
                 reason = theirs.unavailable or "; ".join(theirs.notes)
-                yield Finding(subject, f"cannot be recomputed: {reason}", missing)
+                yield Discrepancy(subject, f"cannot be recomputed: {reason}", missing)
             continue
         if mine.value is None:
             # A metric that was unavailable then may be computed now; that refutes nothing.
             continue
         for what, left, right in _compared(mine, theirs):
             if not _agree(left, right, tolerances.get(name, _EXACT)):
-                yield Finding(
+                yield Discrepancy(
                     subject, f"{what} {_shown(left)} recorded, {_shown(right)} recomputed"
                 )
 
@@ -101,9 +101,9 @@ def _compared(mine: MetricRecord, theirs: MetricRecord) -> Iterator[tuple[str, A
     yield "interval", mine.ci95, theirs.ci95
 
 
-def score_findings(
+def score_discrepancies(
     path: Path, again: pd.DataFrame, tolerances: Mapping[str, float]
-) -> Iterator[Finding]:
+) -> Iterator[Discrepancy]:
     """Compare the stored scores per pair with recomputed ones, where they are stored."""
     beside = path.with_suffix(".csv")
     file = beside if beside.exists() else path.parent / "scores.csv"
@@ -111,7 +111,7 @@ def score_findings(
         return
     stored = read_pair_scores(file)
     if list(stored["id"]) != list(again["id"]):
-        yield Finding(file.name, "holds other pairs than the data set")
+        yield Discrepancy(file.name, "holds other pairs than the data set")
         return
     for name in metric_columns(stored):
         if name not in again.columns:
@@ -120,11 +120,11 @@ def score_findings(
         limit = tolerances.get(name, _EXACT)
         apart = [(i, old, new) for i, old, new in rows if not _agree(old, new, limit)]
         for pair_id, old, new in apart[:_NAMED]:
-            yield Finding(
+            yield Discrepancy(
                 f"{name} of pair {pair_id}", f"{_shown(old)} stored, {_shown(new)} recomputed"
             )
         if len(apart) > _NAMED:
-            yield Finding(name, f"{len(apart) - _NAMED} more pairs differ")
+            yield Discrepancy(name, f"{len(apart) - _NAMED} more pairs differ")
 
 
 def _agree(mine: Any, theirs: Any, relative: float) -> bool:

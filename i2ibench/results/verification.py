@@ -22,7 +22,12 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import read_json, sha256_file
-from i2ibench.results.differences import Finding, number_findings, score_findings, tolerance
+from i2ibench.results.differences import (
+    Discrepancy,
+    number_discrepancies,
+    score_discrepancies,
+    tolerance,
+)
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.results.record import Result, build_result, parse_unsealed, write_result
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
@@ -45,7 +50,7 @@ class Verification:
 
     path: Path
     result: Result
-    findings: tuple[Finding, ...]
+    findings: tuple[Discrepancy, ...]
     checked: tuple[str, ...]
     tolerances: Mapping[str, float]
 
@@ -94,12 +99,12 @@ def verify(
     folder = predictions or path.parent / "predictions"
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
-    findings = [] if intact else [Finding("record", "edited after it was written")]
-    findings += _hash_findings(result, pairs, path, folder)
+    findings = [] if intact else [Discrepancy("record", "edited after it was written")]
+    findings += _hash_discrepancies(result, pairs, path, folder)
     images = _find_predictions(folder, pairs, path, findings)
     rules = load_protocol(protocol or result.protocol.id)
     if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
-        findings.append(Finding("protocol", f"{rules.id} has another content than recorded"))
+        findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
     names = list(result.metrics)
     by_name = None if sorted(names) == sorted(rules.metric_names) else names
     again = evaluate(
@@ -113,8 +118,8 @@ def verify(
         training_targets=_training_targets(result, dataset, data_root),
     )
     tolerances = {name: tolerance(name) for name in names}
-    findings += number_findings(result, _as_result(result, again), tolerances)
-    findings += score_findings(path, again.pair_scores, tolerances)
+    findings += number_discrepancies(result, _as_result(result, again), tolerances)
+    findings += score_discrepancies(path, again.pair_scores, tolerances)
     checked = (
         f"{len(pairs)} predictions and their targets hashed",
         f"{len(names)} metrics recomputed: overall, in {len(result.groups)} groups, macro mean",
@@ -168,7 +173,7 @@ def _open_pairs(
 
 
 def _find_predictions(
-    folder: Path, pairs: PairedDataset, path: Path, findings: Sequence[Finding]
+    folder: Path, pairs: PairedDataset, path: Path, findings: Sequence[Discrepancy]
 ) -> dict[str, Path]:
     try:
         return find_predictions(folder, pairs)
@@ -194,25 +199,25 @@ def _training_targets(
     return open_dataset(name, "train", direction=direction, data_root=data_root)
 
 
-def _hash_findings(
+def _hash_discrepancies(
     result: Result, pairs: PairedDataset, path: Path, folder: Path
-) -> Iterator[Finding]:
+) -> Iterator[Discrepancy]:
     recorded = result.dataset.get("manifest_sha256")
     if recorded is not None and manifest_sha256(pairs) != recorded:
-        yield Finding(
+        yield Discrepancy(
             "data", f"{pairs.root}: not the pairs the result was computed on; {_SAY_WHERE}"
         )
     checkpoint = path.parent / "checkpoints" / "last.ckpt"
     trained = result.model.get("checkpoint_sha256")
     if trained and checkpoint.exists() and sha256_file(checkpoint) != trained:
-        yield Finding("checkpoint", f"{checkpoint}: not the weights that made the predictions")
+        yield Discrepancy("checkpoint", f"{checkpoint}: not the weights that made the predictions")
     if not (folder / MANIFEST_NAME).exists():
         return
     manifest = read_manifest(folder)
     if trained != manifest.checkpoint_sha256:
-        yield Finding("predictions", "made by other weights than the result names")
+        yield Discrepancy("predictions", "made by other weights than the result names")
     for pair_id, difference in manifest.differences(folder).items():
-        yield Finding(f"prediction {pair_id}", difference)
+        yield Discrepancy(f"prediction {pair_id}", difference)
 
 
 def _as_result(result: Result, again: Evaluation) -> Result:

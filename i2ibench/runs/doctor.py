@@ -23,7 +23,7 @@ _LITTLE_SPACE = 10 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing looked at: ``ok``, or ``note`` where something is missing or slow."""
 
     subject: str
@@ -31,7 +31,7 @@ class Finding:
     detail: str
 
 
-def examine(dataset: str | None = None, data_root: Path | None = None) -> list[Finding]:
+def examine(dataset: str | None = None, data_root: Path | None = None) -> list[Check]:
     """Look at everything a run depends on; with ``dataset`` also at its decoding speed."""
     findings = [*_packages(), _device(), _precision(), *_weights(), _datasets(), _space()]
     if dataset is not None:
@@ -39,7 +39,7 @@ def examine(dataset: str | None = None, data_root: Path | None = None) -> list[F
     return findings
 
 
-def _packages() -> list[Finding]:
+def _packages() -> list[Check]:
     packages = provenance.environment()["packages"]
     found = packages.items() if isinstance(packages, dict) else ()
     versions = ", ".join(f"{name} {version}" for name, version in found if version)
@@ -49,53 +49,53 @@ def _packages() -> list[Finding]:
             try:
                 kind.get(name)
             except UsageError as error:
-                broken.append(Finding(f"{kind.kind} {name}", "note", str(error)))
-    return [Finding("packages", "ok", versions), *broken]
+                broken.append(Check(f"{kind.kind} {name}", "note", str(error)))
+    return [Check("packages", "ok", versions), *broken]
 
 
-def _device() -> Finding:
+def _device() -> Check:
     if torch.cuda.is_available():
         names = ", ".join(
             torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
         )
-        return Finding("device", "ok", f"{names} (CUDA {torch.version.cuda})")
+        return Check("device", "ok", f"{names} (CUDA {torch.version.cuda})")
     threads = torch.get_num_threads()
-    return Finding("device", "note", f"no CUDA device; the CPU runs with {threads} threads")
+    return Check("device", "note", f"no CUDA device; the CPU runs with {threads} threads")
 
 
-def _precision() -> Finding:
+def _precision() -> Check:
     on_gpu = torch.cuda.is_available()
     has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_bf16()
     if has_bf16:
-        return Finding("bf16", "ok", "in hardware")
-    return Finding("bf16", "note", "not in hardware: --precision bf16 is slower than fp32 here")
+        return Check("bf16", "ok", "in hardware")
+    return Check("bf16", "note", "not in hardware: --precision bf16 is slower than fp32 here")
 
 
-def _weights() -> list[Finding]:
+def _weights() -> list[Check]:
     findings = []
     for name in catalogue():
         state = weights_state(name)
         kind: Literal["ok", "note"] = "ok" if state == "verified" else "note"
-        findings.append(Finding(f"weights {name}", kind, state))
+        findings.append(Check(f"weights {name}", kind, state))
     return findings
 
 
-def _datasets() -> Finding:
+def _datasets() -> Check:
     here = [entry["name"] for entry in list_datasets() if Path(entry["place"]).is_absolute()]
     if not here:
-        return Finding("data sets", "note", "none here yet; synthetic is drawn on first use")
-    return Finding("data sets", "ok", ", ".join(here))
+        return Check("data sets", "note", "none here yet; synthetic is drawn on first use")
+    return Check("data sets", "ok", ", ".join(here))
 
 
-def _space() -> Finding:
+def _space() -> Check:
     folder = cache_folder()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     state: Literal["ok", "note"] = "ok" if free > _LITTLE_SPACE else "note"
-    return Finding("cache", state, f"{folder}, {free / (1 << 30):.0f} GiB free")
+    return Check("cache", state, f"{folder}, {free / (1 << 30):.0f} GiB free")
 
 
-def _decoding(dataset: str, data_root: Path | None) -> Finding:
+def _decoding(dataset: str, data_root: Path | None) -> Check:
     pairs = open_dataset(dataset, "test", data_root=data_root)
     speed = decode_throughput(pairs)
-    return Finding("decoding", "ok", f"{speed:.1f} pairs a second and process from {pairs.name}")
+    return Check("decoding", "ok", f"{speed:.1f} pairs a second and process from {pairs.name}")

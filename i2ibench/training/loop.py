@@ -24,7 +24,7 @@ from i2ibench.training.engine import lay_out_states, memory_layout
 from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
 from i2ibench.training.logs import Log
-from i2ibench.training.loss_readout import Progress, Readings, TrainingDiverged
+from i2ibench.training.loss_readout import LossReadout, Progress, TrainingDiverged
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.schedule import learning_rate_factor
 from i2ibench.training.step import average_statistics, train_step
@@ -99,7 +99,7 @@ def train(
         training.folder / "training.csv", first_step=step, writes=fabric.is_global_zero
     )
     started = saved_at = time.monotonic()
-    readings = Readings(history, fabric, progress, total_steps, log)
+    readout = LossReadout(history, fabric, progress, total_steps, log)
     validated = Validated(validation if fabric.is_global_zero else None, training.folder, step, log)
 
     def state() -> Checkpoint:
@@ -115,7 +115,7 @@ def train(
         )
 
     def save() -> Checkpoint:
-        readings.flush()
+        readout.flush()
         checkpoint = state()
         _refuse_non_finite_weights(checkpoint)
         history.sync()
@@ -138,9 +138,9 @@ def train(
             average_statistics(model, fabric)
             step += 1
             elapsed = seconds + time.monotonic() - started
-            readings.add(step, epoch, losses, _first_rate(optimizers), elapsed)
+            readout.add(step, epoch, losses, _first_rate(optimizers), elapsed)
             if validated.is_due(step, loader.batches_per_epoch, total_steps):
-                readings.flush()
+                readout.flush()
                 validated.score(model, step, epoch, elapsed, state)
             if _any_rank(interrupted(), fabric):
                 save()

@@ -29,7 +29,7 @@ class TrainingDiverged(I2IBenchError):
         )
 
 
-class Readings:
+class LossReadout:
     """Collects the losses of finished steps; ``flush`` checks, logs and shows them."""
 
     def __init__(

@@ -15,7 +15,8 @@ from i2ibench.data.dataset import open_dataset
 from i2ibench.data.targets import open_targets
 from i2ibench.errors import DataError, MissingError
 from i2ibench.results.verification import verify
-from i2ibench.runs.plan import Options, resolve
+from i2ibench.runs.options import Options
+from i2ibench.runs.plan import resolve
 
 TINY = {
     "title": "eight drawn pairs",

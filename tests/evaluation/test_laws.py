@@ -15,7 +15,7 @@ from seeded_weights import write_trunks
 from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.errors import DataError
-from i2ibench.evaluation.accumulate import Scoring, accumulate
+from i2ibench.evaluation.accumulate import PredictionSet, accumulate
 from i2ibench.evaluation.metric_choice import choose_metrics
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import check_images
@@ -41,7 +41,7 @@ def _in_shards(drawn, chosen, order, cut, workers):
     parts = [
         accumulate(
             replace(drawn.dataset, pairs=tuple(part)),
-            [Scoring(drawn.predictions, chosen)],
+            [PredictionSet(drawn.predictions, chosen)],
             preparation=I2I.preparation,
             workers=workers,
         )[0]
@@ -95,7 +95,7 @@ def test_a_pair_in_both_shards_is_refused(draw):
     drawn = draw(2)
     sizes = check_images(drawn.dataset, drawn.predictions, I2I.preparation)
     chosen = choose_metrics(I2I, ["psnr"], Context(), sizes)
-    scorings = [Scoring(drawn.predictions, chosen)]
+    scorings = [PredictionSet(drawn.predictions, chosen)]
     found, *_ = accumulate(drawn.dataset, scorings, preparation=I2I.preparation, workers=1)
     with pytest.raises(DataError, match="is in both of the shards"):
         found.merge(found, chosen)

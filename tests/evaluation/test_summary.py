@@ -7,7 +7,7 @@ import math
 import pytest
 
 from i2ibench.evaluation.accumulate import Accumulation
-from i2ibench.evaluation.metric_choice import Chosen
+from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.evaluation.summary import overall_values
 from i2ibench.metrics.alignment import PSNRAligned
 from i2ibench.metrics.interface import PairMetric
@@ -39,6 +39,6 @@ class Own(PairMetric):
 def test_an_infinite_value_is_told_as_what_it_means(metric, note):
     scores = dict(zip("abc", (math.inf, 20.0, math.inf), strict=True))
     found = Accumulation({key: {metric.name: value} for key, value in scores.items()})
-    chosen = Chosen({metric.name: metric}, {}, frozenset(), frozenset())
+    chosen = ChosenMetrics({metric.name: metric}, {}, frozenset(), frozenset())
     values, _ = overall_values(found, chosen)
     assert values[metric.name].notes[0] == note

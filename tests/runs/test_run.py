@@ -12,7 +12,7 @@ from plugin_source import LEARNER
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.results.record import read_result, write_result
-from i2ibench.runs.plan import Options
+from i2ibench.runs.options import Options
 from i2ibench.runs.run import run, train, translate
 from i2ibench.training.checkpoint import load_checkpoint
 

@@ -1,0 +1,106 @@
+"""The third stage of a run: scores, pictures and the record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from i2ibench import provenance
+from i2ibench.evaluation.one_pass import evaluate as score
+from i2ibench.evaluation.scores import Evaluation
+from i2ibench.models.interface import TrainableModel
+from i2ibench.results.additions import refuse_to_lose
+from i2ibench.results.record import (
+    Result,
+    build_result,
+    write_pair_scores,
+    write_result,
+)
+from i2ibench.runs.plan import Plan
+from i2ibench.runs.reporter import Reporter as Reporter
+from i2ibench.runs.score_folders import dataset_record
+from i2ibench.training.checkpoint import load_checkpoint
+from i2ibench.translation.manifest import Manifest
+from i2ibench.web.pictures import contact_sheet
+from i2ibench.web.run_page import write_page
+
+
+def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result:
+    """Score the predictions, write ``scores.csv``, pictures and, last, ``result.json``."""
+    folder = plan.folder
+    predictions = {
+        identifier: folder.predictions / f"{identifier}.png" for identifier in manifest.files
+    }
+    refuse_to_lose(
+        folder.result,
+        plan.protocol.metric_names,
+        allow_unverified_weights=plan.options.allow_unverified_weights,
+    )
+    reporter.stage(f"scoring {len(predictions)} predictions")
+    evaluation = score(
+        plan.test,
+        predictions,
+        protocol=plan.protocol,
+        device=plan.device,
+        allow_unverified_weights=plan.options.allow_unverified_weights,
+        progress=reporter.progress,
+        training_targets=plan.training_pairs,
+    )
+    write_pair_scores(folder.scores, evaluation)
+    contact_sheet(plan.test, predictions, folder.pictures / "samples.png")
+    result = _record(plan, manifest, evaluation)
+    write_page(
+        folder.pictures / "index.html",
+        result,
+        plan.test,
+        predictions,
+        evaluation.pair_scores,
+        folder.path / "training.csv",
+    )
+    write_result(folder.result, result)
+    return result
+
+
+def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
+    trained = load_checkpoint(plan.folder.checkpoint) if plan.train is not None else None
+    training: dict[str, Any] = {}
+    if trained is not None and isinstance(plan.model, TrainableModel):
+        training = {
+            **plan.recipe.training.model_dump(mode="json"),
+            "images": plan.recipe.images.model_dump(mode="json"),
+            "pairs": len(plan.train or ()),
+            "steps": trained.step,
+            **_validated(plan),
+            "precision": plan.precision,
+        }
+    return build_result(
+        model={
+            "name": plan.options.model,
+            "parameters": plan.model.parameter_count(),
+            "config": plan.model.config.model_dump(mode="json"),
+            "checkpoint_sha256": manifest.checkpoint_sha256,
+            "uses_target": plan.model.uses_target,
+        },
+        dataset=dataset_record(plan.test, plan.options.limit),
+        evaluation=evaluation,
+        cost={
+            "train_seconds": round(trained.seconds, 2) if trained else 0.0,
+            "translate_seconds": manifest.seconds,
+            "evaluate_seconds": round(evaluation.seconds, 2),
+            "peak_memory_mb": provenance.peak_memory_mb(),
+        },
+        seed=plan.options.seed,
+        environment={**provenance.environment(), "device": plan.device},
+        created=provenance.now(),
+        training=training,
+        run_id=plan.folder.path.name,
+    )
+
+
+def _validated(plan: Plan) -> dict[str, Any]:
+    """Return what a record says of a state that validation chose."""
+    if not plan.keeps_best or plan.validation is None:
+        return {}
+    return {
+        "chosen_step": load_checkpoint(plan.weights).step,
+        "validation_pairs": len(plan.validation),
+    }

@@ -1,0 +1,38 @@
+"""The second stage of a run: predictions of the test split."""
+
+from __future__ import annotations
+
+from i2ibench.files import sha256_file
+from i2ibench.runs.plan import Plan, model_from_checkpoint
+from i2ibench.runs.reporter import Reporter as Reporter
+from i2ibench.runs.train_stage import trained_weights
+from i2ibench.runtime import allow_tf32
+from i2ibench.translation.manifest import Manifest
+from i2ibench.translation.translate import translate as translate_dataset
+
+
+def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
+    """Write the predictions of the test split."""
+    model, checkpoint = plan.model, plan.options.checkpoint
+    if plan.train is not None:
+        checkpoint = trained_weights(plan)
+        model = model_from_checkpoint(plan.options.model, checkpoint)
+    manifest = Manifest(
+        model=plan.options.model,
+        checkpoint_sha256=sha256_file(checkpoint) if checkpoint else None,
+        protocol=plan.protocol.id,
+        preparation=plan.protocol.preparation.model_dump(mode="json"),
+        inference=plan.protocol.inference,
+        precision=plan.precision,
+        tile=plan.options.tile,
+    )
+    allow_tf32(plan.precision)
+    reporter.stage(f"translating {len(plan.test)} images")
+    return translate_dataset(
+        model,
+        plan.test,
+        plan.folder.predictions,
+        manifest,
+        device=plan.device,
+        progress=reporter.progress,
+    )

@@ -15,7 +15,7 @@ from i2ibench.errors import UsageError
 from i2ibench.evaluation.scores import Better
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.scored_method import ScoredMethod
-from i2ibench.statistics.bootstrap import Codes, Floats, mean_intervals
+from i2ibench.statistics.bootstrap import Codes, Floats, finite_mean, mean_intervals
 from i2ibench.statistics.paired_tests import (
     SIGNIFICANCE,
     holm,
@@ -34,7 +34,7 @@ class PairedDifference:
         first, second: labels of the methods.
         metric: its name.
         means: mean score of both.
-        difference: mean of first minus second, pair by pair.
+        difference: mean of first minus second, pair by pair; infinite where it is so on every pair.
         ci95: interval of ``difference``; None of too few units.
         p_value: of the two-sided Wilcoxon signed-rank test over pairs or cluster means.
         p_holm: corrected over all tests of one set of pairs (Holm 1979).
@@ -174,14 +174,13 @@ def _differences(
     found = []
     for index, (corrected, (a, b, metric)) in enumerate(zip(holm(p_values), tests, strict=True)):
         difference = differences[:, index]
-        finite = difference[np.isfinite(difference)]
         found.append(
             PairedDifference(
                 first=a.label,
                 second=b.label,
                 metric=metric,
-                means=(_finite_mean(firsts[index]), _finite_mean(seconds[index])),
-                difference=float(finite.mean()) if len(finite) else 0.0,
+                means=(finite_mean(firsts[index]), finite_mean(seconds[index])),
+                difference=finite_mean(difference),
                 ci95=intervals[index],
                 p_value=p_values[index],
                 p_holm=corrected,
@@ -220,11 +219,6 @@ def _extremes(methods: Sequence[ScoredMethod], metrics: Sequence[str], count: in
 
 def _column(scores: pd.DataFrame, metric: str) -> Floats:
     return np.asarray(scores[metric].to_numpy(dtype=np.float64))
-
-
-def _finite_mean(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("inf")
 
 
 def _json(found: PairedDifference | Extreme) -> dict[str, Any]:

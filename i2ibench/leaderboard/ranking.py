@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.scores import Better
-from i2ibench.statistics.bootstrap import Codes, Floats, mean_intervals
+from i2ibench.statistics.bootstrap import Codes, Floats, finite_mean, mean_intervals
 from i2ibench.statistics.paired_tests import (
     SIGNIFICANCE,
     holm,
@@ -90,18 +90,13 @@ def _proven(differences: Sequence[Floats], clusters: Codes | None) -> list[bool]
         return []
     table = np.stack(differences, axis=1)
     rows = zip(
-        (_finite_mean(difference) for difference in differences),
+        (finite_mean(difference) for difference in differences),
         mean_intervals(table, clusters),
         holm(signed_rank_p(table, clusters)),
         rank_biserial(table, clusters),
         strict=True,
     )
     return [is_separated(*row) for row in rows]
-
-
-def _finite_mean(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else 0.0
 
 
 def places(mean_ranks: Sequence[float]) -> list[int]:

@@ -68,6 +68,20 @@ def mean_intervals(
     return bca_intervals(resample_means(values, clusters, seed=seed, resamples=resamples))
 
 
+def finite_mean(values: Floats) -> float:
+    """Return the mean of the finite values, as evaluation does; of ``(N,)``.
+
+    A column without any finite value has the mean that all its values share: the PSNR of a method
+    that reproduces every target is infinite, and so is its lead over another. NaN where they share
+    none: both infinities, or no value at all.
+    """
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        return float(finite.mean())
+    shared = set(values.tolist())
+    return shared.pop() if len(shared) == 1 else float("nan")
+
+
 def resample_means(
     values: Floats, clusters: Codes | None, *, seed: int, resamples: int = RESAMPLES
 ) -> Resampled:

@@ -77,7 +77,7 @@ def is_separated(
     it can prove the opposite of what the means say. So mean and ranks must agree in sign, and the
     interval of the mean difference (where there are units enough for one) must exclude zero.
     """
-    if p_value >= SIGNIFICANCE or difference * effect <= 0:
+    if p_value >= SIGNIFICANCE or not difference * effect > 0:  # also where one is NaN
         return False
     return ci95 is None or ci95[0] > 0 or ci95[1] < 0
 

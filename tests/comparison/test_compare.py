@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import factories
@@ -151,6 +152,19 @@ def test_infinite_scores_of_both_are_no_difference(tmp_path: Path) -> None:
     comparison = compare(read_methods(runs), ["psnr"])
     assert np.isfinite(comparison.sets[""][0].difference)
     assert "inf" not in str([e for e in comparison.extremes if e.pair == "00003"])
+
+
+def test_a_method_that_reproduces_every_target_leads_without_end(tmp_path: Path) -> None:
+    methods = read_methods([_run(tmp_path, name, 0) for name in ("one", "three", "other")])
+    perfect, as_perfect = (
+        replace(method, scores=method.scores.assign(psnr=np.inf)) for method in methods[:2]
+    )
+    found = compare([perfect, methods[2]], ["psnr"]).sets[""][0]
+    assert (found.means[0], found.difference) == (np.inf, np.inf)
+    assert found.proven
+    found = compare([perfect, as_perfect], ["psnr"]).sets[""][0]
+    assert found.difference == 0
+    assert not found.proven
 
 
 def test_tables_have_a_row_a_test_and_numbers_for_methods(tmp_path: Path) -> None:

@@ -91,3 +91,11 @@ def test_separation_is_symmetric_and_never_of_oneself() -> None:
 )
 def test_places_are_shared_and_then_skipped(means: list[float], expected: list[int]) -> None:
     assert places(means) == expected
+
+
+def test_a_method_without_any_error_ranks_before_all_others() -> None:
+    scores = np.random.default_rng(0).normal(20, 1, 40)
+    perfect = Contestant(np.inf, (np.inf,), np.full(40, np.inf))
+    other = Contestant(float(scores.mean()), (float(scores.mean()),), scores)
+    assert rank_column([other, perfect], "higher") == [2, 1]
+    assert rank_column([perfect, perfect], "higher") == [1, 1]

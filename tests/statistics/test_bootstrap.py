@@ -13,7 +13,7 @@ from interval_coverage import clusters, coverage, macro, pairs
 from scipy import stats
 
 from i2ibench.statistics import paired_tests
-from i2ibench.statistics.bootstrap import FEWEST_UNITS, mean_intervals
+from i2ibench.statistics.bootstrap import FEWEST_UNITS, finite_mean, mean_intervals
 from i2ibench.statistics.paired_tests import holm, is_separated
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
@@ -176,3 +176,18 @@ def test_ranks_alone_do_not_separate_methods_whose_means_say_the_opposite() -> N
     assert effect > 0 > differences.mean()
     interval = mean_intervals(differences[:, None])[0]
     assert not is_separated(differences.mean(), interval, p_value, effect)
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        ([1.0, 3.0], 2.0),
+        ([1.0, np.inf, 3.0], 2.0),
+        ([np.inf, np.inf], np.inf),
+        ([-np.inf], -np.inf),
+        ([np.inf, -np.inf], np.nan),
+        ([], np.nan),
+    ],
+)
+def test_the_mean_of_nothing_finite_is_what_all_values_share(values, mean) -> None:
+    assert finite_mean(np.array(values)) == pytest.approx(mean, nan_ok=True)

@@ -2,7 +2,19 @@
 
 Every message is one line that says what is wrong and how to mend it. The command line prints it
 without a traceback. Of other errors, those of a plugin's own code are told in a line that names the
-plugin; the rest are bugs of ours and keep their traceback.
+plugin; the rest are bugs of ours and keep their traceback. The tree, with exit codes::
+
+    Exception
+    └── I2IBenchError                     1
+        ├── UsageError                    2
+        │   └── EntryExistsError             (leaderboard.entries)
+        ├── DataError                     3
+        ├── MissingError                  4
+        │   └── Unavailable                  (metrics.interface)
+        ├── VerificationError             5
+        ├── PluginError                   1
+        ├── TrainingDiverged              1  (training.loss_readout)
+        └── Interrupted                 130
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,12 +10,8 @@ import pydantic
 from pydantic import Field
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.registry import unknown_name
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from i2ibench.registry import tomllib
+from i2ibench.settings import explain
 
 # Names under which a split is found on disk, unless its card says otherwise.
 SplitName = Literal["train", "val", "test"]
@@ -240,14 +235,7 @@ def parse_card(name: str, values: dict[str, Any]) -> Card:
     try:
         return Card(**values)
     except pydantic.ValidationError as error:
-        # A misspelt key also leaves its right spelling missing: name the misspelt one.
-        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in faults[0]["loc"])
-        if faults[0]["type"] == "extra_forbidden" and len(faults[0]["loc"]) == 1:
-            message = unknown_name("key", key, list(Card.model_fields))
-        else:
-            message = f"{key}: {faults[0]['msg']}"
-        raise UsageError(f"card of data set '{name}': {message}") from None
+        raise UsageError(f"card of data set '{name}': {explain(error, Card)}") from None
 
 
 def read_card_file(path: Path) -> dict[str, Any]:

@@ -21,12 +21,13 @@ from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.pixel_cache import PixelCache, UInt8Image, training_pixels
 from i2ibench.errors import DataError, UsageError
 from i2ibench.seeds import derive_seed
+from i2ibench.settings import Settings
 
 # Decoded images are kept in memory up to this many bytes, so that small sets are decoded once.
 _MEMORY_CACHE_BYTES = 2 << 30
 
 
-class ImageSettings(pydantic.BaseModel):
+class ImageSettings(Settings):
     """What training sees of an image; the same choices for source and target.
 
     Attributes:
@@ -34,8 +35,6 @@ class ImageSettings(pydantic.BaseModel):
         crop: side of a random square crop.
         flip: whether to mirror left-right with probability 1/2.
     """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     resize: Annotated[int, pydantic.Field(ge=8)] | None = None
     crop: Annotated[int, pydantic.Field(ge=8)] | None = None

@@ -7,9 +7,10 @@ import pydantic
 from numpy.typing import NDArray
 
 from i2ibench.errors import DataError
+from i2ibench.settings import Settings
 
 
-class Preparation(pydantic.BaseModel):
+class Preparation(Settings):
     """Scaling and cropping that source and target go through alike; part of a protocol.
 
     With both fields unset, images keep their native pixels.
@@ -22,8 +23,6 @@ class Preparation(pydantic.BaseModel):
         centre_crop: side of the square cut out of the centre afterwards; odd margins leave the
             extra row below and the extra column to the right.
     """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     scale_width: int | None = pydantic.Field(default=None, gt=0)
     centre_crop: int | None = pydantic.Field(default=None, gt=0)

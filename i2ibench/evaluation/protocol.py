@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,20 +15,19 @@ from i2ibench.errors import UsageError
 from i2ibench.files import sha256_json
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.registry import tomllib
+from i2ibench.settings import Settings, explain
 
 DEFAULT_PROTOCOL = "i2i-1"
 
 
-class MetricChoice(pydantic.BaseModel):
+class MetricChoice(Settings):
     """A metric of a protocol with the settings that differ from the metric's defaults."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
     name: str
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = pydantic.Field(default_factory=dict)
 
 
-class Protocol(pydantic.BaseModel):
+class Protocol(Settings):
     """How predictions are made comparable, and which metrics with which settings.
 
     Attributes:
@@ -40,8 +38,6 @@ class Protocol(pydantic.BaseModel):
         inference: how a model is run.
         metrics: in the order of tables.
     """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     id: str = pydantic.Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     title: str
@@ -106,8 +102,4 @@ def _parse(content: dict[str, Any], where: str) -> Protocol:
     try:
         return Protocol(**content)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        near = difflib.get_close_matches(key, list(Protocol.model_fields), n=1)
-        hint = f" Did you mean '{near[0]}'?" if first["type"] == "extra_forbidden" and near else ""
-        raise UsageError(f"protocol {where}: {key}: {first['msg']}.{hint}") from None
+        raise UsageError(f"protocol {where}: {explain(error, Protocol)}") from None

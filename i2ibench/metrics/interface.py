@@ -14,6 +14,7 @@ from i2ibench import registry
 from i2ibench.errors import MissingError, UsageError
 from i2ibench.metrics.pair_images import PairImages, TargetCache, UInt8Image
 from i2ibench.metrics.signature import Signature
+from i2ibench.settings import Settings, explain
 
 __all__ = [
     "Context",
@@ -39,10 +40,8 @@ class Unavailable(MissingError):
     """A metric that cannot be computed on this set of pairs; the message says why."""
 
 
-class MetricSettings(pydantic.BaseModel):
+class MetricSettings(Settings):
     """Base of all metric settings: frozen, unknown keys refused."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +209,5 @@ def build_metric(name: str, settings: Mapping[str, object] | None = None) -> Met
     try:
         return metric_class(metric_class.Settings(**(settings or {})))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = [*metric_class.Settings.model_fields]
-            raise UsageError(registry.unknown_name(f"setting of {name}", key, known)) from None
-        where = f"{key} = {first['input']!r}" if key and first["type"] != "missing" else key
-        parts = [f"metric {name}", where, first["msg"].removeprefix("Value error, ")]
-        raise UsageError(": ".join(filter(None, parts))) from None
+        problem = explain(error, metric_class.Settings, kind=f"setting of {name}")
+        raise UsageError(f"metric {name}: {problem}") from None

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from i2ibench import registry
 from i2ibench.errors import UsageError
 from i2ibench.models.policy import InferencePolicy as InferencePolicy
+from i2ibench.settings import Settings, explain
 
 
-class ModelConfig(pydantic.BaseModel):
+class ModelConfig(Settings):
     """Base of all model configurations: frozen, unknown keys refused."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
 class TranslationModel(nn.Module):
@@ -119,10 +118,5 @@ def parse_config(
     try:
         return config_class(**settings)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            message = registry.unknown_name(f"setting of {name}", key, [*config_class.model_fields])
-        else:
-            message = f"{name}: {key}: {first['msg']}" if key else f"{name}: {first['msg']}"
-        raise UsageError(message) from None
+        problem = explain(error, config_class, kind=f"setting of {name}")
+        raise UsageError(f"model {name}: {problem}") from None

@@ -6,12 +6,12 @@ from typing import Literal
 
 import pydantic
 
-from i2ibench.settings import HashedSettings
+from i2ibench.settings import Settings
 
 Augmentation = Literal["none", "flips", "dihedral"]
 
 
-class InferencePolicy(HashedSettings):
+class InferencePolicy(Settings):
     """How predictions are made; part of a protocol and of the predictions' manifest.
 
     Attributes:

@@ -13,10 +13,10 @@ import pydantic
 from i2ibench import registry
 from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import UsageError
-from i2ibench.settings import HashedSettings
+from i2ibench.settings import Settings, explain
 
 
-class TrainingSettings(HashedSettings):
+class TrainingSettings(Settings):
     """The budget and schedule of a training.
 
     Attributes:
@@ -48,12 +48,10 @@ class TrainingSettings(HashedSettings):
         return self
 
 
-class Recipe(pydantic.BaseModel):
+class Recipe(Settings):
     """A recipe: ``model`` settings, the ``training`` budget, and the ``images`` it sees."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    model: dict[str, Any] = {}
+    model: dict[str, Any] = pydantic.Field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     images: ImageSettings = ImageSettings()
 
@@ -83,7 +81,7 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
     try:
         return Recipe(**content)
     except pydantic.ValidationError as error:
-        raise UsageError(_explain(error, origin)) from None
+        raise UsageError(f"{origin}: {explain(error, Recipe, kind='section')}") from None
 
 
 def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]:
@@ -101,17 +99,3 @@ def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]
         if found.is_file():
             return found.read_text(encoding="utf-8"), f"recipe {folder}/{model}.toml"
     return "", f"settings of {model}"
-
-
-def _explain(error: pydantic.ValidationError, origin: str) -> str:
-    first = error.errors()[0]
-    *parents, key = [str(part) for part in first["loc"]] or [""]
-    if first["type"] == "extra_forbidden":
-        sections: dict[str, type[pydantic.BaseModel]] = {
-            "training": TrainingSettings,
-            "images": ImageSettings,
-        }
-        section = sections.get(parents[0] if parents else "", Recipe)
-        kind = f"key of [{parents[0]}]" if parents else "section"
-        return f"{origin}: {registry.unknown_name(kind, key, [*section.model_fields])}"
-    return f"{origin}: {'.'.join([*parents, key])}: {first['msg']}"

@@ -11,11 +11,12 @@ import pydantic
 from i2ibench.errors import DataError
 from i2ibench.files import read_json, sha256_file, write_json
 from i2ibench.models.policy import InferencePolicy
+from i2ibench.settings import Settings, explain
 
 MANIFEST_NAME = "manifest.json"
 
 
-class Manifest(pydantic.BaseModel):
+class Manifest(Settings):
     """A folder of predictions.
 
     Attributes:
@@ -32,9 +33,7 @@ class Manifest(pydantic.BaseModel):
         complete: whether every prediction is there.
     """
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    files: dict[str, str] = {}
+    files: dict[str, str] = pydantic.Field(default_factory=dict)
     model: str
     checkpoint_sha256: str | None
     protocol: str
@@ -79,5 +78,8 @@ def read_manifest(folder: Path) -> Manifest:
     content = read_json(path)
     try:
         return Manifest(**content)
-    except (pydantic.ValidationError, TypeError) as error:
-        raise DataError(f"{path}: not a manifest of predictions ({error!s:.200})") from None
+    except pydantic.ValidationError as error:
+        problem = explain(error, Manifest)
+    except TypeError:
+        problem = "no table of keys"
+    raise DataError(f"{path}: not a manifest of predictions: {problem}; restore or remove it")

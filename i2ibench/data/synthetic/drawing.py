@@ -22,6 +22,7 @@ from i2ibench.data.synthetic.staining import LEVELS, slide_look, stain_he, stain
 from i2ibench.data.synthetic.tissue import draw_tissue
 from i2ibench.errors import UsageError
 from i2ibench.seeds import derive_seed
+from i2ibench.settings import Settings, explain
 
 # Raised whenever the bytes change for the same options.
 VERSION = 2
@@ -29,7 +30,7 @@ VERSION = 2
 SPLITS = ("train", "val", "test")
 
 
-class SyntheticOptions(pydantic.BaseModel):
+class SyntheticOptions(Settings):
     """What is drawn.
 
     Attributes:
@@ -44,8 +45,6 @@ class SyntheticOptions(pydantic.BaseModel):
         ambiguity: how far the grade that H&E shows strays from the level; 0 not at all, 1 beyond
             recognition.
     """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     size: Annotated[int, Field(ge=32, le=4096)] = 256
     train: Annotated[int, Field(ge=0)] = 128
@@ -63,9 +62,7 @@ class SyntheticOptions(pydantic.BaseModel):
         try:
             return cls(**values)
         except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"synthetic data set: {key}: {first['msg']}") from None
+            raise UsageError(f"synthetic data set: {explain(error, cls)}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def test_generation_leaves_what_is_there_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 8}, "size: Input should be greater than or equal to 32"),
+        ({"size": 8}, "size = 8: Input should be greater than or equal to 32"),
         ({"sise": 64}, "sise"),
         ({"stain_variation": -1}, "stain_variation"),
     ],

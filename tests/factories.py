@@ -14,8 +14,9 @@ import pytest
 from i2ibench import registry
 from i2ibench.evaluation.scores import Better, Evaluation, GroupScores, MetricValue
 from i2ibench.metrics.interface import Metric
+from i2ibench.results.build_record import build_result
 from i2ibench.results.pair_scores import pair_columns
-from i2ibench.results.record import Result, build_result
+from i2ibench.results.record import Result
 
 SIGNATURES = {
     "psnr": "psnr|rgb|range:255|mean:image|v:1",

@@ -14,7 +14,7 @@ import pytest
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.files import json_text, sha256_json
 from i2ibench.models.interface import build_model
-from i2ibench.results.record import read_result
+from i2ibench.results.record_files import read_result
 from i2ibench.runs.folder import run_id, training_id
 from i2ibench.runs.options import Options
 from i2ibench.runs.plan import resolve

@@ -183,7 +183,7 @@ def _show_together(results: list[Result], output: Path | None, json: bool) -> No
         for name, record in results[0].metrics.items()
     )
     if output is not None and scored_by_pair:
-        folders = " ".join(shlex.quote(str(output / r.model["name"])) for r in results)
+        folders = " ".join(shlex.quote(str(output / r.model.name)) for r in results)
         say(f"whether they differ: i2ibench compare {folders}")
 
 

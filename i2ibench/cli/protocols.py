@@ -84,7 +84,7 @@ def _show(names: list[str], json: bool) -> None:
 def _compare_runs(runs: list[Path], json: bool) -> None:
     from i2ibench.evaluation.protocol_comparison import compare_scores
     from i2ibench.results.one_model import check_one_model
-    from i2ibench.results.record import read_result
+    from i2ibench.results.record_files import read_result
 
     if len(runs) != 2:
         raise UsageError("give --scores twice: two finished runs of one model and data set")
@@ -96,5 +96,5 @@ def _compare_runs(runs: list[Path], json: bool) -> None:
     if json:
         print_json(difference_json(ids, rows))
     else:
-        where = f"{first.dataset['name']}/{first.dataset['split']}"
-        show_difference(f"{first.model['name']} on {where}", ids, rows)
+        where = f"{first.dataset.name}/{first.dataset.split}"
+        show_difference(f"{first.model.name} on {where}", ids, rows)

@@ -17,7 +17,7 @@ _METRIC_WIDTH, _VALUE_WIDTH = 28, 10
 
 def show_result(result: Result) -> None:
     """Print the scores of one result, overall, per group and macro; below them what marks them."""
-    group_name = result.dataset.get("group_name") or "group"
+    group_name = result.dataset.group_name or "group"
     sets = {"overall": result.metrics}
     sets.update({f"{group_name} {name}": g.metrics for name, g in result.groups.items()})
     if result.groups:
@@ -27,8 +27,8 @@ def show_result(result: Result) -> None:
         for name, record in result.metrics.items()
         if not _is_missing(record)
     ]
-    where = f"{result.model['name']} on {result.dataset['name']}"
-    title = f"{where}, {_pairs(result.dataset['pairs'])}"
+    where = f"{result.model.name} on {result.dataset.name}"
+    title = f"{where}, {_pairs(_size(result))}"
     err().print(table(title, ["metric", *sets], rows))
     _show_remarks([result])
 
@@ -36,14 +36,14 @@ def show_result(result: Result) -> None:
 def show_models(results: Sequence[Result]) -> None:
     """Print the scores of several models, a column each: overall, for each group, macro."""
     first = results[0]
-    group_name = first.dataset.get("group_name") or "group"
-    sets = {f"all {_pairs(first.dataset['pairs'])}": [result.metrics for result in results]}
+    group_name = first.dataset.group_name or "group"
+    sets = {f"all {_pairs(_size(first))}": [result.metrics for result in results]}
     for name, group in first.groups.items():
         title = f"{group_name} {name}, {_pairs(group.n)}"
         sets[title] = [result.groups[name].metrics for result in results]
     if first.groups:
         sets[f"macro mean over {group_name}"] = [result.macro for result in results]
-    models = [str(result.model["name"]) for result in results]
+    models = [result.model.name for result in results]
     at_once = max(1, (err().width - _METRIC_WIDTH) // _VALUE_WIDTH)
     for title, by_model in sets.items():
         rows = []
@@ -55,7 +55,7 @@ def show_models(results: Sequence[Result]) -> None:
             columns = slice(start, start + at_once)
             shown = [[row[0], *row[1:][columns]] for row in rows]
             header = ["metric", *models[columns]]
-            err().print(table(f"{first.dataset['name']}, {title}", header, shown))
+            err().print(table(f"{first.dataset.name}, {title}", header, shown))
     _show_remarks(results)
 
 
@@ -67,10 +67,14 @@ def _show_remarks(results: Sequence[Result]) -> None:
             record = result.metrics[name]
             reasons = [record.unavailable] if record.unavailable else [*record.notes]
             for reason in reasons:
-                remarks.setdefault(reason, []).append(str(result.model["name"]))
+                remarks.setdefault(reason, []).append(result.model.name)
         for reason, models in remarks.items():
             whose = "" if len(models) == len(results) else f" ({', '.join(models)})"
             say("", lead=f"  {escape(name + whose)}: [dim]{escape(reason)}[/]")
+
+
+def _size(result: Result) -> int:
+    return result.dataset.pairs or 0
 
 
 def _pairs(count: int) -> str:

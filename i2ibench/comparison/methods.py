@@ -10,7 +10,8 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.scores import Better
 from i2ibench.results.pair_scores import read_pair_scores
-from i2ibench.results.record import Result, read_result
+from i2ibench.results.record import Result
+from i2ibench.results.record_files import read_result
 from i2ibench.results.score_tables import read_score_table
 from i2ibench.results.scored_method import ScoredMethod
 
@@ -67,7 +68,7 @@ def _from_result(path: Path, scores: Path) -> ScoredMethod:
     if not scores.exists():
         raise DataError(f"{path}: no scores per pair beside it; evaluate again with --output")
     return ScoredMethod(
-        label=str(result.model.get("name")),
+        label=result.model.name,
         scores=read_pair_scores(scores),
         better={name: record.better for name, record in result.metrics.items()},
         signatures={name: record.signature for name, record in result.metrics.items()},
@@ -78,10 +79,10 @@ def _from_result(path: Path, scores: Path) -> ScoredMethod:
 
 def _identity(result: Result) -> dict[str, str]:
     named = {
-        "the data set": result.dataset.get("name"),
-        "the split": result.dataset.get("split"),
-        "the direction": result.dataset.get("direction"),
-        "the hash of the data": result.dataset.get("manifest_sha256"),
+        "the data set": result.dataset.name,
+        "the split": result.dataset.split,
+        "the direction": result.dataset.direction,
+        "the hash of the data": result.dataset.manifest_sha256,
         "the preparation of images": _preparation(result),
     }
     return {what: str(value) for what, value in named.items() if value is not None}

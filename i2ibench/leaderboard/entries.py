@@ -16,7 +16,8 @@ from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, wri
 from i2ibench.leaderboard.reported import is_reported, parse_reported
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
-from i2ibench.results.record import Result, parse_result, read_result
+from i2ibench.results.record import Result
+from i2ibench.results.record_files import parse_result, read_result
 
 _LOCK_SECONDS = 120.0
 
@@ -58,7 +59,7 @@ def add_entry(
             replaced by a result that is not, and ``overwrite`` is not set.
         DataError: the scores do not belong to the result.
     """
-    dataset = str(result.dataset.get("name", ""))
+    dataset = result.dataset.name
     path = folder / _safe(dataset, "data set") / f"{_safe(entry_name(result), 'entry')}.json"
     if isinstance(pair_scores, Path):
         pair_scores = read_pair_scores(pair_scores)
@@ -101,7 +102,7 @@ def add_file(
     if is_reported(content):
         return _add_reported(folder, path, content, overwrite)
     result = parse_result(content, path)
-    if result.dataset.get("limit") is not None:
+    if result.dataset.limit is not None:
         raise UsageError(f"{path}: a run with --limit enters no board; run it without")
     beside = path.parent / "scores.csv"
     scores = scores or (beside if beside.exists() else None)
@@ -117,7 +118,7 @@ def read_entries(folder: Path, dataset: str) -> list[Entry]:
 
 def entry_name(result: Result) -> str:
     """Return ``<model>-<run id>``, or ``<model>-seed<seed>`` where the run has no id."""
-    model = str(result.model.get("name", ""))
+    model = result.model.name
     if result.run_id:
         return f"{model}-{result.run_id}"
     return model if result.seed is None else f"{model}-seed{result.seed}"
@@ -143,7 +144,7 @@ def board_lock(folder: Path) -> Iterator[None]:
 
 def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
     """Refuse scores of other pairs than those of ``result``."""
-    pairs = result.dataset.get("pairs", len(scores))
+    pairs = result.dataset.pairs if result.dataset.pairs is not None else len(scores)
     if len(scores) != pairs:
         raise DataError(
             f"{path}: its scores are those of {len(scores)} pairs, the result's of {pairs}; "

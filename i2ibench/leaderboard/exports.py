@@ -152,7 +152,7 @@ def _latex_table(dataset: str, track: Track) -> str:
         for column in columns
     ]
     lines = [
-        f"% {dataset}, protocol {track.protocol}, {track.dataset.get('pairs')} pairs; "
+        f"% {dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs; "
         "needs the package booktabs",
         *(f"% {wording.metric_title(column.metric)}: {column.signature}" for column in columns),
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",

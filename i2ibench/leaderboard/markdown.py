@@ -39,7 +39,7 @@ def measured_section(track: Track) -> str:
     parts.append(_reading(track, ranking))
     parts += [_level(track, level, tables) for level in track.groups]
     if MACRO in track.columns:
-        name = track.dataset.get("group_name") or "group"
+        name = track.dataset.group_name or "group"
         main = _with_values(ranking, [c for c in track.columns[MACRO] if c.is_main], MACRO)
         parts.append(f"#### Mean over the {name} levels, each level counting the same")
         parts.append(tables.plain(ranking, main, MACRO, signed=False))
@@ -134,10 +134,10 @@ class _Tables:
 
 def _headline(track: Track) -> str:
     dataset = track.dataset
-    direction = f", {dataset['direction']}" if dataset.get("direction") else ""
-    pairs = f"{dataset.get('pairs')} pairs of the {dataset.get('split')} split{direction}"
+    direction = f", {dataset.direction}" if dataset.direction else ""
+    pairs = f"{dataset.pairs} pairs of the {dataset.split} split{direction}"
     hashes = [f"protocol sha256 `{track.protocol_sha256[:12]}`"]
-    manifest = str(dataset.get("manifest_sha256") or "")
+    manifest = str(dataset.manifest_sha256 or "")
     if manifest:
         hashes.append(f"data sha256 `{manifest[:12]}`")
     return f"### Protocol `{track.protocol}`: {pairs}\n\n<sub>{', '.join(hashes)}</sub>"
@@ -147,10 +147,10 @@ def _reading(track: Track, ranking: Ranking) -> str:
     sentences = []
     statement = next((r.result.intervals for r in track.rows if r.result.intervals), None)
     if statement:
-        unit = "pairs" if statement.get("unit") == "pair" else "clusters (slides or patients)"
+        unit = "pairs" if statement.unit == "pair" else "clusters (slides or patients)"
         sentences.append(
-            f"Intervals: {statement.get('method')}, {statement.get('resamples')} resamples of "
-            f"{statement.get('units')} {unit}."
+            f"Intervals: {statement.method}, {statement.resamples} resamples of "
+            f"{statement.units} {unit}."
         )
     if ranking.columns:
         sentences.append(f"Ranked by: {_titles(ranking.columns)}.")
@@ -175,7 +175,7 @@ def _level(track: Track, level: str, tables: _Tables) -> str:
     }
     pairs = " or ".join(str(size) for size in sorted(sizes))
     unit = "pair" if pairs == "1" else "pairs"
-    title = f"#### {track.dataset.get('group_name') or 'group'} {level}: {pairs} {unit}"
+    title = f"#### {track.dataset.group_name or 'group'} {level}: {pairs} {unit}"
     parts = [title, tables.ranked(ranking, main, level)]
     if ranking.units < FEWEST_UNITS:
         count = "1 unit proves" if ranking.units == 1 else f"{ranking.units} units prove"
@@ -215,7 +215,7 @@ def _methods(ranking: Ranking) -> str:
     rows = []
     for placed in ranking.rows:
         row = placed.row
-        parameters = row.result.model.get("parameters")
+        parameters = row.result.model.parameters
         rows.append(
             [
                 row.label,
@@ -244,7 +244,7 @@ def _links(row: Row) -> str:
 
 
 def _mean_cost(row: Row, key: str) -> float | None:
-    found = [entry.result.cost.get(key) for entry in row.entries]
+    found = [getattr(entry.result.cost, key) for entry in row.entries]
     numbers = [float(value) for value in found if isinstance(value, int | float)]
     return sum(numbers) / len(numbers) if numbers else None
 

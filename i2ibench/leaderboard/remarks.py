@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from i2ibench.leaderboard.rows import Cell, Column, Row
 from i2ibench.wording import NO_VALUE, metric_title
@@ -64,16 +63,16 @@ def budget(row: Row) -> str:
     """Say what the method was trained on and for how long, from its record."""
     training, result = row.result.training, row.result
     if not training:
-        return "none" if not result.cost.get("train_seconds") else "closed form"
+        return "none" if not result.cost.train_seconds else "closed form"
     parts: list[str] = []
-    epochs = _sum(training, "epochs", "decay_epochs")
-    if epochs is not None:
-        parts.append(f"{epochs} epochs")
-    if training.get("steps") is not None:
-        parts.append(f"{training['steps']} steps")
-    if training.get("batch_size") is not None:
-        parts.append(f"batch {training['batch_size']}")
-    images = training.get("images") or {}
+    epochs = [each for each in (training.epochs, training.decay_epochs) if each is not None]
+    if epochs:
+        parts.append(f"{sum(epochs)} epochs")
+    if training.steps is not None:
+        parts.append(f"{training.steps} steps")
+    if training.batch_size is not None:
+        parts.append(f"batch {training.batch_size}")
+    images = training.images or {}
     parts += [f"{key} {images[key]}" for key in ("resize", "crop") if images.get(key)]
     return ", ".join(parts)
 
@@ -81,14 +80,9 @@ def budget(row: Row) -> str:
 def device(row: Row) -> str:
     """Name the hardware of a row."""
     environment = row.result.environment
-    if str(environment.get("device", "")).startswith("cuda"):
-        return str(environment.get("gpu", "GPU"))
-    cores = environment.get("torch_threads") or environment.get("cpu_count")
+    if (environment.device or "").startswith("cuda"):
+        return environment.gpu or "GPU"
+    cores = environment.torch_threads or environment.cpu_count
     if not cores:
         return NO_VALUE
     return "CPU, 1 thread" if cores == 1 else f"CPU, {cores} threads"
-
-
-def _sum(values: dict[str, Any], *keys: str) -> int | None:
-    found = [values[key] for key in keys if values.get(key) is not None]
-    return sum(found) if found else None

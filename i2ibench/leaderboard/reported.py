@@ -20,9 +20,10 @@ import pydantic
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json
 from i2ibench.registry import unknown_name
-from i2ibench.results.record import first_problem, migrate
+from i2ibench.results.record_files import migrate
 from i2ibench.results.score_tables import read_score_table
 from i2ibench.results.scored_method import ScoredMethod
+from i2ibench.settings import explain
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable
@@ -178,7 +179,7 @@ def parse_reported(content: Any, path: Path, dataset: str) -> tuple[ReportedEntr
     try:
         file = _ReportedFile.model_validate(migrate(content, path))
     except pydantic.ValidationError as error:
-        raise DataError(f"{path}: not reported entries: {first_problem(error)}") from None
+        raise DataError(f"{path}: not reported entries: {explain(error)}") from None
     if file.dataset != dataset:
         raise DataError(f"{path}: holds entries of {file.dataset}, but lies in that of {dataset}")
     return file.entries

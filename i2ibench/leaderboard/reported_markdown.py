@@ -191,7 +191,7 @@ def _differences(groups: Sequence[Reported], tracks: Sequence[Track]) -> str | N
         for row in track.rows:
             measured = {column.metric: cell.value for column, cell in row.tables[OVERALL].items()}
             for entry in (entry for group in groups for entry in group.entries):
-                if entry.model is None or entry.model != row.result.model.get("name"):
+                if entry.model is None or entry.model != row.result.model.name:
                     continue
                 differences = [_difference(measured, entry, m) for m in ("psnr", "ssim")]
                 if any(found != NO_VALUE for found in differences):

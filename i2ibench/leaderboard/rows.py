@@ -15,7 +15,7 @@ from i2ibench.evaluation.scores import Better
 from i2ibench.files import sha256_json
 from i2ibench.leaderboard.entries import Entry
 from i2ibench.results.evaluation_intervals import cluster_codes
-from i2ibench.results.record import MetricRecord, Result
+from i2ibench.results.record import DatasetRecord, MetricRecord, Result
 from i2ibench.statistics import bootstrap as statistics
 
 # The columns of a main table where a board has them; further metrics stand in tables of their own.
@@ -92,7 +92,7 @@ class Row:
     @property
     def is_oracle(self) -> bool:
         """Whether the method reads the target."""
-        return bool(self.result.model.get("uses_target"))
+        return bool(self.result.model.uses_target)
 
     @cached_property
     def pair_scores(self) -> pd.DataFrame | None:
@@ -119,7 +119,7 @@ class Track:
     the number of pairs (the subsets of KID) make a group's signature another than the whole's.
     """
 
-    dataset: Mapping[str, Any]
+    dataset: DatasetRecord
     protocol: str
     protocol_sha256: str
     columns: Mapping[str, tuple[Column, ...]]
@@ -133,7 +133,12 @@ def tracks(entries: Iterable[Entry]) -> list[Track]:
     for entry in entries:
         by_track.setdefault(_track_key(entry.result), []).append(entry)
     made = [_track(group) for group in by_track.values()]
-    return sorted(made, key=lambda t: (-len(t.rows), t.protocol, str(sorted(t.dataset.items()))))
+    return sorted(made, key=_display_place)
+
+
+def _display_place(track: Track) -> tuple[int, str, str]:
+    described = sorted(track.dataset.model_dump(mode="json").items())
+    return -len(track.rows), track.protocol, str(described)
 
 
 def display_order(metric: str) -> tuple[int, str]:
@@ -151,7 +156,11 @@ def natural(text: str) -> tuple[tuple[int, str], ...]:
 def _track_key(result: Result) -> tuple[str, ...]:
     dataset = result.dataset
     named = ("split", "direction", "manifest_sha256", "pairs")
-    return (result.protocol.id, result.protocol.sha256, *(str(dataset.get(key)) for key in named))
+    return (
+        result.protocol.id,
+        result.protocol.sha256,
+        *(str(getattr(dataset, key)) for key in named),
+    )
 
 
 def _track(entries: list[Entry]) -> Track:
@@ -195,11 +204,11 @@ def _method_key(result: Result) -> str:
     """Identify a method: everything that defines it but the seed."""
     return sha256_json(
         {
-            "name": result.model.get("name"),
-            "config": result.model.get("config"),
-            "training": result.training,
+            "name": result.model.name,
+            "config": result.model.config,
+            "training": result.training.model_dump(mode="json"),
             # Without a seed the weights came from elsewhere and make the method.
-            "checkpoint": result.model.get("checkpoint_sha256") if result.seed is None else None,
+            "checkpoint": result.model.checkpoint_sha256 if result.seed is None else None,
         }
     )
 
@@ -208,8 +217,8 @@ def _labels(results: Sequence[Result]) -> list[str]:
     """Name every method; where two share a name, by the settings in which they differ."""
     labels = []
     for result in results:
-        name = str(result.model.get("name"))
-        namesakes = [other for other in results if other.model.get("name") == name]
+        name = result.model.name
+        namesakes = [other for other in results if other.model.name == name]
         settings = [_settings(other) for other in namesakes]
         mine = _settings(result)
         differing = [
@@ -223,8 +232,8 @@ def _labels(results: Sequence[Result]) -> list[str]:
 
 
 def _settings(result: Result) -> dict[str, Any]:
-    config = result.model.get("config") or {}
-    return {**dict(config), **result.training}
+    config = result.model.config or {}
+    return {**config, **result.training.model_dump(mode="json")}
 
 
 def _columns(tables: Sequence[Mapping[str, MetricRecord]]) -> tuple[Column, ...]:

@@ -33,7 +33,7 @@ def _measured(dataset: str, track: Track) -> Table:
         label = placed.row.label + (" (oracle)" if placed.row.is_oracle else "")
         cells = [_cell(placed.row.tables[OVERALL][c], c.metric) for c in columns]
         rows.append([place, label, *cells])
-    title = f"{dataset}, protocol {track.protocol}, {track.dataset.get('pairs')} pairs"
+    title = f"{dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs"
     return title, header, rows
 
 

@@ -13,9 +13,11 @@ from i2ibench.errors import DataError, MissingError
 from i2ibench.evaluation.availability import gone
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import sha256_bytes
+from i2ibench.results.build_record import build_result
 from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 from i2ibench.results.pair_scores import pair_columns, pair_scores_csv
-from i2ibench.results.record import MetricRecord, Result, build_result, read_result
+from i2ibench.results.record import CostRecord, MetricRecord, Result
+from i2ibench.results.record_files import read_result
 
 
 def with_metrics(
@@ -24,7 +26,7 @@ def with_metrics(
     evaluation: Evaluation,
     *,
     order: Sequence[str],
-    cost: Mapping[str, Any],
+    cost: CostRecord,
     environment: Mapping[str, Any],
     created: str,
 ) -> tuple[Result, pd.DataFrame]:
@@ -67,7 +69,7 @@ def with_metrics(
         for name, group in result.groups.items()
     }
     addition = {"metrics": [*new], "created": created, "environment": dict(environment)}
-    earlier = result.environment.get("added", [])
+    earlier = result.environment.added or []
     extended = result.model_copy(
         update={
             "status": "measured",
@@ -75,8 +77,8 @@ def with_metrics(
             "metrics": {**result.metrics, **made.metrics},
             "groups": groups,
             "macro": {**result.macro, **made.macro},
-            "cost": dict(cost),
-            "environment": {**result.environment, "added": [*earlier, addition]},
+            "cost": made.cost,
+            "environment": result.environment.model_copy(update={"added": [*earlier, addition]}),
             "pair_scores_sha256": made.pair_scores_sha256,
         }
     )

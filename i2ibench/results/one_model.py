@@ -36,14 +36,14 @@ def weights_origin(result: Result) -> dict[str, Any]:
     predictions that were given (``"external"``) the model's name is all that is known.
     """
     model = result.model
-    given = bool(model.get("parameters")) and not result.training
+    given = bool(model.parameters) and not result.training
     return {
-        "model": model.get("name"),
-        "predictions": model.get("predictions"),
+        "model": model.name,
+        "predictions": model.predictions,
         "seed": result.seed,
-        "config": model.get("config"),
-        "training": result.training,
-        "checkpoint": model.get("checkpoint_sha256") if given else None,
+        "config": model.config,
+        "training": result.training.model_dump(mode="json"),
+        "checkpoint": model.checkpoint_sha256 if given else None,
     }
 
 
@@ -57,7 +57,7 @@ def check_one_model(first: Result, second: Result) -> None:
         UsageError: they differ in more than the protocol, or not in the protocol; the message says
             in what, and what to give instead.
     """
-    external = first.model.get("predictions") == "external"
+    external = first.model.is_external
     mend = (
         "give one folder's scores: i2ibench evaluate PREDICTIONS --protocol ID --protocol ID"
         if external
@@ -83,7 +83,7 @@ def check_one_model(first: Result, second: Result) -> None:
 
 def _check_predictions(first: Result, second: Result, mend: str) -> None:
     """Tell by the scores whether predictions that were given can be one model's."""
-    name, ids = first.model.get("name"), f"{first.protocol.id} and {second.protocol.id}"
+    name, ids = first.model.name, f"{first.protocol.id} and {second.protocol.id}"
     common = _defined_alike(first, second)
     other = [metric for metric, values in common.items() if not _agree(metric, values)]
     if common and not other:
@@ -135,7 +135,7 @@ def _content(recorded: ProtocolRecord) -> Protocol | None:
 
 
 def _pairs(result: Result) -> dict[str, Any]:
-    return {words: result.dataset.get(key) for key, words in _PAIRS.items()}
+    return {words: getattr(result.dataset, key) for key, words in _PAIRS.items()}
 
 
 def _differences(

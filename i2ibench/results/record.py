@@ -1,30 +1,23 @@
-"""The record of a run: one JSON file whose numbers carry their signatures, intervals and origin."""
+"""The record of a run: one JSON file whose numbers carry their signatures, intervals and origin.
+
+Every part is typed key by key. What an older or a newer i2ibench, or another tool, wrote beside the
+known keys is kept; a key that is absent stays absent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
-from i2ibench.errors import DataError
-from i2ibench.evaluation.scores import Better, Evaluation, MetricValue
-from i2ibench.files import read_json, sha256_bytes, sha256_json, write_json
-from i2ibench.results.evaluation_intervals import (
-    Interval,
-    Intervals,
-    cluster_codes,
-    evaluation_intervals,
-)
-from i2ibench.results.pair_scores import pair_scores_csv
-from i2ibench.results.pair_scores import read_pair_scores as read_pair_scores
-from i2ibench.results.pair_scores import write_pair_scores as write_pair_scores
+from i2ibench.evaluation.scores import Better
+from i2ibench.files import sha256_json
 
 SCHEMA: Final = 1
 Status = Literal["measured", "verified"]
 Moment = Annotated[str, pydantic.Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+# An integer stays one, so that a record is written as it was read.
+Number = int | float
 
 
 class _Part(pydantic.BaseModel):
@@ -32,6 +25,25 @@ class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants"
     )
+
+
+class _OpenPart(_Part):
+    """A part that keeps unknown keys, writes only the keys it was given, and may be empty."""
+
+    # A number that JSON has not is refused when the record is written, under its name.
+    model_config = pydantic.ConfigDict(extra="allow", allow_inf_nan=True)
+
+    @pydantic.model_serializer(mode="wrap")
+    def _only_given(self, serialize: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return {name: value for name, value in content.items() if name in self._given()}
+
+    def _given(self) -> set[str]:
+        return {*self.model_fields_set, *(self.model_extra or {})}
+
+    def __bool__(self) -> bool:
+        """Whether anything is recorded."""
+        return bool(self._given())
 
 
 class MetricRecord(_Part):
@@ -61,190 +73,169 @@ class ProtocolRecord(_Part):
     sha256: str
 
 
+class ModelRecord(_OpenPart):
+    """The method.
+
+    Attributes:
+        name: as registered, or as predictions that were given are called.
+        parameters: number of those that translate.
+        config: all settings of a registered model.
+        checkpoint_sha256: of the weights that made the predictions.
+        uses_target: whether it reads the target: an oracle, which is never ranked.
+        predictions: ``"external"`` where they were given, not made by a run.
+    """
+
+    name: str
+    parameters: int | None = None
+    config: dict[str, Any] | None = None
+    checkpoint_sha256: str | None = None
+    uses_target: bool | None = None
+    predictions: str | None = None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the predictions were given, so that nothing is known of what made them."""
+        return self.predictions == "external"
+
+
+class DatasetRecord(_OpenPart):
+    """The pairs that were scored.
+
+    Attributes:
+        name: as on a board.
+        split: e.g. ``"test"``.
+        direction: of translation.
+        pairs: their number.
+        group_name: what the groups are, e.g. ``"HER2"``.
+        manifest_sha256: hash of their content.
+        limit: where only the first pairs were taken, how many.
+    """
+
+    name: str
+    split: str | None = None
+    direction: str | None = None
+    pairs: int | None = None
+    group_name: str | None = None
+    manifest_sha256: str | None = None
+    limit: int | None = None
+
+
+class IntervalRecord(_OpenPart):
+    """How every ``ci95`` was made.
+
+    Attributes:
+        level: e.g. 0.95.
+        method: its name, see ``results.evaluation_intervals``.
+        resamples: their number.
+        unit: ``"pair"`` or ``"cluster"``.
+        units: their number.
+        seed: of the resampling.
+    """
+
+    level: float | None = None
+    method: str | None = None
+    resamples: int | None = None
+    unit: str | None = None
+    units: int | None = None
+    seed: int | None = None
+
+
+class TrainingRecord(_OpenPart):
+    """The budget of a training, as resolved; nothing where nothing was trained.
+
+    The first keys are those of ``training.recipe.TrainingSettings``.
+
+    Attributes:
+        images: what training saw of an image.
+        pairs: it was trained on.
+        steps: in all.
+        chosen_step: of the state that validated best, where that one was translated with.
+        validation_pairs: it was validated on.
+        precision: e.g. ``"fp32"``.
+    """
+
+    epochs: int | None = None
+    decay_epochs: int | None = None
+    batch_size: int | None = None
+    schedule_step: str | None = None
+    validation_fraction: float | None = None
+    validate_every: int | None = None
+    keep_best: str | None = None
+    images: dict[str, Any] | None = None
+    pairs: int | None = None
+    steps: int | None = None
+    chosen_step: int | None = None
+    validation_pairs: int | None = None
+    precision: str | None = None
+
+
+class CostRecord(_OpenPart):
+    """Wall-clock seconds of the stages, and the peak memory of the process in MiB."""
+
+    train_seconds: Number | None = None
+    translate_seconds: Number | None = None
+    evaluate_seconds: Number | None = None
+    peak_memory_mb: Number | None = None
+
+
+class EnvironmentRecord(_OpenPart):
+    """Where it was computed; see ``provenance.environment``.
+
+    Attributes:
+        added: of each later addition of metrics: which, when, and where.
+    """
+
+    python: str | None = None
+    platform: str | None = None
+    cpu: str | None = None
+    cpu_count: int | None = None
+    packages: dict[str, str | None] | None = None
+    source: dict[str, Any] | None = None
+    command: list[str] | None = None
+    torch_threads: int | None = None
+    gpu: str | None = None
+    cuda: str | None = None
+    device: str | None = None
+    added: list[dict[str, Any]] | None = None
+
+
+class VerifiedRecord(_OpenPart):
+    """By what a recomputation confirmed the numbers."""
+
+    created: str | None = None
+    environment: EnvironmentRecord | None = None
+    relative_tolerances: dict[str, float] | None = None
+
+
 class Result(_Part):
     """What one run measured; schema 1.
 
-    ``model``, ``dataset``, ``cost``, ``training`` and ``environment`` are open dictionaries with
-    the keys of the design; ``intervals`` says how every ``ci95`` was made; ``verified`` by what a
-    recomputation confirmed the numbers; ``pair_scores_sha256`` is the hash of ``scores.csv``.
+    ``pair_scores_sha256`` is the hash of ``scores.csv``; ``verified`` is absent until a
+    recomputation confirmed the numbers.
     """
 
     schema_: Literal[1] = pydantic.Field(default=SCHEMA, alias="schema")
     status: Status = "measured"
-    model: dict[str, Any]
-    dataset: dict[str, Any]
+    model: ModelRecord
+    dataset: DatasetRecord
     protocol: ProtocolRecord
     metrics: dict[str, MetricRecord]
     groups: dict[str, GroupRecord]
     macro: dict[str, MetricRecord]
-    intervals: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    cost: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
+    intervals: IntervalRecord = IntervalRecord()
+    training: TrainingRecord = TrainingRecord()
+    cost: CostRecord = CostRecord()
+    environment: EnvironmentRecord = EnvironmentRecord()
     seed: int | None = None
     run_id: str | None = None
     pair_scores_sha256: str | None = None
     created: Moment
-    verified: dict[str, Any] | None = None
+    verified: VerifiedRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values, with the hash of its content under ``sha256``."""
         content = _without_defaults(self)
         return {**content, "sha256": sha256_json(content)}
-
-
-def build_result(
-    *,
-    model: Mapping[str, Any],
-    dataset: Mapping[str, Any],
-    evaluation: Evaluation,
-    cost: Mapping[str, Any],
-    seed: int | None,
-    environment: Mapping[str, Any],
-    created: str,
-    status: Status = "measured",
-    **extra: Any,
-) -> Result:
-    """Join an evaluation with its origin and its intervals.
-
-    Args:
-        model: name, parameters, config, checkpoint_sha256.
-        dataset: name, split, pairs, group_name, manifest_sha256, ...
-        evaluation: what was scored; a metric that brings its own interval keeps it.
-        cost: train_seconds, translate_seconds, evaluate_seconds, peak_memory_mb, ...
-        seed: of the training; None where nothing is random.
-        environment: ``provenance.environment()``.
-        created: ``provenance.now()``.
-        status: ``"measured"``, or ``"verified"`` after a recomputation.
-        **extra: further fields of ``Result``, e.g. ``training`` (the budget) or ``run_id``.
-    """
-    intervals = evaluation_intervals(evaluation)
-    if cluster_codes(evaluation.pair_scores) is not None:
-        evaluation = _without_pair_intervals(evaluation)
-    return Result(
-        status=status,
-        model=dict(model),
-        dataset=dict(dataset),
-        protocol=ProtocolRecord(id=evaluation.protocol, sha256=evaluation.protocol_sha256),
-        metrics=_records(evaluation.metrics, intervals.overall),
-        groups={
-            name: GroupRecord(n=group.n, metrics=_records(group.metrics, intervals.groups[name]))
-            for name, group in evaluation.groups.items()
-        },
-        macro=_records(evaluation.macro, intervals.macro),
-        intervals=intervals.statement,
-        cost=dict(cost),
-        environment=dict(environment),
-        seed=seed,
-        pair_scores_sha256=sha256_bytes(pair_scores_csv(evaluation.pair_scores).encode("utf-8")),
-        created=created,
-        **extra,
-    )
-
-
-def write_result(path: Path, result: Result) -> None:
-    """Write ``result`` atomically; a NaN or an infinity in it is a ``DataError``."""
-    try:
-        write_json(path, result.to_json())
-    except ValueError as error:
-        raise DataError(f"{path}: not written, the result is not valid JSON: {error}") from None
-
-
-def read_result(path: Path) -> Result:
-    """Read a result; a torn, edited or newer file is a ``DataError`` of one line."""
-    return parse_result(read_json(path), path)
-
-
-def parse_result(content: Any, path: Path) -> Result:
-    """Turn the JSON content of ``path`` into a ``Result``, migrating older schemas."""
-    result, intact = parse_unsealed(content, path)
-    if not intact:
-        raise DataError(
-            f"{path}: edited after it was written (its sha256 does not fit its content); "
-            "restore it, or find the edit with: i2ibench verify"
-        )
-    return result
-
-
-def parse_unsealed(content: Any, path: Path) -> tuple[Result, bool]:
-    """Return the ``Result`` even of an edited file, and whether it is as it was written."""
-    content = migrate(content, path)
-    stated = content.pop("sha256", None)
-    try:
-        result = Result.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise DataError(f"{path}: not a result: {first_problem(error)}") from None
-    return result, stated is None or stated == sha256_json(content)
-
-
-def migrate(content: Any, path: Path) -> dict[str, Any]:
-    """Return ``content`` in the present schema, or refuse it with one line."""
-    if not isinstance(content, dict) or not isinstance(content.get("schema"), int):
-        raise DataError(f"{path}: not a result of i2ibench (it names no schema)")
-    schema = content["schema"]
-    if schema > SCHEMA:
-        raise DataError(
-            f"{path}: schema {schema} is newer than this i2ibench (schema {SCHEMA}); "
-            "update with: pip install -U i2ibench"
-        )
-    migrated = dict(content)
-    for version in range(schema, SCHEMA):
-        if version not in _MIGRATIONS:
-            raise DataError(f"{path}: schema {schema} is unknown; known: 0 to {SCHEMA}")
-        migrated = _MIGRATIONS[version](migrated)
-    return migrated
-
-
-def first_problem(error: pydantic.ValidationError) -> str:
-    """Return the first problem of a validation as ``where: what``."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
-
-
-def _from_schema_0(content: dict[str, Any]) -> dict[str, Any]:
-    """Schema 0, of the drafts before the first release, had neither status nor protocol hash."""
-    changed = {key: value for key, value in content.items() if key != "sha256"}
-    if isinstance(changed.get("protocol"), str):
-        changed["protocol"] = {"id": changed["protocol"], "sha256": ""}
-    return {"status": "measured", **changed, "schema": 1}
-
-
-_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_schema_0}
-
-
-def _records(metrics: Mapping[str, MetricValue], intervals: Intervals) -> dict[str, MetricRecord]:
-    return {name: _record(value, intervals.get(name)) for name, value in metrics.items()}
-
-
-def _without_pair_intervals(evaluation: Evaluation) -> Evaluation:
-    """Drop intervals that metrics bring: they take pairs as independent, which clusters are not."""
-
-    def dropped(metrics: Mapping[str, MetricValue]) -> dict[str, MetricValue]:
-        return {name: replace(metric, ci95=None) for name, metric in metrics.items()}
-
-    groups = {
-        name: replace(group, metrics=dropped(group.metrics))
-        for name, group in evaluation.groups.items()
-    }
-    return replace(evaluation, metrics=dropped(evaluation.metrics), groups=groups)
-
-
-def _record(metric: MetricValue, interval: Interval | None) -> MetricRecord:
-    value, notes = metric.value, metric.notes
-    if value is not None and value in (float("inf"), float("-inf")):
-        # JSON has no infinity; the note keeps what the number cannot say.
-        value, notes = None, notes or ("infinite",)
-    return MetricRecord(
-        value=value,
-        n=metric.n,
-        unit=metric.unit,
-        better=metric.better,
-        signature=metric.signature,
-        ci95=metric.ci95 or interval,
-        unavailable=metric.unavailable,
-        notes=notes,
-    )
 
 
 def _without_defaults(result: Result) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import read_json, sha256_file
+from i2ibench.results.build_record import build_result
 from i2ibench.results.differences import (
     Discrepancy,
     number_discrepancies,
@@ -29,7 +30,8 @@ from i2ibench.results.differences import (
     tolerance,
 )
 from i2ibench.results.evaluation_intervals import metric_columns
-from i2ibench.results.record import Result, build_result, parse_unsealed, write_result
+from i2ibench.results.record import EnvironmentRecord, Result, VerifiedRecord
+from i2ibench.results.record_files import parse_unsealed, write_result
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 # A name in a record is no place, and a folder of that name may be another.
@@ -135,11 +137,11 @@ def record_verified(verification: Verification) -> Result:
     confirmed = verification.result.model_copy(
         update={
             "status": "verified",
-            "verified": {
-                "created": provenance.now(),
-                "environment": provenance.environment(),
-                "relative_tolerances": dict(verification.tolerances),
-            },
+            "verified": VerifiedRecord(
+                created=provenance.now(),
+                environment=EnvironmentRecord.model_validate(provenance.environment()),
+                relative_tolerances=dict(verification.tolerances),
+            ),
         }
     )
     write_result(verification.path, confirmed)
@@ -150,15 +152,15 @@ def _open_pairs(
     result: Result, dataset: str | None, targets: Path | None, data_root: Path | None
 ) -> PairedDataset:
     recorded = result.dataset
-    limit = recorded.get("limit")
+    limit = recorded.limit
     if targets is not None:
         return open_targets(targets, limit=limit)
-    name = dataset or str(recorded.get("name"))
+    name = dataset or str(recorded.name)
     try:
         return open_dataset(
             name,
-            str(recorded.get("split", "test")),
-            direction=recorded.get("direction"),
+            recorded.split or "test",
+            direction=recorded.direction,
             data_root=data_root,
             limit=limit,
         )
@@ -189,26 +191,26 @@ def _find_predictions(
 def _training_targets(
     result: Result, dataset: str | None, data_root: Path | None
 ) -> PairedDataset | None:
-    name = dataset or str(result.dataset.get("name"))
+    name = dataset or result.dataset.name
     try:
         if "train" not in available_splits(name, data_root=data_root):
             return None
     except (UsageError, MissingError):  # scored against a bare folder of targets
         return None
-    direction = result.dataset.get("direction")
+    direction = result.dataset.direction
     return open_dataset(name, "train", direction=direction, data_root=data_root)
 
 
 def _hash_discrepancies(
     result: Result, pairs: PairedDataset, path: Path, folder: Path
 ) -> Iterator[Discrepancy]:
-    recorded = result.dataset.get("manifest_sha256")
+    recorded = result.dataset.manifest_sha256
     if recorded is not None and manifest_sha256(pairs) != recorded:
         yield Discrepancy(
             "data", f"{pairs.root}: not the pairs the result was computed on; {_SAY_WHERE}"
         )
     checkpoint = path.parent / "checkpoints" / "last.ckpt"
-    trained = result.model.get("checkpoint_sha256")
+    trained = result.model.checkpoint_sha256
     if trained and checkpoint.exists() and sha256_file(checkpoint) != trained:
         yield Discrepancy("checkpoint", f"{checkpoint}: not the weights that made the predictions")
     if not (folder / MANIFEST_NAME).exists():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from i2ibench import provenance
 from i2ibench.evaluation.availability import arrived
@@ -11,7 +10,8 @@ from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.files import write_text
 from i2ibench.results.additions import with_metrics, without_half_addition
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
-from i2ibench.results.record import Result, write_result
+from i2ibench.results.record import CostRecord, Result
+from i2ibench.results.record_files import write_result
 from i2ibench.runs.folder import RunFolder
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.reporter import Reporter
@@ -41,7 +41,7 @@ def predictions_are_those_scored(folder: RunFolder, result: Result) -> bool:
     manifest = read_manifest(folder.predictions)
     return (
         manifest.complete
-        and manifest.checkpoint_sha256 == result.model.get("checkpoint_sha256")
+        and manifest.checkpoint_sha256 == result.model.checkpoint_sha256
         and not manifest.differences(folder.predictions)
     )
 
@@ -92,11 +92,13 @@ def add_metrics(plan: Plan, result: Result, names: list[str], reporter: Reporter
     return extended
 
 
-def _cost(result: Result, seconds: float) -> dict[str, Any]:
+def _cost(result: Result, seconds: float) -> CostRecord:
     """Return the cost of ``result`` and of a later evaluation together."""
-    cost = dict(result.cost)
-    cost["evaluate_seconds"] = round(cost.get("evaluate_seconds", 0.0) + seconds, 2)
-    then, now = cost.get("peak_memory_mb"), provenance.peak_memory_mb()
-    # A part that nobody measured leaves the whole unknown.
-    cost["peak_memory_mb"] = None if then is None or now is None else max(then, now)
-    return cost
+    then, now = result.cost.peak_memory_mb, provenance.peak_memory_mb()
+    return result.cost.model_copy(
+        update={
+            "evaluate_seconds": round((result.cost.evaluate_seconds or 0.0) + seconds, 2),
+            # A part that nobody measured leaves the whole unknown.
+            "peak_memory_mb": None if then is None or now is None else max(then, now),
+        }
+    )

@@ -9,12 +9,10 @@ from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.models.interface import TrainableModel
 from i2ibench.results.additions import refuse_to_lose
-from i2ibench.results.record import (
-    Result,
-    build_result,
-    write_pair_scores,
-    write_result,
-)
+from i2ibench.results.build_record import build_result
+from i2ibench.results.pair_scores import write_pair_scores
+from i2ibench.results.record import Result
+from i2ibench.results.record_files import write_result
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.reporter import Reporter as Reporter
 from i2ibench.runs.score_folders import dataset_record

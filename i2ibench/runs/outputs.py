@@ -9,7 +9,7 @@ from pathlib import Path
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name
-from i2ibench.results.record import read_result
+from i2ibench.results.record_files import read_result
 
 
 def model_name(predictions: Path) -> str:
@@ -75,7 +75,7 @@ def check_outputs(outputs: Sequence[Path], predictions: Sequence[Path]) -> None:
 
 def _is_result_of_a_run(path: Path) -> bool:
     try:
-        return read_result(path).model.get("predictions") != "external"
+        return not read_result(path).model.is_external
     except DataError:
         return False  # absent, or torn: there is nothing to lose
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from i2ibench.errors import UsageError
 from i2ibench.leaderboard.board import build_board
 from i2ibench.leaderboard.entries import EntryExistsError, add_entry
-from i2ibench.results.record import (
-    Result,
-    read_result,
-)
+from i2ibench.results.record import Result
+from i2ibench.results.record_files import read_result
 from i2ibench.runs.add_metrics import (
     add_metrics,
     metrics_to_add,

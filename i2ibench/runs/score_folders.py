@@ -19,7 +19,10 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, load_protocol
 from i2ibench.evaluation.protocol_comparison import check_same_files
 from i2ibench.results.additions import refuse_to_lose
-from i2ibench.results.record import Result, build_result, write_pair_scores, write_result
+from i2ibench.results.build_record import build_result
+from i2ibench.results.pair_scores import write_pair_scores
+from i2ibench.results.record import Result
+from i2ibench.results.record_files import write_result
 from i2ibench.runs.outputs import check_names, check_outputs, model_name, model_names
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 

@@ -67,7 +67,7 @@ def write_page(
     )
     page = environment.get_template("run_page.html.j2").render(
         result=result,
-        title=f"{result.model.get('name')} on {result.dataset.get('name')}",
+        title=f"{result.model.name} on {result.dataset.name}",
         table=_score_table(result),
         strips=[Markup(chart) for chart in _strips(result, pair_scores)],  # noqa: S704
         curves=[Markup(chart) for chart in _curves(history)],  # noqa: S704
@@ -81,7 +81,7 @@ def write_page(
 
 def _score_table(result: Result) -> dict[str, Any]:
     groups = list(result.groups)
-    unit = result.dataset.get("group_name") or "group"
+    unit = result.dataset.group_name or "group"
     header = ["metric", "overall", *(f"{unit} {name}" for name in groups)]
     if groups:
         header.append("mean of levels")

@@ -17,7 +17,7 @@ from i2ibench.comparison.methods import read_methods
 from i2ibench.comparison.tables import comparison_tables
 from i2ibench.errors import DataError, UsageError
 from i2ibench.results.pair_scores import pair_scores_csv
-from i2ibench.results.record import write_result
+from i2ibench.results.record_files import write_result
 
 LEVELS = ["0", "1+", "2+", "3+"] * 20
 

@@ -21,7 +21,8 @@ from i2ibench.leaderboard.entries import add_file
 from i2ibench.leaderboard.exports import board_lines, export
 from i2ibench.leaderboard.terminal import board_tables
 from i2ibench.results.pair_scores import pair_scores_csv
-from i2ibench.results.record import ProtocolRecord, write_result
+from i2ibench.results.record import ProtocolRecord
+from i2ibench.results.record_files import write_result
 
 LEVELS = ["0", "1+", "2+", "3+"] * 24
 

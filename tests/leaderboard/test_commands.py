@@ -11,7 +11,7 @@ from factories import pair_scores, result
 
 from i2ibench.cli.app import run_app
 from i2ibench.results.pair_scores import pair_scores_csv
-from i2ibench.results.record import write_result
+from i2ibench.results.record_files import write_result
 
 
 def _call(capsys, *arguments: str | Path) -> tuple[int, str, str]:

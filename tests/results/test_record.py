@@ -15,15 +15,10 @@ from hypothesis import strategies as st
 
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import MetricValue
+from i2ibench.results.build_record import build_result
 from i2ibench.results.evaluation_intervals import evaluation_intervals
-from i2ibench.results.pair_scores import pair_columns
-from i2ibench.results.record import (
-    build_result,
-    read_pair_scores,
-    read_result,
-    write_pair_scores,
-    write_result,
-)
+from i2ibench.results.pair_scores import pair_columns, read_pair_scores, write_pair_scores
+from i2ibench.results.record_files import read_result, write_result
 
 LEVELS = ["0", "1+", "2+", "3+"] * 20
 
@@ -106,8 +101,8 @@ def test_clusters_widen_intervals_and_are_named() -> None:
     slides = [f"slide{index // 4}" for index in range(80)]
     alone = result(pair_scores({"psnr": values}))
     clustered = result(pair_scores({"psnr": values}, clusters=slides))
-    assert clustered.intervals["unit"] == "cluster"
-    assert clustered.intervals["units"] == 20
+    assert clustered.intervals.unit == "cluster"
+    assert clustered.intervals.units == 20
 
     def width(made) -> float:
         low, high = made.metrics["psnr"].ci95
@@ -233,3 +228,31 @@ def test_build_result_refuses_an_unknown_field() -> None:
             created="2026-01-01T00:00:00Z",
             notes="",
         )
+
+
+def test_what_others_wrote_beside_the_known_keys_is_kept(tmp_path: Path) -> None:
+    content = result(pair_scores({"psnr": np.arange(20.0)})).to_json()
+    del content["sha256"]
+    content["cost"] = {"train_seconds": 3, "energy_joules": None, "co2": {"kg": 1.5}}
+    content["model"]["authors"] = ["A", "B"]
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    read = read_result(tmp_path / "result.json")
+    assert (read.cost.train_seconds, read.cost.peak_memory_mb) == (3, None)
+    kept = read.to_json()
+    del kept["sha256"]
+    assert json.dumps(kept, sort_keys=True) == json.dumps(content, sort_keys=True)
+
+
+def test_a_part_that_says_nothing_is_false() -> None:
+    made = result(pair_scores({"psnr": np.arange(20.0)}))
+    assert not made.training
+    assert made.intervals
+    assert made.intervals.unit == "pair"
+
+
+def test_a_key_of_another_type_is_named(tmp_path: Path) -> None:
+    content = result(pair_scores({"psnr": np.arange(20.0)})).to_json()
+    content["dataset"]["pairs"] = "many"
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"result\.json: not a result: dataset\.pairs = 'many'"):
+        read_result(tmp_path / "result.json")

@@ -20,14 +20,10 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.files import sha256_file
 from i2ibench.models.policy import InferencePolicy
-from i2ibench.results.record import (
-    MetricRecord,
-    ProtocolRecord,
-    build_result,
-    read_result,
-    write_pair_scores,
-    write_result,
-)
+from i2ibench.results.build_record import build_result
+from i2ibench.results.pair_scores import write_pair_scores
+from i2ibench.results.record import MetricRecord, ProtocolRecord
+from i2ibench.results.record_files import read_result, write_result
 from i2ibench.results.verification import Verification, record_verified, verify
 from i2ibench.translation.manifest import Manifest, read_manifest, write_manifest
 
@@ -119,7 +115,7 @@ def test_an_untouched_run_is_confirmed_and_can_be_recorded(run: Path) -> None:
     marked = read_result(run / "result.json")
     assert marked.status == "verified"
     assert marked.verified is not None
-    assert marked.verified["environment"]["packages"]["numpy"]
+    assert marked.verified.environment.packages["numpy"]
     assert _verify(run).findings == (), "a verified record can be verified again"
 
 

@@ -16,7 +16,8 @@ from i2ibench.evaluation import availability as arrivals
 from i2ibench.files import sha256_file
 from i2ibench.leaderboard.entries import read_entries
 from i2ibench.metrics.networks import weights
-from i2ibench.results.record import Result, read_result, write_result
+from i2ibench.results.record import Result
+from i2ibench.results.record_files import read_result, write_result
 from i2ibench.results.verification import record_verified, verify
 from i2ibench.runs import add_metrics as completion
 from i2ibench.runs.options import Options
@@ -94,10 +95,10 @@ def test_a_completed_result_is_that_of_a_run_that_had_the_weights(options, bring
     assert completed.result.metrics["lpips-squeeze"] == at_once.result.metrics["lpips-squeeze"]
     for part in ("groups", "intervals", "pair_scores_sha256", "model", "dataset", "protocol"):
         assert getattr(completed.result, part) == getattr(at_once.result, part), part
-    (addition,) = completed.result.environment["added"]
+    (addition,) = completed.result.environment.added
     assert addition["metrics"] == ["lpips-squeeze"]
     assert addition["environment"]["packages"]["torch"]
-    assert completed.result.cost["translate_seconds"] > 0
+    assert completed.result.cost.translate_seconds > 0
 
 
 def test_where_no_weights_have_come_none_is_read_and_nothing_is_written(
@@ -132,7 +133,7 @@ def test_looking_for_weights_loads_no_torch(options, bring):
         "import sys; from i2ibench.evaluation.availability import arrived; "
         "from i2ibench.evaluation.protocol import load_protocol; "
         "from i2ibench.data.dataset import open_dataset; "
-        "from i2ibench.results.record import read_result; "
+        "from i2ibench.results.record_files import read_result; "
         f"found = arrived(read_result(__import__('pathlib').Path({str(folder)!r}) / 'result.json')"
         f".metrics, load_protocol('i2i-1'), open_dataset({options.dataset!r})); "
         "print(found, 'torch' in sys.modules)"

@@ -11,7 +11,7 @@ from kills import rows_differ, states_differ
 from plugin_source import LEARNER
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.results.record import read_result, write_result
+from i2ibench.results.record_files import read_result, write_result
 from i2ibench.runs.options import Options
 from i2ibench.runs.run import run, train, translate
 from i2ibench.training.checkpoint import load_checkpoint
@@ -100,7 +100,7 @@ def test_a_second_protocol_reuses_the_training(options):
 
     second = run(replace(options, protocol="bci-2022-1024"), Listener())
     assert any("trained in the same way" in text for text in stages)
-    assert second.result.model["checkpoint_sha256"] and second.folder != first.folder
+    assert second.result.model.checkpoint_sha256 and second.folder != first.folder
     assert (second.folder / "training.csv").read_bytes() == (
         first.folder / "training.csv"
     ).read_bytes()
@@ -195,5 +195,5 @@ def test_a_single_module_plugin_trains_through_the_same_door(options, tmp_path, 
     monkeypatch.setattr(registry, "models", fresh)
     budget = {"training.epochs": 2, "training.decay_epochs": 0, "images.crop": 24}
     outcome = run(replace(options, model="bias", settings=budget))
-    assert outcome.result.model["parameters"] == 3
-    assert outcome.result.training["steps"] == 10
+    assert outcome.result.model.parameters == 3
+    assert outcome.result.training.steps == 10

@@ -15,7 +15,7 @@ from i2ibench.comparison.compare import compare
 from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
-from i2ibench.results.record import read_result
+from i2ibench.results.record_files import read_result
 from i2ibench.runs.options import Options
 from i2ibench.runs.run import run
 from i2ibench.runs.score_folders import evaluate, evaluate_side_by_side, evaluate_together
@@ -59,7 +59,7 @@ def test_real_thumbnails_are_scored_per_level(shared):
     )
     counts = {level: group.n for level, group in result.groups.items()}
     assert counts == {"0": 1, "1+": 4, "2+": 11, "3+": 8}
-    assert result.dataset["group_name"] == "HER2"
+    assert result.dataset.group_name == "HER2"
 
 
 def test_pairs_are_never_matched_by_position(folders):
@@ -141,11 +141,11 @@ def test_models_scored_together_have_their_own_results_and_can_be_compared(two_m
     made, targets = two_models
     out = tmp_path / "out"
     together = evaluate_together(made, targets=targets, metrics=BOTH, output=out)
-    assert [result.model["name"] for result in together] == ["a_pix2pix", "b_pix2pix"]
+    assert [result.model.name for result in together] == ["a_pix2pix", "b_pix2pix"]
     for folder, result in zip(made, together, strict=True):
         alone = evaluate(folder, targets=targets, metrics=BOTH)
         assert result.metrics == alone.metrics and result.dataset == alone.dataset
-        stored = read_result(out / result.model["name"] / "result.json")
+        stored = read_result(out / result.model.name / "result.json")
         assert stored.metrics == alone.metrics
     methods = read_methods([out / "a_pix2pix", out / "b_pix2pix"])
     found = compare(methods).sets[""]
@@ -158,7 +158,7 @@ def test_models_are_called_as_asked_or_by_what_tells_their_folders_apart(two_mod
 
     def names(folders, given=None):
         found = evaluate_together(folders, names=given, **options)
-        return [result.model["name"] for result in found]
+        return [result.model.name for result in found]
 
     assert names(made, ["pix2pix", "ours"]) == ["pix2pix", "ours"]
     flat = tmp_path / "predictions"

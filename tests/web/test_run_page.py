@@ -18,7 +18,7 @@ from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.data.pairs import ImageRef, PairedDataset
 from i2ibench.errors import DataError, UsageError
 from i2ibench.results.pair_scores import pair_scores_csv
-from i2ibench.results.record import write_result
+from i2ibench.results.record_files import write_result
 from i2ibench.web.charts import line_chart, strip_chart
 from i2ibench.web.extremes import draw_extremes
 from i2ibench.web.pictures import contact_sheet, fit

@@ -59,6 +59,7 @@ def with_metrics(
         dataset=result.dataset,
         # Intervals are drawn over all columns at once, so that they come out as in one evaluation.
         evaluation=replace(evaluation, pair_columns=pair_columns(joined)),
+        intervals=result.intervals,
         cost=cost,
         seed=result.seed,
         environment={},

@@ -9,6 +9,7 @@ from typing import Any
 from i2ibench.evaluation.scores import Evaluation, MetricValue
 from i2ibench.files import sha256_bytes
 from i2ibench.results.evaluation_intervals import (
+    EvaluationIntervals,
     Interval,
     Intervals,
     cluster_codes,
@@ -20,12 +21,17 @@ from i2ibench.results.record import (
     DatasetRecord,
     EnvironmentRecord,
     GroupRecord,
+    IntervalRecord,
     MetricRecord,
     ModelRecord,
     ProtocolRecord,
     Result,
     Status,
 )
+from i2ibench.statistics.bootstrap import LEVEL, METHODS, RESAMPLES
+
+# A record that names more is not followed: it could ask for any amount of memory.
+_MOST_RESAMPLES = 100_000
 
 
 def build_result(
@@ -38,6 +44,7 @@ def build_result(
     environment: EnvironmentRecord | Mapping[str, Any],
     created: str,
     status: Status = "measured",
+    intervals: IntervalRecord | None = None,
     **extra: Any,
 ) -> Result:
     """Join an evaluation with its origin and its intervals.
@@ -51,9 +58,11 @@ def build_result(
         environment: ``provenance.environment()``.
         created: ``provenance.now()``.
         status: ``"measured"``, or ``"verified"`` after a recomputation.
+        intervals: how they are made; None for the present way. A record that names a way that this
+            version does not know keeps its statement, and gets no intervals here.
         **extra: further fields of ``Result``, e.g. ``training`` (the budget) or ``run_id``.
     """
-    intervals = evaluation_intervals(evaluation)
+    made = _made_intervals(evaluation, intervals)
     if cluster_codes(evaluation.pair_scores) is not None:
         evaluation = _without_pair_intervals(evaluation)
     return Result.model_validate(
@@ -62,15 +71,15 @@ def build_result(
             "model": model,
             "dataset": dataset,
             "protocol": ProtocolRecord(id=evaluation.protocol, sha256=evaluation.protocol_sha256),
-            "metrics": _records(evaluation.metrics, intervals.overall),
+            "metrics": _records(evaluation.metrics, made.overall),
             "groups": {
                 name: GroupRecord(
-                    n=group.n, metrics=_records(group.metrics, intervals.groups[name])
+                    n=group.n, metrics=_records(group.metrics, made.groups.get(name, {}))
                 )
                 for name, group in evaluation.groups.items()
             },
-            "macro": _records(evaluation.macro, intervals.macro),
-            "intervals": intervals.statement,
+            "macro": _records(evaluation.macro, made.macro),
+            "intervals": made.statement,
             "cost": cost,
             "environment": environment,
             "seed": seed,
@@ -80,6 +89,32 @@ def build_result(
             "created": created,
             **extra,
         }
+    )
+
+
+def can_make_intervals(recorded: IntervalRecord) -> bool:
+    """Whether intervals can be made here as a record says; no statement means the usual way."""
+    if not recorded:
+        return True
+    return (
+        recorded.method in METHODS
+        and recorded.level == LEVEL
+        and recorded.resamples is not None
+        and 0 < recorded.resamples <= _MOST_RESAMPLES
+        and recorded.seed is not None
+    )
+
+
+def _made_intervals(evaluation: Evaluation, wanted: IntervalRecord | None) -> EvaluationIntervals:
+    if not wanted:
+        return evaluation_intervals(evaluation)
+    if not can_make_intervals(wanted):
+        return EvaluationIntervals({}, {}, {}, wanted.model_dump(mode="json"))
+    return evaluation_intervals(
+        evaluation,
+        method=str(wanted.method),
+        resamples=int(wanted.resamples or RESAMPLES),
+        seed=wanted.seed or 0,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from i2ibench.results.build_record import can_make_intervals
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.results.pair_scores import read_pair_scores
 from i2ibench.results.record import MetricRecord, Result
@@ -50,8 +51,13 @@ def tolerance(metric: str) -> float:
 def number_discrepancies(
     recorded: Result, again: Result, tolerances: Mapping[str, float]
 ) -> Iterator[Discrepancy]:
-    """Yield every number of ``recorded`` that ``again`` does not confirm, under its name."""
-    yield from _table_discrepancies("", recorded.metrics, again.metrics, tolerances)
+    """Yield every number of ``recorded`` that ``again`` does not confirm, under its name.
+
+    Intervals are compared where they can be made as the record says: a method that this version
+    does not know refutes nothing.
+    """
+    intervals = can_make_intervals(recorded.intervals)
+    yield from _table_discrepancies("", recorded.metrics, again.metrics, tolerances, intervals)
     for group in sorted({*recorded.groups, *again.groups}):
         if group not in recorded.groups or group not in again.groups:
             yield Discrepancy(f"group {group}", "not in both the record and the recomputation")
@@ -59,8 +65,12 @@ def number_discrepancies(
         mine, theirs = recorded.groups[group], again.groups[group]
         if mine.n != theirs.n:
             yield Discrepancy(f"group {group}", f"{mine.n} pairs recorded, {theirs.n} found")
-        yield from _table_discrepancies(f" of {group}", mine.metrics, theirs.metrics, tolerances)
-    yield from _table_discrepancies(" of macro mean", recorded.macro, again.macro, tolerances)
+        yield from _table_discrepancies(
+            f" of {group}", mine.metrics, theirs.metrics, tolerances, intervals
+        )
+    yield from _table_discrepancies(
+        " of macro mean", recorded.macro, again.macro, tolerances, intervals
+    )
 
 
 def _table_discrepancies(
@@ -68,6 +78,7 @@ def _table_discrepancies(
     recorded: Mapping[str, MetricRecord],
     again: Mapping[str, MetricRecord],
     tolerances: Mapping[str, float],
+    intervals: bool,
 ) -> Iterator[Discrepancy]:
     for name, mine in recorded.items():
         theirs = again.get(name)
@@ -85,20 +96,23 @@ def _table_discrepancies(
         if mine.value is None:
             # A metric that was unavailable then may be computed now; that refutes nothing.
             continue
-        for what, left, right in _compared(mine, theirs):
+        for what, left, right in _compared(mine, theirs, intervals):
             if not _agree(left, right, tolerances.get(name, _EXACT)):
                 yield Discrepancy(
                     subject, f"{what} {_shown(left)} recorded, {_shown(right)} recomputed"
                 )
 
 
-def _compared(mine: MetricRecord, theirs: MetricRecord) -> Iterator[tuple[str, Any, Any]]:
+def _compared(
+    mine: MetricRecord, theirs: MetricRecord, intervals: bool
+) -> Iterator[tuple[str, Any, Any]]:
     yield "value", mine.value, theirs.value
     yield "signature", mine.signature, theirs.signature
     yield "pairs", mine.n, theirs.n
     yield "unit", mine.unit, theirs.unit
     yield "direction", mine.better, theirs.better
-    yield "interval", mine.ci95, theirs.ci95
+    if intervals or theirs.ci95 is not None:  # a metric may bring its own
+        yield "interval", mine.ci95, theirs.ci95
 
 
 def score_discrepancies(

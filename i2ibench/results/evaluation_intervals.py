@@ -34,30 +34,51 @@ def metric_columns(pair_scores: pd.DataFrame) -> list[str]:
     return [str(name) for name in pair_scores.columns if name not in KEYS]
 
 
-def evaluation_intervals(evaluation: Evaluation, *, seed: int = 0) -> EvaluationIntervals:
+def evaluation_intervals(
+    evaluation: Evaluation,
+    *,
+    method: str = statistics.METHOD,
+    resamples: int = statistics.RESAMPLES,
+    seed: int = 0,
+) -> EvaluationIntervals:
     """Return 95 % intervals of every metric that is the mean of its values per pair.
 
     A metric that is something else than that mean (a correlation, a distance of sets) gets none
     here: an interval of another quantity would be a false one.
+
+    Args:
+        evaluation: with its values per pair.
+        method: one of ``statistics.bootstrap.METHODS``.
+        resamples: number of bootstrap resamples.
+        seed: of the resampling.
     """
     scores = evaluation.pair_scores
     names = metric_columns(scores)
     values = scores[names].to_numpy(dtype=np.float64)
     clusters = cluster_codes(scores)
-    everything = statistics.resample_means(values, clusters, seed=seed)
+    everything = statistics.resample_means(values, clusters, seed=seed, resamples=resamples)
     parts: dict[str, Resampled] = {}
     for group in evaluation.groups:
         rows = (scores["group"] == group).to_numpy()
         some = None if clusters is None else clusters[rows]
-        parts[group] = statistics.resample_means(values[rows], some, seed=seed)
+        parts[group] = statistics.resample_means(values[rows], some, seed=seed, resamples=resamples)
+    macro = _macro(scores, values, clusters, parts, resamples, seed)
+    bounds = statistics.METHODS[method]
     return EvaluationIntervals(
-        overall=_intervals(names, everything, evaluation.metrics),
+        overall=_intervals(names, everything, evaluation.metrics, bounds),
         groups={
-            group: _intervals(names, part, evaluation.groups[group].metrics)
+            group: _intervals(names, part, evaluation.groups[group].metrics, bounds)
             for group, part in parts.items()
         },
-        macro=_intervals(names, _macro(scores, values, clusters, parts, seed), evaluation.macro),
-        statement=_statement(everything, clusters, seed),
+        macro=_intervals(names, macro, evaluation.macro, bounds),
+        statement={
+            "level": statistics.LEVEL,
+            "method": method,
+            "resamples": resamples,
+            "unit": "pair" if clusters is None else "cluster",
+            "units": everything.units,
+            "seed": seed,
+        },
     )
 
 
@@ -79,6 +100,7 @@ def _macro(
     values: Floats,
     clusters: Codes | None,
     parts: Mapping[str, Resampled],
+    resamples: int,
     seed: int,
 ) -> Resampled | None:
     if not parts:
@@ -90,7 +112,9 @@ def _macro(
     by_group = [
         np.where((scores["group"] == group).to_numpy()[:, None], values, np.nan) for group in parts
     ]
-    joint = statistics.resample_means(np.concatenate(by_group, axis=1), clusters, seed=seed)
+    joint = statistics.resample_means(
+        np.concatenate(by_group, axis=1), clusters, seed=seed, resamples=resamples
+    )
 
     def mean_of_groups(columns: Floats) -> Floats:
         split = np.stack(np.split(columns, len(parts), axis=-1))
@@ -108,13 +132,15 @@ def _macro(
 
 
 def _intervals(
-    names: list[str], resampled: Resampled | None, metrics: Mapping[str, MetricValue]
+    names: list[str],
+    resampled: Resampled | None,
+    metrics: Mapping[str, MetricValue],
+    bounds: statistics.Bounds,
 ) -> Intervals:
     if resampled is None:
         return {}
     found: Intervals = {}
-    bounds = statistics.bca_intervals(resampled)
-    for name, estimate, interval in zip(names, resampled.estimate, bounds, strict=True):
+    for name, estimate, interval in zip(names, resampled.estimate, bounds(resampled), strict=True):
         metric = metrics.get(name)
         is_mean = (
             metric is not None
@@ -123,14 +149,3 @@ def _intervals(
         )
         found[name] = interval if is_mean else None
     return found
-
-
-def _statement(resampled: Resampled, clusters: Codes | None, seed: int) -> dict[str, object]:
-    return {
-        "level": statistics.LEVEL,
-        "method": statistics.METHOD,
-        "resamples": len(resampled.means),
-        "unit": "pair" if clusters is None else "cluster",
-        "units": resampled.units,
-        "seed": seed,
-    }

@@ -22,7 +22,7 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import read_json, sha256_file
-from i2ibench.results.build_record import build_result
+from i2ibench.results.build_record import build_result, can_make_intervals
 from i2ibench.results.differences import (
     Discrepancy,
     number_discrepancies,
@@ -126,8 +126,18 @@ def verify(
         f"{len(pairs)} predictions and their targets hashed",
         f"{len(names)} metrics recomputed: overall, in {len(result.groups)} groups, macro mean",
         f"{len(again.pair_scores)} x {len(metric_columns(again.pair_scores))} scores per pair",
+        _about_intervals(result),
     )
     return Verification(path, result, tuple(findings), checked, tolerances)
+
+
+def _about_intervals(result: Result) -> str:
+    if can_make_intervals(result.intervals):
+        return f"intervals recomputed by the recorded method: {result.intervals.method or 'none'}"
+    return (
+        f"intervals NOT recomputed: this i2ibench does not know their method, "
+        f"'{result.intervals.method}'; all values were"
+    )
 
 
 def record_verified(verification: Verification) -> Result:
@@ -227,6 +237,7 @@ def _as_result(result: Result, again: Evaluation) -> Result:
         model=result.model,
         dataset=result.dataset,
         evaluation=again,
+        intervals=result.intervals,
         cost={},
         seed=result.seed,
         environment={},

@@ -6,7 +6,7 @@ of one slide are not independent, and resampling them one by one would make inte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,6 +54,10 @@ class Resampled:
     variance: Floats
     freedom: Floats
     units: int
+
+
+# From resampled means to an interval of each column; None where there is none.
+Bounds = Callable[[Resampled], list[tuple[float, float] | None]]
 
 
 def mean_intervals(
@@ -153,6 +157,11 @@ def bca_intervals(resampled: Resampled) -> list[tuple[float, float] | None]:
         strict=True,
     )
     return [_bca_interval(*column) for column in columns]
+
+
+# Ways to make intervals, by the name under which records keep them. A way that is changed gets a
+# new name, and the old one stays: a record is verified by the method that it names.
+METHODS: Mapping[str, Bounds] = {METHOD: bca_intervals}
 
 
 def _bca_interval(

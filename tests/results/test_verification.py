@@ -214,3 +214,56 @@ def test_a_refuted_result_cannot_be_recorded_as_verified(run: Path) -> None:
     with pytest.raises(UsageError, match="not confirmed"):
         record_verified(_verify(run))
     assert read_result(run / "result.json").status == "measured"
+
+
+def _with_intervals(run: Path, **statement: object) -> Path:
+    """Rewrite the record, sealed anew, with another statement of how its intervals were made."""
+    path = run / "result.json"
+    record = read_result(path)
+    changed = record.intervals.model_copy(update=statement)
+    write_result(path, record.model_copy(update={"intervals": changed}))
+    return path
+
+
+def test_intervals_of_a_method_unknown_here_are_left_alone_and_told(run: Path) -> None:
+    _with_intervals(run, method="percentile bootstrap of 2019")
+    found = _verify(run)
+    assert found.error() is None
+    told = next(line for line in found.checked if "interval" in line)
+    assert "NOT recomputed" in told and "percentile bootstrap of 2019" in told
+
+
+@pytest.mark.parametrize("statement", [{"resamples": 10**12}, {"level": 0.5}, {"seed": None}])
+def test_a_statement_that_cannot_be_followed_is_not(run: Path, statement: dict) -> None:
+    _with_intervals(run, **statement)
+    found = _verify(run)
+    assert found.error() is None
+    assert any("NOT recomputed" in line for line in found.checked)
+
+
+def test_intervals_are_recomputed_with_the_recorded_seed_and_resamples(run: Path) -> None:
+    path = _with_intervals(run, seed=7, resamples=500)
+    # The intervals in the record are those of seed 0 and 2,000 resamples.
+    assert any(
+        finding.subject.startswith("psnr") and "interval" in finding.detail
+        for finding in _verify(run).findings
+    )
+    record = read_result(path)
+    pairs = open_dataset(str(run.parent / "drawn"), "test")
+    predictions = find_predictions(run / "predictions", pairs)
+    again = evaluate(pairs, predictions, protocol=load_protocol("i2i-1"), metrics=METRICS)
+    remade = build_result(
+        model=record.model,
+        dataset=record.dataset,
+        evaluation=again,
+        intervals=record.intervals,
+        cost=record.cost,
+        seed=record.seed,
+        environment=record.environment,
+        created=record.created,
+    )
+    assert (remade.intervals.seed, remade.intervals.resamples) == (7, 500)
+    write_result(path, remade)
+    found = _verify(run)
+    assert found.error() is None
+    assert any("intervals recomputed" in line for line in found.checked)

@@ -60,12 +60,12 @@ print(json.dumps({"psnr": sum(psnr) / len(psnr), "ssim": sum(ssim) / len(ssim)})
 OURS = """
 import sys, json
 from pathlib import Path
-from i2ibench.data.targets import open_targets
+from i2ibench.data.dataset import Dataset
 from i2ibench.evaluation.one_pass import evaluate_together
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
 metrics, precision, targets, *models = sys.argv[1:]
-targets, protocol = open_targets(Path(targets)), load_protocol("i2i-1")
+targets, protocol = Dataset.of_targets(targets).split(), load_protocol("i2i-1")
 found = evaluate_together(
     targets, [(find_predictions(Path(model), targets), protocol) for model in models],
     metrics=metrics.split(","), allow_unverified_weights=True, feature_precision=precision,

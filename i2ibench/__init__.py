@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from i2ibench.data.dataset import Dataset as Dataset
     from i2ibench.data.dataset import open_dataset as open_dataset
     from i2ibench.data.pairs import ImagePair as ImagePair
     from i2ibench.data.pairs import ImageRef as ImageRef
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from i2ibench.runs.score_folders import evaluate as evaluate
 
 _PUBLIC = {
+    "Dataset": "i2ibench.data.dataset",
     "ImagePair": "i2ibench.data.pairs",
     "ImageRef": "i2ibench.data.pairs",
     "ModelConfig": "i2ibench.models.interface",

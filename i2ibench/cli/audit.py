@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2ibench.cli.common import DataRoot, Json, Limit, err, escape, print_json, say, table
+from i2ibench.cli.common import (
+    DataRoot,
+    Direction,
+    Json,
+    Limit,
+    err,
+    escape,
+    print_json,
+    say,
+    table,
+)
 from i2ibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,6 +35,7 @@ def audit(
         Path | None,
         typer.Option("--output", "-o", help="Write audit.json and pictures of the worst here."),
     ] = None,
+    direction: Direction = None,
     limit: Limit = None,
     data_root: DataRoot = None,
     json: Json = False,
@@ -36,14 +47,14 @@ def audit(
     from rich.progress import Progress
 
     from i2ibench.data.audit.audit_dataset import audit_dataset
+    from i2ibench.data.dataset import Dataset
 
+    opened = Dataset.open(dataset, direction=direction, data_root=data_root, limit=limit)
     with Progress(console=err(), transient=True) as progress:
         task = progress.add_task("looking at every pair", total=None)
         report = audit_dataset(
-            dataset,
-            data_root=data_root,
+            opened,
             output=output,
-            limit=limit,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     _print(report)

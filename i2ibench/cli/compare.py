@@ -97,9 +97,10 @@ def compare(
         for note in comparison.notes:
             say(note)
     if pictures is not None:
+        from i2ibench.data.dataset import Dataset
         from i2ibench.web.extremes import draw_extremes
 
-        where = draw_extremes(
-            methods, comparison, pictures, dataset, direction=direction, data_root=data_root
-        )
-        say(f"pictures: {where}")
+        handle = None
+        if dataset is not None:
+            handle = Dataset.open(dataset, direction=direction, data_root=data_root)
+        say(f"pictures: {draw_extremes(methods, comparison, pictures, handle)}")

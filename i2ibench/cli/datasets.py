@@ -9,6 +9,7 @@ import typer
 
 from i2ibench.cli.common import (
     DataRoot,
+    Direction,
     Json,
     Settings,
     err,
@@ -32,6 +33,7 @@ def datasets(
         typer.Option("--to", help="Draw the synthetic data set into this folder, see --set."),
     ] = None,
     settings: Settings = None,
+    direction: Direction = None,
     data_root: DataRoot = None,
     json: Json = False,
 ) -> None:
@@ -50,7 +52,7 @@ def datasets(
     elif to is not None:
         _draw(name, to, parse_settings(settings), json)
     else:
-        _show(name, data_root, json)
+        _show(name, direction, data_root, json)
 
 
 def _list(json: bool) -> None:
@@ -73,10 +75,12 @@ def _list(json: bool) -> None:
     say("A folder, a CSV of pairs or a card of your own works wherever a name does.")
 
 
-def _show(name: str, data_root: Path | None, json: bool) -> None:
+def _show(name: str, direction: str | None, data_root: Path | None, json: bool) -> None:
+    from i2ibench.data.dataset import Dataset
     from i2ibench.data.describe import describe_dataset
 
-    found = describe_dataset(name, data_root)
+    opened = Dataset.open(name, direction=direction, data_root=data_root, draw=False)
+    found = describe_dataset(opened)
     if json:
         print_json(found)
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.common import DataRoot, Json, err, print_json, table
+from i2ibench.cli.common import DataRoot, Direction, Json, err, print_json, table
 
 
 def doctor(
@@ -14,6 +14,7 @@ def doctor(
         str | None,
         typer.Option("--dataset", "-d", help="Also measure how fast this data set decodes."),
     ] = None,
+    direction: Direction = None,
     data_root: DataRoot = None,
     json: Json = False,
 ) -> None:
@@ -23,9 +24,13 @@ def doctor(
     """
     from dataclasses import asdict
 
+    from i2ibench.data.dataset import Dataset
     from i2ibench.runs.doctor import examine
 
-    findings = examine(dataset, data_root)
+    opened = None
+    if dataset is not None:
+        opened = Dataset.open(dataset, direction=direction, data_root=data_root)
+    findings = examine(opened)
     if json:
         print_json([asdict(finding) for finding in findings])
         return

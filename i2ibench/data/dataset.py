@@ -1,34 +1,27 @@
-"""A name or a path to checked pairs: the one door through which data enters."""
+"""The handle of a data set: a name or a path, found once, and from there to checked pairs.
+
+``Dataset.open`` finds the card and the folder (``resolve``), decides what the data set may be
+called (``identity``), and says what is to be said of it once. ``Dataset.split`` lists the pairs of
+a split in the form they have on disk (``layouts``), labels them (``labels``) and checks them.
+Everything above this room takes the handle.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from i2ibench import registry
-from i2ibench.data.cards import (
-    SPLIT_ALIASES,
-    Card,
-    Layout,
-    SplitName,
-    StripLayout,
-)
-from i2ibench.data.content_hash import manifest_sha256
+from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, StripLayout
+from i2ibench.data.identity import name_of_own
 from i2ibench.data.images import image_size
-from i2ibench.data.layouts import OnFault, list_pairs, present_name, raise_fault, read_table
-from i2ibench.data.pairs import ImagePair, PairedDataset
-from i2ibench.data.resolve import DatasetEntry, present_root, resolve_dataset, splits_on_disk
-from i2ibench.errors import DataError, UsageError
-
-__all__ = [
-    "ListedSplit",
-    "available_splits",
-    "list_split",
-    "manifest_sha256",
-    "open_dataset",
-]
+from i2ibench.data.labels import labelled
+from i2ibench.data.layouts import OnFault, images_by_id, list_pairs, present_name, raise_fault
+from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.resolve import locate, splits_on_disk
+from i2ibench.errors import DataError, MissingError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,100 +33,193 @@ class ListedSplit:
     direction: str
 
 
-def open_dataset(
-    name_or_path: str,
-    split: str = "test",
-    *,
-    direction: str | None = None,
-    data_root: Path | None = None,
-    limit: int | None = None,
-) -> PairedDataset:
-    """Open one split of a data set and check its pairs.
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, found once.
 
-    Args:
-        name_or_path: a catalogue name, or the path of a folder, a CSV or a TOML card.
-        split: ``"train"``, ``"val"`` or ``"test"``, or another name of them (``"valid"``).
-        direction: ``"AtoB"``, ``"BtoA"``, or for strips two panels, e.g. ``"DAPItoLap2"``; by
-            default as the card says.
-        data_root: folder that holds the data set; default ``$I2IBENCH_DATA/<name>``, then the
-            cache.
-        limit: keep only the first pairs in the order of ids.
-
-    Raises:
-        UsageError: unknown name, split or direction.
-        MissingError: a catalogue data set that is not on this machine; says how to get it.
-        DataError: no pairs, a missing partner, sizes that differ, or bad ids.
+    Attributes:
+        name: as it stands on boards and in records.
+        card: what is declared of it.
+        root: the folder it lies in; None where it is not on this machine.
+        direction: ``"AtoB"``, ``"BtoA"``, or two panels of a strip; None for the card's own.
+        limit: where only the first pairs of each split are taken, how many.
     """
-    split_name = _split_name(split)
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit must be at least 1, not {limit}")
-    entry = resolve_dataset(name_or_path, data_root)
-    found = list_split(entry, split_name, direction)
-    if not found.pairs:
-        raise DataError(f"{entry.root}: split '{split_name}' holds no pairs ({found.layout})")
-    pairs = found.pairs[:limit]
-    _check_sizes(pairs)
-    groups = {pair.group for pair in pairs if pair.group is not None}
-    declared = entry.card.groups
-    order = declared.order if declared is not None else ()
-    return PairedDataset(
-        name=entry.name,
-        split=split_name,
-        pairs=tuple(pairs),
-        direction=found.direction,
-        root=entry.root,
-        group_name=(declared.name if declared else "group") if groups else None,
-        group_order=tuple(
-            [group for group in order if group in groups] + sorted(groups - set(order))
-        ),
-        layout=str(found.layout),
+
+    name: str
+    card: Card
+    root: Path | None
+    direction: str | None = None
+    limit: int | None = None
+    _checked: dict[str, PairedDataset] = field(
+        default_factory=dict, repr=False, compare=False, kw_only=True
     )
 
+    @classmethod
+    def open(
+        cls,
+        name_or_path: str | Path,
+        *,
+        direction: str | None = None,
+        data_root: str | Path | None = None,
+        limit: int | None = None,
+        draw: bool = True,
+    ) -> Dataset:
+        """Find a data set.
 
-def available_splits(name_or_path: str, *, data_root: Path | None = None) -> tuple[str, ...]:
-    """Return the splits of a data set that are on this machine, in the order train, val, test.
+        Args:
+            name_or_path: a catalogue name, or the path of a folder, a CSV or a TOML card.
+            direction: ``"AtoB"``, ``"BtoA"``, or for strips two panels, e.g. ``"DAPItoLap2"``; by
+                default as the card says.
+            data_root: folder that holds the data set; default ``$I2IBENCH_DATA/<name>``, then the
+                cache.
+            limit: keep only the first pairs of each split in the order of ids.
+            draw: whether a synthetic data set that is not there yet is drawn.
+
+        Raises:
+            UsageError: an unknown name, a bad card, or a limit below 1.
+            DataError: a folder that is not recognised as paired images.
+        """
+        if limit is not None and limit < 1:
+            raise UsageError(f"limit must be at least 1, not {limit}")
+        found = locate(str(name_or_path), None if data_root is None else Path(data_root), draw)
+        return cls(found.name, found.card, found.root, direction, limit)
+
+    @classmethod
+    def of_targets(cls, folder: str | Path, *, limit: int | None = None) -> Dataset:
+        """Return a bare folder of targets, to score what other tools made without a data set.
+
+        Its one split, ``test``, has a pair an image, whose id is the name without suffix. Scoring
+        reads targets only: the source of each pair is the target itself.
+
+        Raises:
+            DataError: no such folder, no images in it, an unsafe name, or one name twice.
+        """
+        root = Path(folder)
+        images = images_by_id(root)
+        if not images:
+            raise DataError(f"{root}: holds no images")
+        pairs = [ImagePair(each, ImageRef(path), ImageRef(path)) for each, path in images.items()]
+        pairs = sorted(pairs, key=lambda pair: pair.id)[:limit]
+        name = name_of_own(root.resolve().name, None, root)
+        test = PairedDataset(name, "test", tuple(pairs), root=root)
+        card = Card(title="a folder of targets")
+        return cls(name, card, root, limit=limit, _checked={"test": test})
+
+    @property
+    def is_of_catalogue(self) -> bool:
+        """Whether the name is one of the catalogue, so that its recipes and boards are meant."""
+        return self.name in registry.datasets.names()
+
+    @property
+    def place(self) -> Path:
+        """The folder it lies in.
+
+        Raises:
+            MissingError: it is not on this machine; says how to get it.
+        """
+        if self.root is not None:
+            return self.root
+        steps = self.card.obtain or f"see {self.card.home or 'its authors'}"
+        raise MissingError(f"data set '{self.name}' is not on this machine; {steps}")
+
+    @property
+    def splits(self) -> tuple[SplitName, ...]:
+        """The splits on this machine, in the order train, val, test.
+
+        Raises:
+            MissingError: not on this machine.
+        """
+        on_disk = splits_on_disk(self.card, self.place)
+        return tuple(each for each in SPLIT_ALIASES if each in on_disk or each in self._checked)
+
+    def split(self, name: str = "test") -> PairedDataset:
+        """Return the checked pairs of one split; they are listed and checked once.
+
+        Args:
+            name: ``"train"``, ``"val"`` or ``"test"``, or another name of them (``"valid"``).
+
+        Raises:
+            UsageError: unknown split or direction.
+            MissingError: not on this machine; says how to get it.
+            DataError: no pairs, a missing partner, sizes that differ, or bad ids.
+        """
+        split = split_name(name)
+        if split not in self._checked:
+            self._checked[split] = self._check(split)
+        return self._checked[split]
+
+    def split_if_there(self, name: str) -> PairedDataset | None:
+        """Return the checked pairs of a split, or None where it is not on this machine."""
+        return self.split(name) if split_name(name) in self.splits else None
+
+    def list_split(self, split: SplitName, on_fault: OnFault = raise_fault) -> ListedSplit:
+        """List a split's pairs with groups and clusters; sizes are not yet checked.
+
+        Raises:
+            MissingError: not on this machine.
+            DataError: as ``split``, unless ``on_fault`` takes it.
+        """
+        root, names = self.place, self.card.split_folders(split)
+        layout, reverse, direction = _directed(
+            self._layout(split), self.direction or self.card.direction
+        )
+        pairs = list_pairs(layout, root, split, names, on_fault)
+        pairs = labelled(pairs, self.card, root, split, on_fault)
+        if reverse:
+            pairs = [pair.reversed() for pair in pairs]
+        return ListedSplit(pairs[: self.limit], layout, direction)
+
+    def _layout(self, split: SplitName) -> Layout:
+        root, names = self.place, self.card.split_folders(split)
+        found = [each for each in self.card.layouts if present_name(each, root, names) is not None]
+        if not found:
+            present = ", ".join(self.splits) or "none"
+            raise DataError(f"{root}: has no split '{split}' (found: {present})")
+        if len(found) > 1:
+            listed = "; ".join(str(layout) for layout in found)
+            raise DataError(f"{root}: holds {self.name} in several forms ({listed}); keep one")
+        return found[0]
+
+    def _check(self, split: SplitName) -> PairedDataset:
+        found = self.list_split(split)
+        if not found.pairs:
+            raise DataError(f"{self.root}: split '{split}' holds no pairs ({found.layout})")
+        _check_sizes(found.pairs)
+        groups = {pair.group for pair in found.pairs if pair.group is not None}
+        declared = self.card.groups
+        order = declared.order if declared is not None else ()
+        return PairedDataset(
+            name=self.name,
+            split=split,
+            pairs=tuple(found.pairs),
+            direction=found.direction,
+            root=self.root,
+            group_name=(declared.name if declared else "group") if groups else None,
+            group_order=tuple(
+                [group for group in order if group in groups] + sorted(groups - set(order))
+            ),
+            layout=str(found.layout),
+        )
+
+
+def open_dataset(name_or_path: str | Path, split: str = "test", **where: Any) -> PairedDataset:
+    """Return the checked pairs of one split: ``Dataset.open(name_or_path, ...).split(split)``.
+
+    Takes the keywords of ``Dataset.open``, and raises what it and ``Dataset.split`` raise.
+    """
+    return Dataset.open(name_or_path, **where).split(split)
+
+
+def split_name(name: str) -> SplitName:
+    """Return the split that ``name`` means, also ``"valid"`` or ``"testing"``.
 
     Raises:
-        UsageError: unknown name.
-        MissingError: not on this machine.
+        UsageError: unknown.
     """
-    entry = resolve_dataset(name_or_path, data_root)
-    root = present_root(entry)
-    return splits_on_disk(entry.card, root)
-
-
-def list_split(
-    entry: DatasetEntry,
-    split: SplitName,
-    direction: str | None = None,
-    on_fault: OnFault = raise_fault,
-) -> ListedSplit:
-    """List a split's pairs with groups and clusters; sizes are not yet checked.
-
-    Raises:
-        MissingError: not on this machine.
-        DataError: as ``open_dataset``, unless ``on_fault`` takes it.
-    """
-    root = present_root(entry)
-    layout = _layout(entry, root, split)
-    layout, reverse, direction = _directed(layout, direction or entry.card.direction)
-    pairs = list_pairs(layout, root, split, entry.card.split_folders(split), on_fault)
-    pairs = _labelled(pairs, entry.card, root, split, on_fault)
-    if reverse:
-        pairs = [pair.reversed() for pair in pairs]
-    return ListedSplit(pairs, layout, direction)
-
-
-def _layout(entry: DatasetEntry, root: Path, split: SplitName) -> Layout:
-    names = entry.card.split_folders(split)
-    found = [each for each in entry.card.layouts if present_name(each, root, names) is not None]
-    if not found:
-        present = ", ".join(splits_on_disk(entry.card, root)) or "none"
-        raise DataError(f"{root}: has no split '{split}' (found: {present})")
-    if len(found) > 1:
-        listed = "; ".join(str(layout) for layout in found)
-        raise DataError(f"{root}: holds {entry.name} in several forms ({listed}); keep one")
-    return found[0]
+    for split, aliases in SPLIT_ALIASES.items():
+        if name in aliases:
+            return split
+    raise UsageError(registry.unknown_name("split", name, list(SPLIT_ALIASES)))
 
 
 def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
@@ -158,45 +244,6 @@ def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
     return layout, direction == "BtoA", direction
 
 
-def _labelled(
-    pairs: Sequence[ImagePair], card: Card, root: Path, split: str, on_fault: OnFault
-) -> list[ImagePair]:
-    """Add groups and clusters from the ids, and clusters from ``clusters.csv`` in the root."""
-    listed = _listed_clusters(root / "clusters.csv", split)
-    labelled = []
-    for pair in pairs:
-        group, cluster = pair.group, pair.cluster
-        if card.groups is not None and card.groups.pattern:
-            group = _label(card.groups.pattern, "group", pair)
-            if group is None:
-                on_fault(
-                    DataError(
-                        f"{pair.source.path}: its name tells no {card.groups.name} "
-                        f"(expected {card.groups.pattern})"
-                    )
-                )
-        if card.clusters is not None and card.clusters.pattern:
-            cluster = _label(card.clusters.pattern, "cluster", pair)
-        cluster = listed.get(pair.id, cluster)
-        labelled.append(replace(pair, group=group, cluster=cluster))
-    return labelled
-
-
-def _label(pattern: str, name: str, pair: ImagePair) -> str | None:
-    match = re.search(pattern, pair.id)
-    return match[name] if match else None
-
-
-def _listed_clusters(file: Path, split: str) -> dict[str, str]:
-    if not file.is_file():
-        return {}
-    return {
-        row["id"]: row["cluster"]
-        for row in read_table(file, required=("id", "cluster"))
-        if row.get("split") in {None, "", split}
-    }
-
-
 def _check_sizes(pairs: Sequence[ImagePair]) -> None:
     for pair in pairs:
         if pair.source.path == pair.target.path:
@@ -207,10 +254,3 @@ def _check_sizes(pairs: Sequence[ImagePair]) -> None:
                 f"{pair.target.path}: is {target[0]}x{target[1]} px but its source "
                 f"{pair.source.path} is {source[0]}x{source[1]}; make them equal"
             )
-
-
-def _split_name(split: str) -> SplitName:
-    for name, aliases in SPLIT_ALIASES.items():
-        if split in aliases:
-            return name
-    raise UsageError(registry.unknown_name("split", split, list(SPLIT_ALIASES)))

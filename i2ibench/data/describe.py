@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2ibench import registry
 from i2ibench.data.folders import dataset_folders
 from i2ibench.errors import UsageError
+
+if TYPE_CHECKING:
+    from i2ibench.data.dataset import Dataset
 
 
 def list_datasets() -> list[dict[str, Any]]:
@@ -46,28 +48,20 @@ def _fault(name: str, card: dict[str, Any]) -> str:
     return f"card of data set '{name}': cannot be listed"
 
 
-def describe_dataset(name_or_path: str, data_root: Path | None = None) -> dict[str, Any]:
+def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """Return the card of a data set, where it lies, and how many pairs are there.
 
     Raises:
-        UsageError: unknown name or bad card.
-        DataError: a folder that is not recognised, or pairs that do not open.
+        DataError: pairs that do not open.
     """
-    from i2ibench.data.dataset import list_split
-    from i2ibench.data.resolve import resolve_dataset, splits_on_disk
-
-    entry = resolve_dataset(name_or_path, data_root, draw=False)
     here: dict[str, int] = {}
-    if entry.root is not None:
-        here = {
-            split: len(list_split(entry, split).pairs)
-            for split in splits_on_disk(entry.card, entry.root)
-        }
+    if dataset.root is not None:
+        here = {split: len(dataset.list_split(split).pairs) for split in dataset.splits}
     return {
-        "name": entry.name,
-        "card": entry.card.model_dump(mode="json", exclude_defaults=True),
-        "layouts": [str(layout) for layout in entry.card.layouts],
-        "place": str(entry.root) if entry.root is not None else None,
+        "name": dataset.name,
+        "card": dataset.card.model_dump(mode="json", exclude_defaults=True),
+        "layouts": [str(layout) for layout in dataset.card.layouts],
+        "place": str(dataset.root) if dataset.root is not None else None,
         "pairs_here": here,
     }
 

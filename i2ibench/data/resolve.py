@@ -19,11 +19,11 @@ from i2ibench.data.folders import dataset_folders
 from i2ibench.data.identity import name_of_own
 from i2ibench.data.layouts import present_name
 from i2ibench.data.recognise import recognise
-from i2ibench.errors import DataError, MissingError, UsageError
+from i2ibench.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetEntry:
+class Located:
     """A data set found: its name, its card, and the folder it lies in (None where absent)."""
 
     name: str
@@ -31,9 +31,7 @@ class DatasetEntry:
     root: Path | None
 
 
-def resolve_dataset(
-    name_or_path: str, data_root: Path | None = None, *, draw: bool = True
-) -> DatasetEntry:
+def locate(name_or_path: str, data_root: Path | None = None, draw: bool = True) -> Located:
     """Find the card and the folder of a data set; a synthetic one is drawn unless not ``draw``."""
     # Not Path.expanduser(): it raises for a user it does not know.
     path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111
@@ -49,10 +47,10 @@ def resolve_dataset(
     path = Path(os.path.abspath(path))  # noqa: PTH100
     if path.is_dir():
         card = recognise(path)
-        return DatasetEntry(name_of_own(path.name or "data", path, path), card, path)
+        return Located(name_of_own(path.name or "data", path, path), card, path)
     if path.suffix.lower() == ".csv":
         card = Card(title=f"{path.stem}: table", layouts=(TableLayout(file=path.name),))
-        return DatasetEntry(name_of_own(path.stem, None, path), card, path.parent)
+        return Located(name_of_own(path.stem, None, path), card, path.parent)
     if path.suffix.lower() == ".toml":
         card = parse_card(path.stem, read_card_file(path))
         found = _located(path.stem, card, data_root, draw, beside=path.parent)
@@ -80,7 +78,7 @@ def splits_on_disk(card: Card, root: Path) -> tuple[SplitName, ...]:
 
 def _located(
     name: str, card: Card, data_root: Path | None, draw: bool, beside: Path | None = None
-) -> DatasetEntry:
+) -> Located:
     names = card.folders or (name,)
     if data_root is not None:
         places = [*(data_root / each for each in names), data_root]
@@ -92,32 +90,20 @@ def _located(
     if card.synthetic is None or data_root is not None:
         for place in places:
             if place.is_dir() and splits_on_disk(card, place):
-                return DatasetEntry(name, card, place)
+                return Located(name, card, place)
     if card.synthetic is not None:
         from i2ibench.data.synthetic.drawing import SyntheticOptions
         from i2ibench.data.synthetic.generate import ensure_generated, generated_folder
 
         options = SyntheticOptions.parse(card.synthetic)
         if draw:
-            return DatasetEntry(name, card, ensure_generated(options))
+            return Located(name, card, ensure_generated(options))
         folder = generated_folder(options)
-        return DatasetEntry(name, card, folder if folder.is_dir() else None)
+        return Located(name, card, folder if folder.is_dir() else None)
     if data_root is not None and data_root.is_dir():
         expected = "; or ".join(str(layout) for layout in card.layouts)
         raise DataError(f"{data_root}: does not hold {name} as its card expects it: {expected}")
-    return DatasetEntry(name, card, None)
-
-
-def present_root(entry: DatasetEntry) -> Path:
-    """Return the folder of a data set.
-
-    Raises:
-        MissingError: it is not on this machine; says how to get it.
-    """
-    if entry.root is not None:
-        return entry.root
-    steps = entry.card.obtain or f"see {entry.card.home or 'its authors'}"
-    raise MissingError(f"data set '{entry.name}' is not on this machine; {steps}")
+    return Located(name, card, None)
 
 
 def _is_path(text: str) -> bool:

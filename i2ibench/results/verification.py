@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2ibench import provenance
-from i2ibench.data.dataset import available_splits, manifest_sha256, open_dataset
+from i2ibench.data.content_hash import manifest_sha256
+from i2ibench.data.dataset import Dataset
 from i2ibench.data.pairs import PairedDataset
-from i2ibench.data.targets import open_targets
 from i2ibench.errors import (
     DataError,
     I2IBenchError,
@@ -97,7 +97,7 @@ def verify(
     """
     path = path / "result.json" if path.is_dir() else path
     result, intact = parse_unsealed(read_json(path), path)
-    pairs = _open_pairs(result, dataset, targets, data_root)
+    opened, pairs = _open_pairs(result, dataset, targets, data_root)
     folder = predictions or path.parent / "predictions"
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
@@ -117,7 +117,7 @@ def verify(
         device=device,
         allow_unverified_weights=allow_unverified_weights,
         progress=progress,
-        training_targets=_training_targets(result, dataset, data_root),
+        training_targets=opened.split_if_there("train"),
     )
     tolerances = {name: tolerance(name) for name in names}
     findings += number_discrepancies(result, _as_result(result, again), tolerances)
@@ -160,20 +160,17 @@ def record_verified(verification: Verification) -> Result:
 
 def _open_pairs(
     result: Result, dataset: str | None, targets: Path | None, data_root: Path | None
-) -> PairedDataset:
+) -> tuple[Dataset, PairedDataset]:
     recorded = result.dataset
-    limit = recorded.limit
     if targets is not None:
-        return open_targets(targets, limit=limit)
-    name = dataset or str(recorded.name)
+        found = Dataset.of_targets(targets, limit=recorded.limit)
+        return found, found.split("test")
+    name = dataset or recorded.name
     try:
-        return open_dataset(
-            name,
-            recorded.split or "test",
-            direction=recorded.direction,
-            data_root=data_root,
-            limit=limit,
+        found = Dataset.open(
+            name, direction=recorded.direction, data_root=data_root, limit=recorded.limit
         )
+        return found, found.split(recorded.split or "test")
     except UsageError as error:
         if dataset is not None:
             raise
@@ -196,19 +193,6 @@ def _find_predictions(
                 f"{path}: {pairs.root} does not hold the pairs it was computed on; {_SAY_WHERE}"
             ) from None
         raise
-
-
-def _training_targets(
-    result: Result, dataset: str | None, data_root: Path | None
-) -> PairedDataset | None:
-    name = dataset or result.dataset.name
-    try:
-        if "train" not in available_splits(name, data_root=data_root):
-            return None
-    except (UsageError, MissingError):  # scored against a bare folder of targets
-        return None
-    direction = result.dataset.direction
-    return open_dataset(name, "train", direction=direction, data_root=data_root)
 
 
 def _hash_discrepancies(

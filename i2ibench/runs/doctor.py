@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from i2ibench import provenance, registry
-from i2ibench.data.dataset import open_dataset
+from i2ibench.data.dataset import Dataset
 from i2ibench.data.describe import list_datasets
 from i2ibench.data.throughput import decode_throughput
 from i2ibench.errors import UsageError
@@ -31,11 +31,11 @@ class Check:
     detail: str
 
 
-def examine(dataset: str | None = None, data_root: Path | None = None) -> list[Check]:
+def examine(dataset: Dataset | None = None) -> list[Check]:
     """Look at everything a run depends on; with ``dataset`` also at its decoding speed."""
     findings = [*_packages(), _device(), _precision(), *_weights(), _datasets(), _space()]
     if dataset is not None:
-        findings.append(_decoding(dataset, data_root))
+        findings.append(_decoding(dataset))
     return findings
 
 
@@ -95,7 +95,7 @@ def _space() -> Check:
     return Check("cache", state, f"{folder}, {free / (1 << 30):.0f} GiB free")
 
 
-def _decoding(dataset: str, data_root: Path | None) -> Check:
-    pairs = open_dataset(dataset, "test", data_root=data_root)
+def _decoding(dataset: Dataset) -> Check:
+    pairs = dataset.split("test")
     speed = decode_throughput(pairs)
     return Check("decoding", "ok", f"{speed:.1f} pairs a second and process from {pairs.name}")

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from i2ibench.data.dataset import available_splits, manifest_sha256, open_dataset
+from i2ibench.data.content_hash import manifest_sha256
+from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError, UsageError
@@ -38,10 +39,10 @@ class Plan:
         model: built, without trained weights (or with those of a foreign checkpoint).
         recipe: settings and budget.
         protocol: how predictions are made and scored.
-        test: the pairs to translate and score.
+        dataset: found once.
+        test: its pairs to translate and score.
         train: the pairs to train or fit on; None where nothing is trained.
         held_out: the training pairs to validate on instead, where some were held out.
-        has_val_split: whether the data set has a ``val`` split to validate on otherwise.
         training_pairs: the training split where there is one, for metrics fitted on it.
         device: resolved.
         precision: resolved.
@@ -51,10 +52,10 @@ class Plan:
     model: TranslationModel
     recipe: Recipe
     protocol: Protocol
+    dataset: Dataset
     test: PairedDataset
     train: PairedDataset | None
     held_out: PairedDataset | None
-    has_val_split: bool
     training_pairs: PairedDataset | None
     device: str
     precision: str
@@ -95,9 +96,7 @@ class Plan:
 
         A ``val`` split is listed and checked when a training first asks: a finished run does not.
         """
-        if self.held_out is not None or not self.has_val_split:
-            return self.held_out
-        return _open_split(self.options, "val")
+        return self.held_out or self.dataset.split_if_there("val")
 
     @cached_property
     def folder(self) -> RunFolder:
@@ -127,10 +126,15 @@ def resolve(options: Options) -> Plan:
     precision = resolve_precision(options.precision, device)
     protocol = load_protocol(options.protocol)
     model_class = registered_model(options.model)
-    test = _open_split(options, "test")
+    dataset = Dataset.open(
+        options.dataset,
+        direction=options.direction,
+        data_root=options.data_root,
+        limit=options.limit,
+    )
+    test = dataset.split("test")
     recipe = load_recipe(options.model, test.name, options.recipe, options.settings)
-    splits = available_splits(options.dataset, data_root=options.data_root)
-    training_pairs = _open_split(options, "train") if "train" in splits else None
+    training_pairs = dataset.split_if_there("train")
     train = held_out = None
     if options.wandb is not None:
         check_wandb()
@@ -141,36 +145,25 @@ def resolve(options: Options) -> Plan:
     else:
         model = build_model(options.model, recipe.model)
         if issubclass(model_class, TrainableModel | FittedModel):
-            # A second call where the split is absent, for its error.
-            train = training_pairs or _open_split(options, "train")
+            train = dataset.split("train")
         if isinstance(model, TrainableModel) and train is not None:
             fraction = recipe.training.validation_fraction
             if fraction:
                 train, held_out = hold_out(train, fraction)
-            check_keep_best(recipe.training, held_out is not None or "val" in splits)
+            check_keep_best(recipe.training, held_out is not None or "val" in dataset.splits)
             _check_trainable(options.model, model, recipe, train)
     return Plan(
         options,
         model,
         recipe,
         protocol,
+        dataset,
         test,
         train,
         held_out,
-        "val" in splits,
         training_pairs,
         device,
         precision,
-    )
-
-
-def _open_split(options: Options, split: str) -> PairedDataset:
-    return open_dataset(
-        options.dataset,
-        split,
-        direction=options.direction,
-        data_root=options.data_root,
-        limit=options.limit,
     )
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from i2ibench import provenance
-from i2ibench.data.dataset import available_splits, manifest_sha256, open_dataset
+from i2ibench.data.content_hash import manifest_sha256
+from i2ibench.data.dataset import Dataset
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
-from i2ibench.data.targets import open_targets
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.one_pass import evaluate_together as evaluate_predictions
 from i2ibench.evaluation.predictions import find_predictions
@@ -169,9 +169,8 @@ def _evaluate(
     feature_precision: Literal["fp32", "bf16"] = "fp32",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Result]:
-    pairs = _pairs_to_score(
-        dataset, targets, split, direction=direction, data_root=data_root, limit=limit
-    )
+    opened = _opened(dataset, targets, direction=direction, data_root=data_root, limit=limit)
+    pairs = opened.split(split if targets is None else "test")
     folders = list(dict.fromkeys(request.predictions for request in requests))
     found = {folder: find_predictions(folder, pairs) for folder in folders}
     check_outputs([request.output for request in requests if request.output is not None], folders)
@@ -191,7 +190,7 @@ def _evaluate(
         allow_unverified_weights=allow_unverified_weights,
         feature_precision=feature_precision,
         progress=progress,
-        training_targets=_training_targets(dataset, direction, data_root),
+        training_targets=opened.split_if_there("train"),
     )
     results = [
         build_result(
@@ -212,22 +211,12 @@ def _evaluate(
     return results
 
 
-def _training_targets(
-    dataset: str | None, direction: str | None, data_root: Path | None
-) -> PairedDataset | None:
-    if dataset is None or "train" not in available_splits(dataset, data_root=data_root):
-        return None
-    return open_dataset(dataset, "train", direction=direction, data_root=data_root)
-
-
-def _pairs_to_score(
-    dataset: str | None, targets: Path | None, split: str, **where: Any
-) -> PairedDataset:
+def _opened(dataset: str | None, targets: Path | None, **where: Any) -> Dataset:
     if (dataset is None) == (targets is None):
         raise UsageError("give either --dataset or --targets")
     if dataset is not None:
-        return open_dataset(dataset, split, **where)
-    return open_targets(targets or Path(), limit=where["limit"])
+        return Dataset.open(dataset, **where)
+    return Dataset.of_targets(targets or Path(), limit=where["limit"])
 
 
 def _check_origin(folder: Path, protocol: Protocol) -> None:

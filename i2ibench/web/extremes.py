@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from i2ibench import wording
 from i2ibench.comparison.compare import Comparison, Extreme
-from i2ibench.data.dataset import open_dataset
+from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.data.pairs import ImageRef, PairedDataset
 from i2ibench.errors import DataError, UsageError
@@ -25,10 +25,7 @@ def draw_extremes(
     methods: Sequence[ScoredMethod],
     comparison: Comparison,
     path: Path,
-    dataset: str | None,
-    *,
-    direction: str | None = None,
-    data_root: Path | None = None,
+    dataset: Dataset | None,
 ) -> Path:
     """Write a PNG with one row a pair: source, target, and the predictions of both methods.
 
@@ -40,7 +37,7 @@ def draw_extremes(
         raise UsageError("pictures need the data set: add --dataset NAME or PATH")
     if not comparison.extremes:
         raise DataError("no picture to draw: the methods do not differ on any pair")
-    pairs = open_dataset(dataset, "test", direction=direction, data_root=data_root)
+    pairs = dataset.split("test")
     folders = {method.label: _predictions(method) for method in methods}
     rows = [_row(extreme, pairs, folders) for extreme in comparison.extremes]
     width = 2 * _MARGIN + 4 * _TILE + 3 * GAP

@@ -18,6 +18,7 @@ from PIL import Image
 from i2ibench.data.audit.audit_dataset import audit_dataset
 from i2ibench.data.audit.findings import AuditReport
 from i2ibench.data.audit.offsets import CONFIDENT, estimate_shift
+from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import read_image, write_png
 from i2ibench.data.pairs import ImageRef
 from i2ibench.data.synthetic.drawing import SyntheticOptions, draw_pair, list_synthetic
@@ -42,7 +43,7 @@ def found(report: AuditReport, check: str) -> list[str]:
 
 
 def test_a_clean_set_passes_silently(copy: Path) -> None:
-    report = audit_dataset(str(copy))
+    report = audit_dataset(Dataset.open(str(copy)))
     assert report.findings == ()
     assert {split: facts["pairs"] for split, facts in report.facts.items()} == {
         "train": 16,
@@ -168,7 +169,7 @@ def test_a_planted_fault_is_found(
         '[clusters]\nname = "slide"\n'
     )
     (copy / "set.toml").write_text('title = "t"\n' + card)
-    report = audit_dataset(str(copy / "set.toml"))
+    report = audit_dataset(Dataset.open(str(copy / "set.toml")))
     findings = [finding for finding in report.findings if finding.check == check]
     assert any(told in finding.message for finding in findings), report.findings
     assert {finding.severity for finding in findings} == {severity}
@@ -179,7 +180,7 @@ def test_a_plain_folder_with_many_faults_is_still_recognised(copy: Path) -> None
     for plant in (_missing_partner, _truncated, _id_twice, _no_level):
         plant(copy)
     (copy / "HE/train/00000_train.png").symlink_to(copy / "nowhere.png")
-    report = audit_dataset(str(copy))
+    report = audit_dataset(Dataset.open(str(copy)))
     told = " ".join(finding.message for finding in report.errors)
     for name in (
         "00003_test_3+",
@@ -197,7 +198,7 @@ def test_counts_are_held_against_the_card(copy: Path) -> None:
         '[[layouts]]\nkind = "folders"\nsource = "HE/{split}"\ntarget = "IHC/{split}"\n'
         "[groups]\nname = \"HER2\"\npattern = '_(?P<group>0|1\\+|2\\+|3\\+)$'\n"
     )
-    report = audit_dataset(str(copy / "set.toml"))
+    report = audit_dataset(Dataset.open(str(copy / "set.toml")))
     assert found(report, "counts") == [
         "split test holds 16 pairs, the card says 15",
         "group 3+ of split test holds 4 pairs, the card says 9",
@@ -211,13 +212,15 @@ def test_a_name_without_its_level_is_found(copy: Path) -> None:
         'target = "IHC/{split}"\n[groups]\nname = "HER2"\npattern = \'_(?P<group>\\d\\+?)$\'\n'
     )
     _no_level(copy)
-    assert "tells no HER2" in found(audit_dataset(str(copy / "set.toml")), "pairing")[0]
+    assert (
+        "tells no HER2" in found(audit_dataset(Dataset.open(str(copy / "set.toml"))), "pairing")[0]
+    )
 
 
 def test_the_report_and_the_pictures_are_written(copy: Path, tmp_path: Path) -> None:
     for plant in (_leak, _displaced, _blank):
         plant(copy)
-    report = audit_dataset(str(copy), output=tmp_path / "out")
+    report = audit_dataset(Dataset.open(str(copy)), output=tmp_path / "out")
     assert report.pictures == ("misaligned.png", "duplicates.png", "blank.png")
     for name in report.pictures:
         assert image(tmp_path / "out" / name).shape[1] > 500
@@ -227,7 +230,7 @@ def test_the_report_and_the_pictures_are_written(copy: Path, tmp_path: Path) -> 
 
 
 def test_real_facades_are_clean(shared: Path) -> None:
-    report = audit_dataset(str(shared / "data" / "facades"), limit=60)
+    report = audit_dataset(Dataset.open(str(shared / "data" / "facades"), limit=60))
     assert report.findings == ()
 
 
@@ -254,7 +257,7 @@ def test_unrelated_pictures_give_no_confident_offset() -> None:
 def test_section_offsets_of_the_generator_are_found(tmp_path: Path) -> None:
     options = SyntheticOptions(size=128, train=0, test=8, section_offset=10, pairs_per_slide=2)
     generate(tmp_path / "set", options)
-    report = audit_dataset(str(tmp_path / "set"))
+    report = audit_dataset(Dataset.open(str(tmp_path / "set")))
     assert [finding.check for finding in report.findings] == ["alignment"]
     lengths = [np.hypot(*pair.shift) for pair in list_synthetic(options)]
     facts = report.facts["test"]["alignment"]

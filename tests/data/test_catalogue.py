@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from i2ibench.data.dataset import available_splits, open_dataset
+from i2ibench.data.dataset import Dataset, open_dataset
 from i2ibench.data.images import read_pair
 
 # Card: (files of one pair of the scored split, id, group, cluster), as published.
@@ -75,7 +75,7 @@ def test_a_card_reads_its_published_names(
     for pattern in files:
         draw(tmp_path, pattern)
     monkeypatch.setenv("I2IBENCH_DATA", str(tmp_path))
-    assert available_splits(name) == ("test",)
+    assert Dataset.open(name).splits == ("test",)
     (pair,) = open_dataset(name)
     assert (pair.id, pair.group, pair.cluster) == (identifier, group, cluster)
     source, target = (int(image.mean().round()) for image in read_pair(pair))

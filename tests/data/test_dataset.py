@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from i2ibench import registry
 from i2ibench.data.cards import parse_card
-from i2ibench.data.dataset import available_splits, manifest_sha256, open_dataset
+from i2ibench.data.content_hash import manifest_sha256
+from i2ibench.data.dataset import Dataset, open_dataset
 from i2ibench.data.images import write_png
 from i2ibench.data.throughput import decode_throughput
 from i2ibench.errors import DataError, MissingError, UsageError
@@ -38,7 +39,7 @@ def test_real_facades_open_in_both_directions(shared: Path) -> None:
     assert (dataset.name, len(dataset), dataset.direction) == ("facades", 106, "BtoA")
     assert dataset[0].source.box == (256, 0, 512, 256)
     assert len(open_dataset(folder, "train")) == 400
-    assert available_splits(folder) == ("train", "test")
+    assert Dataset.open(folder).splits == ("train", "test")
 
 
 def test_real_bci_thumbnails_have_their_levels(shared: Path) -> None:
@@ -69,7 +70,7 @@ def test_an_absent_data_set_says_how_to_get_it() -> None:
     with pytest.raises(MissingError, match=r"'bci' is not on this machine.*I2IBENCH_DATA/bci"):
         open_dataset("bci")
     with pytest.raises(MissingError, match="datasets facades --fetch"):
-        available_splits("facades")
+        _ = Dataset.open("facades").splits
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:

@@ -11,8 +11,7 @@ import pytest
 
 from i2ibench import registry
 from i2ibench.cli.app import run_app
-from i2ibench.data.dataset import open_dataset
-from i2ibench.data.targets import open_targets
+from i2ibench.data.dataset import Dataset, open_dataset
 from i2ibench.errors import DataError, MissingError
 from i2ibench.results.verification import verify
 from i2ibench.runs.options import Options
@@ -73,7 +72,7 @@ def test_a_table_a_card_and_a_folder_of_targets_are_no_catalogue_data_set_either
         assert open_dataset(str(tiny / "facades.toml")).name == "own-facades"
         assert open_dataset(str(tiny / "tiny.toml")).name == "tiny", "a card over the same pairs"
         shutil.copytree(tiny / "IHC/test", tiny / "bci")
-        assert open_targets(tiny / "bci").name == "own-bci"
+        assert Dataset.of_targets(tiny / "bci").name == "own-bci"
 
 
 def test_a_drawn_data_set_is_in_no_folder_of_ones_own(tiny):

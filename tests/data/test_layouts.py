@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from i2ibench.data.dataset import available_splits, open_dataset
+from i2ibench.data.dataset import Dataset, open_dataset
 from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.errors import DataError, UsageError
 
@@ -62,7 +62,7 @@ def draw_folders(root: Path, source: str, target: str, splits: list[str]) -> Non
 @pytest.mark.filterwarnings("error")
 def test_two_folders_round_trip(tmp_path: Path, source: str, target: str) -> None:
     draw_folders(tmp_path, source, target, ["train", "test"])
-    assert available_splits(str(tmp_path)) == ("train", "test")
+    assert Dataset.open(str(tmp_path)).splits == ("train", "test")
     for split in ("train", "test"):
         assert values(tmp_path, split) == EXPECTED
     reverse = {name: (second, first) for name, (first, second) in EXPECTED.items()}
@@ -72,14 +72,14 @@ def test_two_folders_round_trip(tmp_path: Path, source: str, target: str) -> Non
 @pytest.mark.parametrize("alias", ["val", "valid", "validation"])
 def test_the_validation_split_has_several_names(tmp_path: Path, alias: str) -> None:
     draw_folders(tmp_path, "HE/SPLIT", "IHC/SPLIT", ["train", alias, "test"])
-    assert available_splits(str(tmp_path)) == ("train", "val", "test")
+    assert Dataset.open(str(tmp_path)).splits == ("train", "val", "test")
     assert values(tmp_path, "val") == values(tmp_path, alias) == EXPECTED
 
 
 def test_without_a_test_folder_the_validation_folder_is_the_test_split(tmp_path: Path) -> None:
     draw_folders(tmp_path, "SPLITA", "SPLITB", ["train", "val"])
     with pytest.warns(UserWarning, match="no folder 'test'; 'val' is the split that is scored"):
-        assert available_splits(str(tmp_path)) == ("train", "test")
+        assert Dataset.open(str(tmp_path)).splits == ("train", "test")
         assert values(tmp_path, "test") == EXPECTED
 
 
@@ -91,13 +91,13 @@ def test_unknown_sides_are_taken_by_alphabet_and_that_is_told(tmp_path: Path) ->
 
 def test_capital_split_names_are_found(tmp_path: Path) -> None:
     draw_folders(tmp_path, "SPLIT/HE", "SPLIT/IHC", ["Train", "Test"])
-    assert available_splits(str(tmp_path)) == ("train", "test")
+    assert Dataset.open(str(tmp_path)).splits == ("train", "test")
     assert values(tmp_path, "train") == EXPECTED
 
 
 def test_folders_without_splits_are_one_test_split(tmp_path: Path) -> None:
     draw_folders(tmp_path, "HE", "IHC", [""])
-    assert available_splits(str(tmp_path)) == ("test",)
+    assert Dataset.open(str(tmp_path)).splits == ("test",)
     assert values(tmp_path) == EXPECTED
 
 
@@ -131,7 +131,7 @@ def test_deepliif_translates_any_panel_to_any_panel(
     monkeypatch.setenv("I2IBENCH_DATA", str(tmp_path))
     for split in ("train", "val"):
         draw(tmp_path / "DeepLIIF" / split / "a.png", 1, 2, 3, 4, 5, 6)
-    assert available_splits("deepliif") == ("train", "test")
+    assert Dataset.open("deepliif").splits == ("train", "test")
     assert values("deepliif") == {"a": (1, 5)}
     assert values("deepliif", direction="BtoA") == {"a": (5, 1)}
     assert values("deepliif", direction="DAPItosegmentation") == {"a": (3, 6)}

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from factories import CREATED
 
-from i2ibench.data.dataset import manifest_sha256, open_dataset
+from i2ibench.data.content_hash import manifest_sha256
+from i2ibench.data.dataset import open_dataset
 from i2ibench.data.images import read_image, write_png
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError, MissingError, UsageError

@@ -13,7 +13,7 @@ import pytest
 
 from i2ibench.comparison.compare import compare
 from i2ibench.comparison.methods import read_methods
-from i2ibench.data.dataset import open_dataset
+from i2ibench.data.dataset import Dataset, open_dataset
 from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.data.pairs import ImageRef, PairedDataset
 from i2ibench.errors import DataError, UsageError
@@ -171,5 +171,5 @@ def test_the_pairs_that_differ_most_are_drawn(pairs, predictions, tmp_path) -> N
     comparison = compare(methods, extremes=1)
     with pytest.raises(UsageError, match="--dataset"):
         draw_extremes(methods, comparison, tmp_path / "d.png", None)
-    sheet = draw_extremes(methods, comparison, tmp_path / "d.png", str(pairs.root))
+    sheet = draw_extremes(methods, comparison, tmp_path / "d.png", Dataset.open(pairs.root))
     assert read_image(ImageRef(sheet)).shape[0] > 2 * 200

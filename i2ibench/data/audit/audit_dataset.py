@@ -10,10 +10,9 @@ from i2ibench.data.audit.duplicates import LARGEST_SET, find_twins
 from i2ibench.data.audit.findings import AuditReport, Finding
 from i2ibench.data.audit.measure import PairFacts, measure_pairs
 from i2ibench.data.audit.pictures import draw_offenders
-from i2ibench.data.dataset import list_split
+from i2ibench.data.dataset import Dataset
 from i2ibench.data.layouts import IMAGE_SUFFIXES
 from i2ibench.data.pairs import ImagePair
-from i2ibench.data.resolve import DatasetEntry, present_root, resolve_dataset, splits_on_disk
 from i2ibench.errors import DataError
 from i2ibench.files import write_json
 from i2ibench.provenance import stopwatch
@@ -23,35 +22,30 @@ Progress = Callable[[int, int], None]
 
 
 def audit_dataset(
-    name_or_path: str,
+    dataset: Dataset,
     *,
-    data_root: Path | None = None,
     output: Path | None = None,
-    limit: int | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
     """Check a data set in all its splits.
 
     Args:
-        name_or_path: as for ``open_dataset``.
-        data_root: folder that holds the data set.
+        dataset: its ``limit`` looks at the first pairs of each split only.
         output: where to write ``audit.json`` and pictures of the worst offenders.
-        limit: look at the first pairs of each split only.
         progress: called with the number of pairs looked at, and of all.
 
     Raises:
-        UsageError, MissingError: as ``open_dataset``.
+        UsageError, MissingError: as ``Dataset.split``.
         DataError: the folder is not recognised as paired images at all. Every other fault of the
             data is a finding, not an exception.
     """
     with stopwatch() as watch:
-        entry = resolve_dataset(name_or_path, data_root)
-        root = present_root(entry)
+        root = dataset.place
 
         def show(path: Path) -> str:
             return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
-        listed, findings, layout = _list(entry, root, limit, show)
+        listed, findings, layout = _list(dataset, root, show)
         measured: list[PairFacts] = []
         total = len(listed)
         report_done = None if progress is None else lambda done: progress(done, total)
@@ -61,16 +55,16 @@ def audit_dataset(
             else:
                 measured.append(outcome)
         twins = find_twins(measured)
-        findings += checks.check_sizes(measured, entry.card, show)
+        findings += checks.check_sizes(measured, dataset.card, show)
         findings += checks.check_files(measured, show)
         findings += checks.check_content(measured, show)
         findings += checks.check_twins(twins, show)
-        clusters = entry.card.clusters.name if entry.card.clusters else "cluster"
+        clusters = dataset.card.clusters.name if dataset.card.clusters else "cluster"
         findings += checks.check_clusters(measured, clusters, show)
         findings += checks.check_alignment(measured, show)
         findings += checks.check_drift(measured)
-        if limit is None:
-            findings += checks.check_counts(measured, entry.card)
+        if dataset.limit is None:
+            findings += checks.check_counts(measured, dataset.card)
         if len(measured) > LARGEST_SET:
             findings.append(
                 Finding(
@@ -82,7 +76,7 @@ def audit_dataset(
         pictures = draw_offenders(measured, twins, output) if output is not None else []
         splits = {split: [m for m in measured if m.split == split] for split, _ in listed}
     report = AuditReport(
-        name=entry.name,
+        name=dataset.name,
         root=str(root),
         layout=layout,
         findings=tuple(sorted(findings, key=lambda finding: finding.severity)),
@@ -96,21 +90,19 @@ def audit_dataset(
 
 
 def _list(
-    entry: DatasetEntry, root: Path, limit: int | None, show: Callable[[Path], str]
+    dataset: Dataset, root: Path, show: Callable[[Path], str]
 ) -> tuple[list[tuple[str, ImagePair]], list[Finding], str]:
     """Return (split, pair) of every pair that can be joined, and what keeps others from it."""
     findings: list[Finding] = []
     listed: list[tuple[str, ImagePair]] = []
     layouts = []
-    for split in splits_on_disk(entry.card, root):
-        found = list_split(
-            entry,
-            split,
-            on_fault=lambda fault: findings.append(_fault("pairing", fault, root)),
+    for split in dataset.splits:
+        found = dataset.list_split(
+            split, on_fault=lambda fault: findings.append(_fault("pairing", fault, root))
         )
         if not found.pairs:
             findings.append(Finding("pairing", "error", f"split {split} holds no pairs"))
-        listed += [(split, pair) for pair in found.pairs[:limit]]
+        listed += [(split, pair) for pair in found.pairs]
         layouts.append(str(found.layout))
     for folder in sorted({pair.source.path.parent for _, pair in listed}):
         nested = next(_nested_images(folder), None)

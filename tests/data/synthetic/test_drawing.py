@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2hed
 
-from i2ibench.data.dataset import available_splits, manifest_sha256, open_dataset
+from i2ibench.data.content_hash import manifest_sha256
+from i2ibench.data.dataset import Dataset, open_dataset
 from i2ibench.data.synthetic.drawing import VERSION, SyntheticOptions, draw_pair, list_synthetic
 from i2ibench.data.synthetic.generate import ensure_generated, generate, generated_folder
 from i2ibench.errors import UsageError
@@ -113,7 +114,7 @@ def test_the_shift_is_what_the_table_says(tmp_path: Path) -> None:
 def test_files_are_in_bci_form_with_slides(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     generate(folder, SMALL.model_copy(update={"val": 4, "test": 4}))
-    assert available_splits(str(folder)) == ("train", "val", "test")
+    assert Dataset.open(str(folder)).splits == ("train", "val", "test")
     train, test = open_dataset(str(folder), "train"), open_dataset(str(folder))
     assert train.group_name == "HER2"
     assert train.group_order == ("0", "1+")  # two slides of four pairs

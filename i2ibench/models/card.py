@@ -28,5 +28,6 @@ def model_card(name: str) -> dict[str, Any]:
         "from": f"{entry.provider} ({entry.target})",
         "trainable": issubclass(model_class, TrainableModel),
         "uses_target": model_class.uses_target,
+        "stochastic": model_class.stochastic,
         "settings": settings,
     }

@@ -32,6 +32,9 @@ class TranslationModel(nn.Module):
     # Pixels of context with which a tile equals the whole image in evaluation mode; None where
     # no context suffices.
     tile_overlap: int | None = None
+    # Whether two passes in evaluation mode differ. Such a model draws from torch's global
+    # generator, which translation seeds for each pair by its id and the protocol's or run's seed.
+    stochastic: ClassVar[bool] = False
     # Whether the method reads the target (an oracle is shown but never ranked).
     uses_target: ClassVar[bool] = False
 

@@ -14,9 +14,9 @@ from i2ibench.results.pair_scores import write_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
 from i2ibench.runs.plan import Plan
-from i2ibench.runs.reporter import Reporter as Reporter
+from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.score_folders import dataset_record
-from i2ibench.training.checkpoint import load_checkpoint
+from i2ibench.training.checkpoint import summarize
 from i2ibench.translation.manifest import Manifest
 from i2ibench.web.pictures import contact_sheet
 from i2ibench.web.run_page import write_page
@@ -59,7 +59,7 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
 
 
 def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
-    trained = load_checkpoint(plan.folder.checkpoint) if plan.train is not None else None
+    trained = summarize(plan.folder.checkpoint) if plan.train is not None else None
     training: dict[str, Any] = {}
     if trained is not None and isinstance(plan.model, TrainableModel):
         training = {
@@ -99,6 +99,6 @@ def _validated(plan: Plan) -> dict[str, Any]:
     if not plan.keeps_best or plan.validation is None:
         return {}
     return {
-        "chosen_step": load_checkpoint(plan.weights).step,
+        "chosen_step": summarize(plan.weights).step,
         "validation_pairs": len(plan.validation),
     }

@@ -13,7 +13,7 @@ import filelock
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json, sha256_json, write_json
-from i2ibench.training.checkpoint import load_checkpoint
+from i2ibench.training.checkpoint import summarize
 
 # How launchers number the processes of one training.
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
@@ -136,8 +136,5 @@ def training_siblings(folder: RunFolder, experiment: Mapping[str, Any]) -> Itera
             continue
         # A folder that was copied, edited or torn is not ours to judge here.
         with suppress(DataError, KeyError, TypeError, AttributeError):
-            if (
-                training_id(read_json(path)) == wanted
-                and load_checkpoint(other.checkpoint).finished
-            ):
+            if training_id(read_json(path)) == wanted and summarize(other.checkpoint).finished:
                 yield other

@@ -25,7 +25,7 @@ from i2ibench.runs.folder import RunFolder, open_run_folder
 from i2ibench.runs.options import Options
 from i2ibench.runs.validation import check_keep_best, hold_out
 from i2ibench.runtime import resolve_device, resolve_precision
-from i2ibench.training.checkpoint import is_checkpoint, load_checkpoint
+from i2ibench.training.checkpoint import load_if_ours
 from i2ibench.training.logs import check_wandb
 from i2ibench.training.recipe import Recipe, load_recipe
 
@@ -170,13 +170,13 @@ def resolve(options: Options) -> Plan:
 def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
     """Build model ``name`` from a checkpoint of ours, or from one its class knows how to read."""
     model_class = registered_model(name)
-    if not is_checkpoint(path):
+    checkpoint = load_if_ours(path)
+    if checkpoint is None:
         read = getattr(model_class, "from_external_checkpoint", None)
         if read is None:
             raise DataError(f"{path}: not an i2ibench checkpoint, and {name} reads no other kind")
         model: TranslationModel = read(path)
         return model
-    checkpoint = load_checkpoint(path)
     if checkpoint.model != name:
         raise UsageError(f"{path} holds a {checkpoint.model}; use --model {checkpoint.model}")
     model = build_model(name, checkpoint.config)

@@ -17,7 +17,8 @@ from i2ibench.runs.plan import Plan
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.validation import make_validation
 from i2ibench.training.best_state import best_is_missing
-from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from i2ibench.training.checkpoint import Checkpoint, save_checkpoint, summarize
+from i2ibench.training.checkpoint_summary import copy_checkpoint
 from i2ibench.training.engine import make_fabric
 from i2ibench.training.logs import Log, Logs, TensorBoardLog, WandbLog, has_tensorboard
 from i2ibench.training.loop import Training
@@ -40,11 +41,13 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     sibling = next((each for each in siblings if _has_best(plan, each)), None)
     if sibling is not None:
         reporter.stage(f"weights of {sibling.path}, trained in the same way")
-        for name in ("curves", "validation", "best_checkpoint"):
+        for name in ("curves", "validation"):
             origin: Path = getattr(sibling, name)
             if origin.exists():
                 write_bytes(getattr(folder, name), origin.read_bytes())
-        write_bytes(folder.checkpoint, sibling.checkpoint.read_bytes())
+        if sibling.best_checkpoint.exists():
+            copy_checkpoint(sibling.best_checkpoint, folder.best_checkpoint)
+        copy_checkpoint(sibling.checkpoint, folder.checkpoint)
     elif trained:
         raise best_is_missing(folder.path)
     elif isinstance(model, FittedModel):
@@ -89,6 +92,7 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
             folder.path,
             device=plan.device,
             precision=plan.precision,
+            seed=options.seed,
             allow_unverified_weights=options.allow_unverified_weights,
             log=log,
         )
@@ -150,4 +154,4 @@ def _has_best(plan: Plan, folder: RunFolder) -> bool:
 
 def is_trained(folder: RunFolder) -> bool:
     """Whether the training of a run folder is finished."""
-    return folder.checkpoint.exists() and load_checkpoint(folder.checkpoint).finished
+    return folder.checkpoint.exists() and summarize(folder.checkpoint).finished

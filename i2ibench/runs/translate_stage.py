@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from i2ibench.files import sha256_file
 from i2ibench.runs.plan import Plan, model_from_checkpoint
-from i2ibench.runs.reporter import Reporter as Reporter
+from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.train_stage import trained_weights
 from i2ibench.runtime import allow_tf32
 from i2ibench.translation.manifest import Manifest
@@ -25,6 +25,7 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         inference=plan.protocol.inference,
         precision=plan.precision,
         tile=plan.options.tile,
+        seed=_seed_of_the_run(plan),
     )
     allow_tf32(plan.precision)
     reporter.stage(f"translating {len(plan.test)} images")
@@ -36,3 +37,10 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         device=plan.device,
         progress=reporter.progress,
     )
+
+
+def _seed_of_the_run(plan: Plan) -> int | None:
+    """Return the run's seed where passes are stochastic and the protocol names no seed."""
+    policy = plan.protocol.inference
+    is_stochastic = plan.model.stochastic or policy.dropout
+    return plan.options.seed if is_stochastic and policy.seed is None else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from i2ibench.data.images import read_pair, write_png
@@ -87,6 +88,7 @@ def make_validation(
     *,
     device: str,
     precision: str,
+    seed: int = 0,
     allow_unverified_weights: bool = False,
     log: Log | None = None,
 ) -> Validation:
@@ -99,6 +101,7 @@ def make_validation(
             thinned to twenty files about evenly spread, the first and the latest among them.
         device: where the model is.
         precision: of its forward pass.
+        seed: of a stochastic model's passes.
         allow_unverified_weights: for a ``keep_best`` whose metric needs a network.
         log: also shown the previews.
     """
@@ -110,7 +113,7 @@ def make_validation(
     total = settings.epochs + settings.decay_epochs
     best = settings.keep_best
     return Validation(
-        score=_scorer(chosen, metrics, folder, device, precision, log),
+        score=_scorer(chosen, metrics, folder, device, precision, seed, log),
         every=settings.validate_every or max(1, total // 10),
         keep_best=best,
         better=(metrics[best].better or "higher") if best else "higher",
@@ -135,6 +138,7 @@ def _scorer(
     folder: Path,
     device: str,
     precision: str,
+    seed: int,
     log: Log | None,
 ) -> Callable[[TrainableModel, int], dict[str, float]]:
     previewed = {pair.id for pair in _spread(pairs, _PREVIEWS)}
@@ -146,6 +150,8 @@ def _scorer(
         with inference_mode(model, policy):
             for pair in pairs:
                 source, target = read_pair(pair)
+                if model.stochastic:
+                    torch.manual_seed(derive_seed(seed, "validate", pair.id))
                 prediction = translate_image(
                     model, source, policy=policy, precision=precision, device=device
                 )

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
 from i2ibench.errors import DataError
-from i2ibench.files import atomic_path
+from i2ibench.files import atomic_path, sha256_file
+from i2ibench.training.checkpoint_summary import (
+    CheckpointSummary,
+    check_bytes,
+    read_summary,
+    remove_summary,
+    write_summary,
+)
 from i2ibench.training.torch_files import read_tensors
 
 _FORMAT = "i2ibench-checkpoint"
@@ -51,28 +58,49 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically; the former one survives a crash or a full disk."""
+    """Write a checkpoint atomically, and its summary beside it.
+
+    The former checkpoint survives a crash or a full disk.
+    """
     content = {
         "format": _FORMAT,
         "version": _VERSION,
         **{name: getattr(checkpoint, name) for name in Checkpoint.__slots__},
     }
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        try:
-            torch.save(content, file)
-        except RuntimeError as error:
-            # torch hides the OSError of a failed write behind a RuntimeError.
-            cause = error.__context__
-            if isinstance(cause, OSError):
-                raise OSError(cause.errno, cause.strerror, str(path)) from error
-            raise
+    with atomic_path(path) as temporary:
+        with temporary.open("wb") as file:
+            _save(content, file, path)
+        remove_summary(path)
+    write_summary(
+        path,
+        step=checkpoint.step,
+        total_steps=checkpoint.total_steps,
+        seconds=checkpoint.seconds,
+    )
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint of ours; anything else is a ``DataError`` that names the file."""
+    """Read a checkpoint of ours.
+
+    Raises:
+        DataError: it is none, or it is not what was saved; names the file.
+    """
+    checkpoint = load_if_ours(path)
+    if checkpoint is None:
+        raise DataError(f"{path}: not an i2ibench checkpoint")
+    return checkpoint
+
+
+def load_if_ours(path: Path) -> Checkpoint | None:
+    """Read a checkpoint of ours; None where the file is one of other code.
+
+    Raises:
+        DataError: it cannot be read, or it is not what was saved; names the file.
+    """
     content = read_tensors(path)
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise DataError(f"{path}: not an i2ibench checkpoint")
+        return None
+    check_bytes(path)
     if not content.keys() >= {"version", *Checkpoint.__slots__}:
         raise DataError(f"{path}: an i2ibench checkpoint with parts missing; restore or remove it")
     if content["version"] > _VERSION:
@@ -83,7 +111,27 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**{name: content[name] for name in Checkpoint.__slots__})
 
 
-def is_checkpoint(path: Path) -> bool:
-    """Whether the file is a checkpoint of ours, as opposed to one of other code."""
-    content = read_tensors(path)
-    return isinstance(content, dict) and content.get("format") == _FORMAT
+def summarize(path: Path) -> CheckpointSummary:
+    """Return how far the training of a checkpoint is; tensors are read only of older files.
+
+    Raises:
+        DataError: it is no checkpoint, or not what was saved; names the file.
+    """
+    summary = read_summary(path)
+    if summary is not None:
+        return summary
+    whole = load_checkpoint(path)
+    return CheckpointSummary(
+        sha256_file(path), path.stat().st_size, whole.step, whole.total_steps, whole.seconds
+    )
+
+
+def _save(content: Mapping[str, Any], file: IO[bytes], path: Path) -> None:
+    try:
+        torch.save(content, file)
+    except RuntimeError as error:
+        # torch hides the OSError of a failed write behind a RuntimeError.
+        cause = error.__context__
+        if isinstance(cause, OSError):
+            raise OSError(cause.errno, cause.strerror, str(path)) from error
+        raise

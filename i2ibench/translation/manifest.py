@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -27,11 +27,14 @@ class Manifest(Settings):
         preparation: how sources were prepared.
         inference: how the model was run.
         precision: ``fp32`` or ``bf16``.
+        seed: of stochastic passes, where the protocol names none; absent of other predictions.
         tile: side of the tiles that were asked for; 0 for whole images, None where their size
             decided.
         seconds: wall-clock time of the translation.
         complete: whether every prediction is there.
     """
+
+    added_later: ClassVar[frozenset[str]] = frozenset({"seed"})
 
     files: dict[str, str] = pydantic.Field(default_factory=dict)
     model: str
@@ -41,8 +44,14 @@ class Manifest(Settings):
     inference: InferencePolicy
     precision: str
     tile: int | None = None
+    seed: int | None = None
     seconds: float = 0.0
     complete: bool = False
+
+    @property
+    def stochastic_seed(self) -> int | None:
+        """The seed of stochastic passes: the protocol's where it names one."""
+        return self.seed if self.inference.seed is None else self.inference.seed
 
     def same_origin(self, other: Manifest) -> bool:
         """Whether both describe predictions made in the same way."""

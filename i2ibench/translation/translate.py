@@ -233,8 +233,8 @@ def _translate_pair(
 ) -> NDArray[np.uint8]:
     source = preparation.apply(read_image(pair.source))
     target = preparation.apply(read_image(pair.target)) if model.uses_target else None
-    if manifest.inference.seed is not None:
-        torch.manual_seed(derive_seed(manifest.inference.seed, "translate", pair.id))
+    if manifest.stochastic_seed is not None:
+        torch.manual_seed(derive_seed(manifest.stochastic_seed, "translate", pair.id))
     try:
         return translate_image(
             model,

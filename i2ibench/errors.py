@@ -19,10 +19,25 @@ plugin; the rest are bugs of ours and keep their traceback. The tree, with exit 
 
 from __future__ import annotations
 
+import errno
+import re
 from typing import ClassVar
 
 # Libraries explain some errors in many lines; the traceback holds them all.
 _LONGEST = 300
+
+# PyTorch's class has been known under both names; other failed allocations are plain RuntimeErrors.
+_EXHAUSTED_KINDS = {"torch.OutOfMemoryError", "torch.cuda.OutOfMemoryError"}
+_EXHAUSTED = re.compile(
+    r"(CUDA|HIP|XPU|MPS)( backend| driver)?( error:)? out of memory"
+    r"|Cuda failure (\d+ )?'out of memory'"  # of NCCL
+    r"|CPUAllocator: can't allocate memory"
+    r"|not enough memory: you tried to allocate"
+    r"|Cannot allocate memory \(12\)"  # of a file that is mapped
+    r"|_STATUS_ALLOC_FAILED|_ALLOCATION_FAILED"  # cuBLAS, cuDNN, cuSOLVER
+    r"|std::bad_alloc"
+)
+_OPENCV_NO_MEMORY = -4
 
 
 class I2IBenchError(Exception):
@@ -87,7 +102,19 @@ def is_explained(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a processor or on a GPU."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and "memory" in str(error)
-    )
+    """Whether memory ran out, on a processor or on a GPU.
+
+    Not every error that speaks of memory: an illegal access, tensors that share a location, or the
+    shared memory of a loader's processes are faults of another kind. PyTorch and OpenCV are asked
+    for by name, because this module is imported where they are not.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if "cv2.error" in kinds:
+        return getattr(error, "code", None) == _OPENCV_NO_MEMORY
+    if kinds & _EXHAUSTED_KINDS:
+        return True
+    return isinstance(error, RuntimeError) and _EXHAUSTED.search(str(error)) is not None

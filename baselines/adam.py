@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def make_adam(
+    parameters: Iterable[nn.Parameter], *, lr: float, betas: tuple[float, float], fused: bool
+) -> torch.optim.Adam:
+    """Return an Adam over ``parameters``: a ``DenseAdam`` where this PyTorch allows one."""
+    kind = DenseAdam if fused and can_order_by_memory() else torch.optim.Adam
+    return kind(parameters, lr=lr, betas=betas, fused=fused)
 
 
 class DenseAdam(torch.optim.Adam):
@@ -22,6 +32,43 @@ class DenseAdam(torch.optim.Adam):
             for tensors in lists:
                 tensors[:] = map(_in_order_of_memory, tensors)
         return complex_numbers
+
+
+@cache
+def can_order_by_memory() -> bool:
+    """Whether ``DenseAdam`` takes the steps of ``torch.optim.Adam`` in this build of PyTorch.
+
+    The method it overrides is no public interface, so it is tried once on a few small weights of
+    both layouts: weights and states must be equal to the bit, or plain Adam is used.
+    """
+    try:
+        tried, expected = (_trial(kind) for kind in (DenseAdam, torch.optim.Adam))
+    except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        return False
+    return len(tried) == len(expected) and all(map(torch.equal, tried, expected))
+
+
+def _trial(kind: type[torch.optim.Adam]) -> list[Tensor]:
+    """Return weights and states after three steps."""
+    draw = torch.Generator().manual_seed(0)
+    weights = [
+        nn.Parameter(torch.randn(5, 3, 4, 2, generator=draw).to(memory_format=layout))
+        for layout in (torch.channels_last, torch.contiguous_format)
+    ]
+    weights.append(nn.Parameter(torch.randn(5, generator=draw)))
+    optimizer = kind(weights, lr=0.1, betas=(0.5, 0.999), fused=True)
+    for _ in range(3):
+        for weight in weights:
+            drawn = torch.randn(weight.shape, generator=draw)
+            weight.grad = torch.empty_like(weight).copy_(drawn)
+        optimizer.step()
+    states = [
+        value
+        for weight in weights
+        for _, value in sorted(optimizer.state[weight].items())
+        if isinstance(value, Tensor)
+    ]
+    return [weight.detach() for weight in weights] + states
 
 
 def _in_order_of_memory(tensor: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from i2ibench.models.interface import ModelConfig, TrainableModel
-from i2ibench_baselines.adam import DenseAdam
+from i2ibench_baselines.adam import make_adam
 from i2ibench_baselines.generators import (
     GeneratorKind,
     Norm,
@@ -95,7 +95,7 @@ class GeneratorModel(TrainableModel):
 
     def adam(self, network: nn.Module) -> torch.optim.Adam:
         """Return a new Adam over the parameters of ``network``."""
-        return DenseAdam(
+        return make_adam(
             network.parameters(),
             lr=self.config.learning_rate,
             betas=self.config.betas,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
 from i2ibench.errors import UsageError
@@ -102,9 +103,14 @@ def _average_gradients(optimizer: Optimizer, fabric: Fabric) -> None:
 
 
 def average_statistics(model: TrainableModel, fabric: Fabric) -> None:
-    """Average the running statistics of normalisation, which each rank sees its own images of."""
+    """Average the running statistics of normalisation, which each rank sees its own images of.
+
+    No other buffer is touched: the mean of two ranks' image pools is of no image that was made.
+    """
     if fabric.world_size == 1:
         return
-    for buffer in model.buffers():
-        if buffer.is_floating_point():
-            buffer.copy_(fabric.all_reduce(buffer, reduce_op="mean"))
+    for module in model.modules():
+        if isinstance(module, _NormBase):
+            for statistic in (module.running_mean, module.running_var):
+                if statistic is not None:  # as where statistics are not tracked
+                    statistic.copy_(fabric.all_reduce(statistic, reduce_op="mean"))

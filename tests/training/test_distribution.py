@@ -11,11 +11,12 @@ import torch
 
 from i2ibench.data.dataset import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
-from i2ibench.models.interface import build_model
+from i2ibench.models.interface import ModelConfig, TrainableModel, build_model
 from i2ibench.training.checkpoint import load_checkpoint
 from i2ibench.training.engine import make_fabric
 from i2ibench.training.loop import Training, train
 from i2ibench.training.recipe import TrainingSettings
+from i2ibench.training.step import average_statistics
 
 
 def start(root: Path, folder: Path, norm: str, processes: int) -> None:
@@ -46,17 +47,49 @@ def start(root: Path, folder: Path, norm: str, processes: int) -> None:
     torch.save(model.state_dict(), folder / f"rank{fabric.global_rank}.pt")
 
 
-def start_two(root: Path, folder: Path, norm: str) -> list[dict[str, torch.Tensor]]:
+class OwnNorm(torch.nn.BatchNorm2d):
+    """Stands for a plugin's normalisation."""
+
+
+class WithBuffers(TrainableModel):
+    """Keeps running statistics of normalisation, and other things, in buffers."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.norm = torch.nn.BatchNorm2d(3)
+        self.own = torch.nn.Sequential(OwnNorm(3))
+        self.instance = torch.nn.InstanceNorm2d(3, track_running_stats=True)
+        self.untracked = torch.nn.BatchNorm2d(3, track_running_stats=False)
+        self.norm.register_buffer("pool", torch.zeros(2, 3, 4, 4))
+        for name in ("pool", "ema", "running_mean"):
+            self.register_buffer(name, torch.zeros(2, 3, 4, 4))
+
+
+def average(folder: Path) -> None:
+    """Average buffers that hold the rank's number; each rank keeps its own."""
+    fabric = make_fabric("cpu", "fp32", 2)
+    model = WithBuffers(ModelConfig())
+    for buffer in model.buffers():
+        buffer.fill_(fabric.global_rank)
+    average_statistics(model, fabric)
+    torch.save(model.state_dict(), folder / f"rank{fabric.global_rank}.pt")
+
+
+def run_two(folder: Path, call: str, *arguments: str) -> list[dict[str, torch.Tensor]]:
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
-        "from pathlib import Path; import test_distribution as t; "
-        "t.start(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], 2)"
+        f"from pathlib import Path; import test_distribution as t; {call}"
     )
     script = folder / "two.py"
     folder.mkdir()
     script.write_text(code)
-    subprocess.run([sys.executable, str(script), str(root), str(folder), norm], check=True)
+    subprocess.run([sys.executable, str(script), *arguments], check=True)
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def start_two(root: Path, folder: Path, norm: str) -> list[dict[str, torch.Tensor]]:
+    call = "t.start(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], 2)"
+    return run_two(folder, call, str(root), str(folder), norm)
 
 
 def test_two_processes_hold_identical_weights(drawn, tmp_path):
@@ -79,3 +112,18 @@ def test_two_processes_equal_one_with_the_doubled_batch(drawn, tmp_path):
     logs = [np.loadtxt(f, delimiter=",", skiprows=1) for f in tmp_path.rglob("training.csv")]
     assert len(logs) == 2
     np.testing.assert_allclose(logs[0][:, 4:], logs[1][:, 4:], rtol=1e-5)
+
+
+def test_of_all_buffers_only_running_statistics_are_averaged(tmp_path):
+    folder = tmp_path / "two"
+    ranks = run_two(folder, "t.average(Path(sys.argv[1]))", str(folder))
+    statistics = {
+        f"{module}.running_{statistic}"
+        for module in ("norm", "own.0", "instance")
+        for statistic in ("mean", "var")
+    }
+    others = {"pool", "ema", "running_mean", "norm.pool"}
+    assert statistics | others < ranks[0].keys()
+    for rank, state in enumerate(ranks):
+        assert all((state[name] == 0.5).all() for name in statistics)
+        assert all((state[name] == rank).all() for name in others)

@@ -20,7 +20,6 @@ from i2ibench.runtime import torch_if_loaded
 _PACKAGES = (
     "i2ibench",
     "torch",
-    "torchvision",
     "lightning-fabric",
     "torch-fidelity",
     "lpips",

@@ -145,3 +145,9 @@ def register_metric(monkeypatch: pytest.MonkeyPatch, name: str, metric: type[Met
     for store in ("_added", "_loaded"):
         monkeypatch.setattr(registry.metrics, store, dict(getattr(registry.metrics, store)))
     registry.metrics.register(name, metric)
+
+
+def times(folder: Path) -> dict[Path, int]:
+    """Return when each file of a folder was written; some versions of filelock touch a lock."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    return {path: path.stat().st_mtime_ns for path in files}

@@ -61,6 +61,23 @@ def verify(
         bool,
         typer.Option("--record", help="Mark a confirmed result as verified.", rich_help_panel=HOW),
     ] = False,
+    reference: Annotated[
+        bool,
+        typer.Option(
+            "--reference",
+            help="Let scikit-image, lpips and torch-fidelity compute the numbers instead.",
+            rich_help_panel=HOW,
+        ),
+    ] = False,
+    sample: Annotated[
+        int,
+        typer.Option(
+            "--sample",
+            min=0,
+            help="With --reference: pairs for PSNR, SSIM and LPIPS; 0 for all.",
+            rich_help_panel=HOW,
+        ),
+    ] = 32,
     device: Device = "auto",
     allow_unverified_weights: UnverifiedWeights = False,
     data_root: DataRoot = None,
@@ -72,6 +89,22 @@ def verify(
 
     i2ibench verify runs/synthetic/pyramid/3f2a9c01d4e5 --record
     """
+    if reference:
+        from i2ibench.cli.cross_check import print_cross_check
+
+        return print_cross_check(
+            result,
+            record=record,
+            sample=sample,
+            json=json,
+            dataset=dataset,
+            targets=targets,
+            data_root=data_root,
+            predictions=predictions,
+            protocol=protocol,
+            device=device,
+            allow_unverified_weights=allow_unverified_weights,
+        )
     from i2ibench.cli.progress import RichReporter
     from i2ibench.results.verification import record_verified
     from i2ibench.results.verification import verify as verify_result

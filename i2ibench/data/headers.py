@@ -7,7 +7,24 @@ prints a line, Pillow raises. So that every metric sees the same, containers are
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+# What a reader takes for an image, and the format that each suffix promises. Frozen: a file that is
+# an image in one place of the code is one everywhere.
+FORMAT_OF_SUFFIX: Mapping[str, str] = MappingProxyType(
+    {
+        ".png": "PNG",
+        ".jpg": "JPEG",
+        ".jpeg": "JPEG",
+        ".tif": "TIFF",
+        ".tiff": "TIFF",
+        ".bmp": "BMP",
+        ".webp": "WEBP",
+    }
+)
+IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

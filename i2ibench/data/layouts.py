@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from i2ibench.data.cards import FoldersLayout, Layout, StripLayout, SuffixLayout, TableLayout
+from i2ibench.data.headers import IMAGE_SUFFIXES
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError
 from i2ibench.files import is_safe_name
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 # At most this many ids stand in a message.
 _SHOWN = 3

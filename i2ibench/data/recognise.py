@@ -25,8 +25,9 @@ from i2ibench.data.cards import (
     SuffixLayout,
     TableLayout,
 )
+from i2ibench.data.headers import IMAGE_SUFFIXES
 from i2ibench.data.images import image_size
-from i2ibench.data.layouts import IMAGE_SUFFIXES, images_by_id, list_images, present_name
+from i2ibench.data.layouts import images_by_id, list_images, present_name
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError
 

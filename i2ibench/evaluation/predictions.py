@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from i2ibench.data.headers import IMAGE_SUFFIXES
 from i2ibench.data.images import image_size, read_header
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
 from i2ibench.wording import some
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 # pytorch-CycleGAN-and-pix2pix writes all three images of a pair into one folder.
 _PREDICTION_MARK = "_fake_B"
 _OTHER_MARKS = ("_real_A", "_real_B", "_fake_A", "_rec_A", "_rec_B", "_idt_A", "_idt_B")
@@ -35,7 +35,7 @@ def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
     found: dict[str, Path] = {}
     extra: list[str] = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
             continue
         pair_id = _pair_id(path, ids)
         if pair_id is None:

@@ -33,6 +33,9 @@ BIN_WIDTH = 0.005
 BINS = 512
 # skimage clips light at 1e-6, so its densities are in units of log10(1e6).
 _DECADES = 6.0
+# What the density of red, green and blue adds to that of DAB: the third column of the inverse of
+# scikit-image's matrix, to the last bit.
+_DAB_OF_DENSITY = np.array([-0.5561158181996246, -0.13552179862837116, 1.5735880719641926])
 _ROWS = 128
 
 
@@ -226,10 +229,8 @@ def dab_density(image: npt.NDArray[np.uint8]) -> Float64:
 @cache
 def _density_table() -> Float64:
     """Return what each level of each channel adds to the DAB density: (1, 256, 3)."""
-    from skimage.color import hed_from_rgb
-
     light = np.maximum(np.arange(256)[:, None] / 255.0, 10.0**-_DECADES)
-    table: Float64 = (-np.log10(light) * hed_from_rgb[:, 2])[None]
+    table: Float64 = (-np.log10(light) * _DAB_OF_DENSITY)[None]
     return table
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from i2ibench.results.build_record import can_make_intervals
 from i2ibench.results.evaluation_intervals import metric_columns
-from i2ibench.results.pair_scores import read_pair_scores
+from i2ibench.results.pair_scores import pair_scores_beside, read_pair_scores
 from i2ibench.results.record import MetricRecord, Result
 
 # Two computations agree where they differ by less than these parts of the larger. Sums over a set
@@ -119,9 +119,8 @@ def score_discrepancies(
     path: Path, again: pd.DataFrame, tolerances: Mapping[str, float]
 ) -> Iterator[Discrepancy]:
     """Compare the stored scores per pair with recomputed ones, where they are stored."""
-    beside = path.with_suffix(".csv")
-    file = beside if beside.exists() else path.parent / "scores.csv"
-    if not file.exists():
+    file = pair_scores_beside(path)
+    if file is None:
         return
     stored = read_pair_scores(file)
     if list(stored["id"]) != list(again["id"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,12 @@ def pair_columns(scores: pd.DataFrame) -> PairColumns:
     return PairColumns(ids, groups, clusters, metrics)
 
 
+def pair_scores_beside(result: Path) -> Path | None:
+    """Return the table of scores per pair that belongs to a result's file, where there is one."""
+    beside = (result.with_suffix(".csv"), result.parent / "scores.csv")
+    return next((file for file in beside if file.exists()), None)
+
+
 def read_pair_scores(path: Path) -> pd.DataFrame:
     """Read a table of pair scores; a torn or edited one is a ``DataError`` that names the row."""
     try:
@@ -61,14 +68,23 @@ def check_pair_scores_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: pair {repeated.iloc[0]} stands in it twice")
     checked: pd.DataFrame = table.copy()
     for name in metric_columns(table):
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        if numbers.isna().any():
-            row = int(np.flatnonzero(numbers.isna())[0])
+        # Not pandas' parser: before version 3 it rounds some numbers to a neighbour.
+        numbers = np.array([_number(text) for text in table[name]], dtype=np.float64)
+        if np.isnan(numbers).any():
+            row = int(np.flatnonzero(np.isnan(numbers))[0])
             pair = table["id"].iloc[row]
             raise DataError(
                 f"{path}: {name} of pair {pair} is no number: {table[name].iloc[row]!r}"
             )
-        checked[name] = numbers.astype(np.float64)
+        checked[name] = numbers
     for key in ("group", "cluster"):
         checked[key] = table[key].astype(object).where(table[key] != "", None)
     return checked
+
+
+def _number(text: str) -> float:
+    """Return the number that ``text`` is, NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

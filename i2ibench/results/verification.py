@@ -19,7 +19,7 @@ from i2ibench.errors import (
 )
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import find_predictions
-from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.scores import Evaluation
 from i2ibench.files import read_json, sha256_file
 from i2ibench.results.build_record import build_result, can_make_intervals
@@ -36,6 +36,29 @@ from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 # A name in a record is no place, and a folder of that name may be another.
 _SAY_WHERE = "say where it is with --dataset PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A result with what it was computed from.
+
+    Attributes:
+        path: of the result.
+        result: as recorded.
+        dataset: opened.
+        pairs: whose targets it was scored against.
+        predictions: image file by pair id.
+        protocol: that prepares targets.
+        findings: everything that is no longer as it was when the result was written.
+    """
+
+    path: Path
+    result: Result
+    dataset: Dataset
+    pairs: PairedDataset
+    predictions: Mapping[str, Path]
+    protocol: Protocol
+    findings: tuple[Discrepancy, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +118,27 @@ def verify(
         DataError: the result or its predictions cannot be read at all.
         MissingError: the data set is not on this machine.
     """
-    path = path / "result.json" if path.is_dir() else path
-    result, intact = parse_unsealed(read_json(path), path)
-    opened, pairs = _open_pairs(result, dataset, targets, data_root)
-    folder = predictions or path.parent / "predictions"
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
-    findings = [] if intact else [Discrepancy("record", "edited after it was written")]
-    findings += _hash_discrepancies(result, pairs, path, folder)
-    images = _find_predictions(folder, pairs, path, findings)
-    rules = load_protocol(protocol or result.protocol.id)
-    if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
-        findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
+    stored = open_stored(
+        path,
+        dataset=dataset,
+        targets=targets,
+        data_root=data_root,
+        predictions=predictions,
+        protocol=protocol,
+    )
+    path, result, pairs, rules = stored.path, stored.result, stored.pairs, stored.protocol
+    findings = [*stored.findings]
     names = list(result.metrics)
     by_name = None if sorted(names) == sorted(rules.metric_names) else names
     again = evaluate(
         pairs,
-        images,
+        stored.predictions,
         protocol=rules,
         metrics=by_name,
         device=device,
         allow_unverified_weights=allow_unverified_weights,
         progress=progress,
-        training_targets=opened.split_if_there("train"),
+        training_targets=stored.dataset.split_if_there("train"),
     )
     tolerances = {name: tolerance(name) for name in names}
     findings += number_discrepancies(result, _as_result(result, again), tolerances)
@@ -138,6 +159,31 @@ def _about_intervals(result: Result) -> str:
         f"intervals NOT recomputed: this i2ibench does not know their method, "
         f"'{result.intervals.method}'; all values were"
     )
+
+
+def open_stored(
+    path: Path,
+    *,
+    dataset: str | None = None,
+    targets: Path | None = None,
+    data_root: Path | None = None,
+    predictions: Path | None = None,
+    protocol: str | None = None,
+) -> StoredResult:
+    """Find what a result was computed from, and hash it again; arguments as ``verify``."""
+    path = path / "result.json" if path.is_dir() else path
+    result, intact = parse_unsealed(read_json(path), path)
+    opened, pairs = _open_pairs(result, dataset, targets, data_root)
+    folder = predictions or path.parent / "predictions"
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
+    findings = [] if intact else [Discrepancy("record", "edited after it was written")]
+    findings += _hash_discrepancies(result, pairs, path, folder)
+    images = _find_predictions(folder, pairs, path, findings)
+    rules = load_protocol(protocol or result.protocol.id)
+    if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
+        findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
+    return StoredResult(path, result, opened, pairs, images, rules, tuple(findings))
 
 
 def record_verified(verification: Verification) -> Result:

@@ -20,6 +20,8 @@ from i2ibench.metrics.networks.weights import catalogue
 from i2ibench.runtime import cpu_has_bf16
 
 _LITTLE_SPACE = 10 << 30
+# lpips and torch-fidelity fail with a torchvision that was built for another torch.
+_JUDGES = ("scikit-image", "lpips", "torch-fidelity", "torchvision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,15 @@ class Check:
 
 def examine(dataset: Dataset | None = None) -> list[Check]:
     """Look at everything a run depends on; with ``dataset`` also at its decoding speed."""
-    findings = [*_packages(), _device(), _precision(), *_weights(), _datasets(), _space()]
+    findings = [
+        *_packages(),
+        _judges(),
+        _device(),
+        _precision(),
+        *_weights(),
+        _datasets(),
+        _space(),
+    ]
     if dataset is not None:
         findings.append(_decoding(dataset))
     return findings
@@ -42,7 +52,9 @@ def examine(dataset: Dataset | None = None) -> list[Check]:
 def _packages() -> list[Check]:
     packages = provenance.environment()["packages"]
     found = packages.items() if isinstance(packages, dict) else ()
-    versions = ", ".join(f"{name} {version}" for name, version in found if version)
+    versions = ", ".join(
+        f"{name} {version}" for name, version in found if version and name not in _JUDGES
+    )
     broken = []
     for kind in (registry.models, registry.metrics):
         for name in kind.names():
@@ -51,6 +63,13 @@ def _packages() -> list[Check]:
             except UsageError as error:
                 broken.append(Check(f"{kind.kind} {name}", "note", str(error)))
     return [Check("packages", "ok", versions), *broken]
+
+
+def _judges() -> Check:
+    versions = {name: provenance.package_version(name) for name in _JUDGES}
+    found = ", ".join(f"{name} {version or 'not installed'}" for name, version in versions.items())
+    detail = f"{found}: what verify --reference compares with"
+    return Check("judges", "ok" if all(versions.values()) else "note", detail)
 
 
 def _device() -> Check:

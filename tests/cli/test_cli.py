@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from factories import times
 
 from i2ibench.cli.app import VERBS, run_app
 
@@ -124,10 +125,10 @@ def test_a_run_from_nothing_to_a_board_and_its_own_work_again(capsys, drawn, tmp
     board = (tmp_path / "boards/drawn.md").read_text()
     for word in ("PSNR", "SSIM", "LPIPS", "FID", "3+", "varpyramid"):
         assert word in board
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    before = times(folder)
     code, out, _ = call(capsys, *line, *places, "--json")
     assert code == 0 and json.loads(out) == result
-    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assert before == times(folder)
 
 
 def test_the_stages_alone_make_the_run(capsys, drawn, tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from factories import times
 
 from i2ibench.errors import DataError, MissingError
 from i2ibench.evaluation import availability as arrivals
@@ -105,7 +106,7 @@ def test_where_no_weights_have_come_none_is_read_and_nothing_is_written(
     options, bring, monkeypatch
 ):
     first = run(options)
-    files = {p: p.stat().st_mtime_ns for p in first.folder.rglob("*") if p.is_file()}
+    files = times(first.folder)
     read = []
 
     def counted(path: Path) -> str:
@@ -121,7 +122,7 @@ def test_where_no_weights_have_come_none_is_read_and_nothing_is_written(
     assert read == [place], "a wrong file is hashed"
     assert run(options).result == first.result
     assert read == [place], "and remembered while it stays as it is"
-    assert files == {p: p.stat().st_mtime_ns for p in first.folder.rglob("*") if p.is_file()}
+    assert files == times(first.folder)
     bring()
     assert run(options).result.metrics["lpips-squeeze"].value > 0
 

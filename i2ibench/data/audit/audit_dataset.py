@@ -11,7 +11,7 @@ from i2ibench.data.audit.findings import AuditReport, Finding
 from i2ibench.data.audit.measure import PairFacts, measure_pairs
 from i2ibench.data.audit.pictures import draw_offenders
 from i2ibench.data.dataset import Dataset
-from i2ibench.data.layouts import IMAGE_SUFFIXES
+from i2ibench.data.headers import IMAGE_SUFFIXES
 from i2ibench.data.pairs import ImagePair
 from i2ibench.errors import DataError
 from i2ibench.files import write_json

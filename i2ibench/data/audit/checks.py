@@ -14,16 +14,8 @@ from i2ibench.data.audit.findings import Finding, Severity
 from i2ibench.data.audit.measure import ImageFacts, PairFacts
 from i2ibench.data.audit.offsets import CONFIDENT
 from i2ibench.data.cards import Card
+from i2ibench.data.headers import FORMAT_OF_SUFFIX
 
-_SUFFIXES = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-    ".webp": "WEBP",
-}
 # Standard deviation in grey levels below which a tile shows nothing.
 _BLANK_SPREAD = 2.5
 # Offsets from here on, in pixels, blur what a pixelwise loss learns.
@@ -64,7 +56,7 @@ def check_files(pairs: Sequence[PairFacts], show: Show) -> Iterator[Finding]:
     modes: dict[str, list[Path]] = {}
     for image in _images(pairs):
         suffix = image.path.suffix.lower()
-        if _SUFFIXES.get(suffix) != image.header.format:
+        if FORMAT_OF_SUFFIX.get(suffix) != image.header.format:
             wrong.setdefault((image.header.format, suffix), []).append(image.path)
         mode = image.header.mode if image.header.bits <= 8 else f"{image.header.bits}-bit"
         if image.header.orientation != 1:

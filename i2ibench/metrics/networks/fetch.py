@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-import filelock
-
+from i2ibench.download import NotFetchedError, download
 from i2ibench.errors import MissingError
-from i2ibench.files import sha256_file
 from i2ibench.metrics.networks.weights import (
     CatalogueFile,
     WeightsFile,
@@ -19,18 +14,6 @@ from i2ibench.metrics.networks.weights import (
     lacking,
     locate,
     weights_cache,
-)
-
-_BLOCK = 1 << 20
-_TIMEOUT_SECONDS = 30.0
-_NOTHING_LEFT = 416  # status of a range that begins at the end of the file
-
-_NETWORK_ERRORS = (
-    urllib.error.URLError,
-    http.client.HTTPException,
-    ConnectionError,
-    TimeoutError,
-    ValueError,
 )
 
 # (file name, bytes so far, bytes in all or None)
@@ -55,9 +38,9 @@ def fetch(name: str, progress: Progress | None = None) -> list[WeightsFile]:
     problems = []
     for file in absent[:1] if entry(name).any_of else absent:
         try:
-            _fetch_file(file, folder, progress)
-        except _NotFetched as error:
-            problems.append(str(error))
+            _download(file, folder, progress)
+        except NotFetchedError as error:
+            problems.append(error)
     if problems:
         raise _by_hand(problems, folder)
     return locate(name)
@@ -70,70 +53,22 @@ def fetch_file(file: CatalogueFile, folder: Path, progress: Progress | None = No
         MissingError: as ``fetch``.
     """
     try:
-        return _fetch_file(file, folder, progress)
-    except _NotFetched as error:
-        raise _by_hand([str(error)], folder) from None
+        return _download(file, folder, progress)
+    except NotFetchedError as error:
+        raise _by_hand([error], folder) from None
 
 
-class _NotFetched(Exception):
-    """No address of a file gave it; the message says why."""
+def _download(file: CatalogueFile, folder: Path, progress: Progress | None) -> Path:
+    def of_this_file(done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(file.name, done, total)
+
+    return download(file.urls, folder / file.name, sha256=file.sha256, progress=of_this_file)
 
 
-def _fetch_file(file: CatalogueFile, folder: Path, progress: Progress | None) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / file.name
-    with filelock.FileLock(folder / f".{file.name}.lock"):
-        if place.is_file() and sha256_file(place) == file.sha256:
-            return place
-        problems = []
-        for url in file.urls:
-            try:
-                return _download(url, file, place, progress)
-            except _NETWORK_ERRORS as error:
-                problems.append(f"{url} ({_reason(error)})")
-    raise _NotFetched(f"{file.name} could not be fetched from {' or '.join(problems)}")
-
-
-def _by_hand(problems: list[str], folder: Path) -> MissingError:
+def _by_hand(problems: list[NotFetchedError], folder: Path) -> MissingError:
+    again = "run again to go on, or " if any(each.can_continue for each in problems) else ""
     return MissingError(
-        f"{'; '.join(problems)}; bring what is missing from there on another way and put it into "
-        f"{folder}, or into the folder $I2IBENCH_WEIGHTS"
+        f"{'; '.join(map(str, problems))}; {again}bring what is missing from there on another way "
+        f"and put it into {folder}, or into the folder $I2IBENCH_WEIGHTS"
     )
-
-
-def _download(url: str, file: CatalogueFile, place: Path, progress: Progress | None) -> Path:
-    part = place.with_name(f"{place.name}.part")
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "i2ibench"})  # noqa: S310
-    if have:
-        request.add_header("Range", f"bytes={have}-")
-    try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310
-    except urllib.error.HTTPError as error:
-        if error.code != _NOTHING_LEFT:
-            raise
-        response = None
-    if response is not None:
-        with response:
-            if have and response.status != 206:  # the server sends the file from its start
-                have = 0
-            length = response.headers.get("Content-Length")
-            total = have + int(length) if length else None
-            with part.open("ab" if have else "wb") as sink:
-                while block := response.read(_BLOCK):
-                    sink.write(block)
-                    have += len(block)
-                    if progress is not None:
-                        progress(file.name, have, total)
-        if total is not None and have < total:
-            raise ConnectionError(f"broke off after {have} of {total} bytes; run again to go on")
-    digest = sha256_file(part)
-    if digest != file.sha256:
-        part.unlink()
-        raise ValueError(f"sent a file of sha256 {digest[:8]}..., not {file.sha256[:8]}...")
-    part.replace(place)
-    return place
-
-
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "reason", None) or error)

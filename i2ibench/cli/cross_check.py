@@ -1,0 +1,96 @@
+"""`i2ibench verify RESULT --reference`: recorded values beside those of the reference packages."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from i2ibench.cli.common import err, escape, print_json, say, table
+from i2ibench.errors import UsageError
+
+if TYPE_CHECKING:
+    from i2ibench.results.cross_check import CrossCheck
+    from i2ibench.results.reference_comparison import MetricCrossCheck
+
+
+def print_cross_check(result: Path, *, record: bool, sample: int, json: bool, **where: Any) -> None:
+    """Compare, print, and raise what stands against the result; ``where`` as ``cross_check``."""
+    if record:
+        raise UsageError("--reference records nothing; leave --record out, or verify without it")
+    from i2ibench.cli.progress import RichReporter
+    from i2ibench.results.cross_check import cross_check
+
+    reporter = RichReporter()
+    try:
+        found = cross_check(result, sample=sample or None, progress=reporter.progress, **where)
+    finally:
+        reporter.close()
+    if json:
+        print_json(_as_json(found))
+    else:
+        _print_tables(found)
+    error = found.error()
+    if error is not None:
+        raise error
+    if not json:
+        names = ", ".join(found.checked)
+        say(f"{found.path}: {f'cross-checked: {names}' if names else 'nothing to cross-check'}")
+
+
+def _print_tables(found: CrossCheck) -> None:
+    compared = [metric for metric in found.metrics if metric.unchecked is None]
+    columns = ["metric", "recorded", "by the package", "difference", "allowed", "pairs"]
+    for title in dict.fromkeys(_package(metric) for metric in compared):
+        rows = [_row(metric) for metric in compared if _package(metric) == title]
+        err().print(table(title, columns, rows))
+    if len(found.sample) < found.pairs:
+        say(
+            f"metrics per pair: {len(found.sample)} of {found.pairs} pairs, evenly spaced over the "
+            f"data set, from {found.sample[0]} to {found.sample[-1]}; --sample 0 takes all"
+        )
+    for metric in found.metrics:
+        if metric.refuted is not None:
+            say(f"{metric.metric}: {metric.refuted}", lead="[red]differs[/] ")
+        if metric.unchecked is not None:
+            say(f"{metric.metric}: {metric.unchecked}", lead="[yellow]not cross-checked[/] ")
+    for finding in found.findings:
+        say(f"{finding.subject}: {finding.detail}", lead="[red]not as recorded[/] ")
+
+
+def _row(metric: MetricCrossCheck) -> list[str]:
+    colour = "green" if metric.refuted is None else "red"
+    return [
+        escape(metric.metric),
+        f"{metric.recorded:.8g}",
+        f"{metric.reference:.8g}",
+        f"[{colour}]{metric.difference:.1e}[/]",
+        f"{metric.tolerance:.1e}",
+        str(metric.pairs),
+    ]
+
+
+def _package(metric: MetricCrossCheck) -> str:
+    return f"{metric.package} {metric.version}"
+
+
+def _as_json(found: CrossCheck) -> dict[str, Any]:
+    return {
+        "result": str(found.path),
+        "cross_checked": found.checked,
+        "pairs": found.pairs,
+        "sample": list(found.sample),
+        "metrics": [
+            {key: _finite(value) for key, value in asdict(metric).items()}
+            for metric in found.metrics
+        ],
+        "findings": [
+            {"subject": finding.subject, "detail": finding.detail} for finding in found.findings
+        ],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """Return ``value``, null for what JSON has no number for."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

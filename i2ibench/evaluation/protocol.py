@@ -17,8 +17,6 @@ from i2ibench.files import sha256_json
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.registry import tomllib
 
-DEFAULT_PROTOCOL = "i2i-1"
-
 
 class MetricChoice(pydantic.BaseModel):
     """A metric of a protocol with the settings that differ from the metric's defaults."""

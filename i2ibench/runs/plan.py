@@ -128,14 +128,14 @@ def resolve(options: Options) -> Plan:
     protocol = load_protocol(options.protocol)
     model_class = registered_model(options.model)
     test = _open_split(options, "test")
-    recipe = load_recipe(options.model, test.name, options.recipe, options.settings)
+    recipe = load_recipe(options.model, test.name, options.recipe, options.recipe_settings)
     splits = available_splits(options.dataset, data_root=options.data_root)
     training_pairs = _open_split(options, "train") if "train" in splits else None
     train = held_out = None
     if options.wandb is not None:
         check_wandb()
     if options.checkpoint is not None:
-        if options.settings or options.recipe is not None:
+        if options.recipe_settings or options.recipe is not None:
             raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
         model = model_from_checkpoint(options.model, options.checkpoint)
     else:

@@ -34,6 +34,7 @@ VERBS = {
 }
 
 
+_LEAD = "[bold red]error:[/] "
 _INTERRUPTED = "interrupted; the same command continues"
 _INTERRUPTED_CODE = 130
 
@@ -46,7 +47,11 @@ class _LazyVerbs(VerbGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
-            return None
+            if ctx.resilient_parsing or cmd_name.startswith("-"):
+                return None
+            from i2ibench.registry import unknown_name
+
+            ctx.fail(unknown_name("verb", cmd_name, list(VERBS)))
         found = _load(cmd_name)
         if isinstance(found, typer.Typer):
             command: Any = typer.main.get_command(found)
@@ -115,27 +120,43 @@ def run_app(arguments: list[str]) -> int:
     warnings.showwarning = _show_warning
     replace_what_streams_cannot_show()
     try:
-        app(args=arguments, prog_name="i2ibench")
+        code = app(args=arguments, prog_name="i2ibench", standalone_mode=False)
     except SystemExit as done:
-        code = done.code if isinstance(done.code, int) else 0
-        # typer turns Ctrl-C into this exit code without a word.
-        return _fail(_INTERRUPTED, code, debug) if code == _INTERRUPTED_CODE else code
+        code = done.code
     except KeyboardInterrupt:
-        return _fail(_INTERRUPTED, _INTERRUPTED_CODE, debug)
+        code = _INTERRUPTED_CODE
     except Exception as error:
+        if hasattr(error, "format_message"):  # of typer's parser, whose classes have moved
+            return _refuse(error)
         from i2ibench.cli.explain import explain
 
         explained = explain(error)
         if explained is None:
             raise
         return _fail(*explained, debug)
-    return 0
+    # typer turns Ctrl-C into this exit code without a word.
+    if code == _INTERRUPTED_CODE:
+        return _fail(_INTERRUPTED, code, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(error: Any) -> int:
+    """Tell wrong usage in one line; a group of verbs without a verb prints its help."""
+    message, exit_code = error.format_message(), int(error.exit_code)
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(message, err=True)
+    elif context is None:
+        say(message, lead=_LEAD)
+    else:
+        say(f"{message.rstrip('.')}; see: {context.command_path} --help", lead=_LEAD)
+    return exit_code
 
 
 def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    say(message, lead="[bold red]error:[/] ")
+    say(message, lead=_LEAD)
     return code
 
 

@@ -45,6 +45,13 @@ def replace_what_streams_cannot_show() -> None:
             stream.reconfigure(errors="i2ibench.similar")
 
 
+def as_shown(text: str, encoding: str | None) -> str:
+    """Return text as a stream of ``encoding`` will show it, to lay it out by its true width."""
+    codecs.register_error("i2ibench.similar", _replace)
+    encoding = encoding or "utf-8"
+    return text.encode(encoding, "i2ibench.similar").decode(encoding)
+
+
 def escaped_for_json(text: str, encoding: str | None) -> str:
     """Return JSON with ``\\u`` escapes for what ``encoding`` lacks, so that no name is changed."""
     codecs.register_error("i2ibench.json", _escape)

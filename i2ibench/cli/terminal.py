@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.cli.similar_characters import escaped_for_json
+from i2ibench.cli.similar_characters import as_shown, escaped_for_json
 from i2ibench.files import json_text
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def answer(shown: Table | str, *, lead: str = "", beside_json: bool = False) -> 
 
 def write_answer(text: str) -> None:
     """Write text on stdout as it is; a pipe whose reader has gone takes no more of it."""
+    if sys.stdout is None:  # closed by the caller
+        return
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -69,7 +71,7 @@ def write_answer(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print JSON on stdout, the same form as in files."""
-    write_answer(escaped_for_json(json_text(value), sys.stdout.encoding))
+    write_answer(escaped_for_json(json_text(value), getattr(sys.stdout, "encoding", None)))
 
 
 def say(message: str, *, lead: str = "") -> None:
@@ -104,8 +106,13 @@ def table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    header = [Text(column) for column in columns]
-    cells = [[Text.from_markup(cell) if markup else Text(cell) for cell in row] for row in rows]
+
+    def text(cell: str) -> Text:
+        shown = as_shown(cell, out().encoding)
+        return Text.from_markup(shown) if markup else Text(shown)
+
+    header = [Text(as_shown(column, out().encoding)) for column in columns]
+    cells = [[text(cell) for cell in row] for row in rows]
     widths = column_widths([header, *cells], out().width, names)
     for column, width in zip(header, widths, strict=True):
         made.add_column(column, overflow="fold", width=width)

@@ -67,7 +67,8 @@ def write_options(command: Any, ctx: Any, formatter: Any) -> None:
         is_argument = parameter.param_type_name == "argument"
         panel = _FIRST if is_argument else getattr(parameter, "rich_help_panel", None)
         rows = sections.setdefault(panel, []) if panel else last
-        rows.append((heading(record[0]), record[1]))
+        # typer 0.15 escapes its brackets for rich, also where rich does not print them.
+        rows.append((heading(record[0]), record[1].replace("\\[", "[")))
     for title, rows in [*sections.items(), (_LAST, last)]:
         if rows:
             with formatter.section(heading(title)):

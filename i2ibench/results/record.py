@@ -150,8 +150,9 @@ def write_result(path: Path, result: Result) -> None:
         raise DataError(f"{path}: not written, the result is not valid JSON: {error}") from None
 
 
-def read_result(path: Path) -> Result:
+def read_result(path: str | Path) -> Result:
     """Read a result; a torn, edited or newer file is a ``DataError`` of one line."""
+    path = Path(path)
     return parse_result(read_json(path), path)
 
 

@@ -16,10 +16,10 @@ from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.results.record import read_result
-from i2ibench.runs.options import Options
-from i2ibench.runs.run import run
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.options import Options
 from i2ibench.runs.python_interface import evaluate
+from i2ibench.runs.run import run
 from i2ibench.runs.score_folders import evaluate_side_by_side, evaluate_together
 from i2ibench.translation.manifest import Manifest, write_manifest
 

@@ -25,8 +25,8 @@ Progress = Callable[[int, int], None]
 def audit_dataset(
     name_or_path: str,
     *,
-    data_root: Path | None = None,
-    output: Path | None = None,
+    data_root: str | Path | None = None,
+    output: str | Path | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -45,7 +45,8 @@ def audit_dataset(
             data is a finding, not an exception.
     """
     with stopwatch() as watch:
-        entry = resolve_dataset(name_or_path, data_root)
+        output = None if output is None else Path(output)
+        entry = resolve_dataset(name_or_path, None if data_root is None else Path(data_root))
         root = present_root(entry)
 
         def show(path: Path) -> str:

@@ -45,13 +45,9 @@ class _LazyVerbs(VerbGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def find(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
-            if ctx.resilient_parsing or cmd_name.startswith("-"):
-                return None
-            from i2ibench.registry import unknown_name
-
-            ctx.fail(unknown_name("verb", cmd_name, list(VERBS)))
+            return None
         found = _load(cmd_name)
         if isinstance(found, typer.Typer):
             command: Any = typer.main.get_command(found)

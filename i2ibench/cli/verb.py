@@ -29,6 +29,20 @@ class Verb(TyperCommand):
 class VerbGroup(TyperGroup):
     """A verb that has verbs of its own."""
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a verb; an unknown one is refused with the nearest names."""
+        found = self.find(ctx, cmd_name)
+        # Options that are unknown here pass through this method too.
+        if found is None and not ctx.resilient_parsing and not cmd_name.startswith("-"):
+            from i2ibench.registry import unknown_name
+
+            ctx.fail(unknown_name("verb", cmd_name, self.list_commands(ctx)))
+        return found
+
+    def find(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a verb, or None where it is unknown."""
+        return super().get_command(ctx, cmd_name)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, then every verb with its summary."""
         write_options(self, ctx, formatter)

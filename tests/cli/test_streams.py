@@ -113,7 +113,7 @@ def test_errors_are_on_stderr_alone(capsys):
 
 def test_an_unknown_verb_is_answered_with_the_nearest(capsys):
     assert "did you mean train" in call(capsys, "trian")[2]
-    assert "list" in call(capsys, "weights", "lst")[2]
+    assert "did you mean list" in call(capsys, "weights", "lst")[2]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

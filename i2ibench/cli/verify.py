@@ -112,7 +112,7 @@ def verify(
     finally:
         if json and len(results) > 1:
             print_json(reports)
-        elif json and "error" not in reports[0]:
+        elif json and reports and "error" not in reports[0]:
             print_json(reports[0])
 
 

@@ -7,6 +7,7 @@ its help stands; the command line's verb of the same name takes the same ones. W
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
@@ -34,6 +35,21 @@ class _ByKeywordsOrOptions(Protocol[_P, _Made]):
     def __call__(self, *args: _P.args, **keywords: _P.kwargs) -> _Made: ...
 
 
+def _with_help_of(
+    table: type[SharedOptions],
+) -> Callable[[Callable[_P, _Made]], Callable[_P, _Made]]:
+    """Append the help of its options to the docstring of a function, for ``help()``."""
+
+    def describe(function: Callable[_P, _Made]) -> Callable[_P, _Made]:
+        shown = {each.name: each.metadata["option"] for each in fields(table)}
+        taken = [name for name in inspect.signature(function).parameters if name in shown]
+        lines = [f"    {name}: {shown[name].help}" for name in taken]
+        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "\nArgs:", *lines])
+        return function
+
+    return describe
+
+
 def _also_of_options(function: Callable[_P, _Made]) -> _ByKeywordsOrOptions[_P, _Made]:
     """Let ``function`` also be called with one ``Options`` (and a reporter) for its keywords."""
 
@@ -51,6 +67,7 @@ def _also_of_options(function: Callable[_P, _Made]) -> _ByKeywordsOrOptions[_P, 
 
 
 @_also_of_options
+@_with_help_of(Options)
 def run(
     *,
     model: str,
@@ -90,6 +107,7 @@ def run(
 
 
 @_also_of_options
+@_with_help_of(Options)
 def train(
     *,
     model: str,
@@ -126,6 +144,7 @@ def train(
 
 
 @_also_of_options
+@_with_help_of(Options)
 def translate(
     *,
     model: str,
@@ -158,6 +177,7 @@ def translate(
     return stages.translate(options, reporter)
 
 
+@_with_help_of(EvaluationOptions)
 def evaluate(
     predictions: str | Path,
     *,

@@ -69,6 +69,7 @@ def test_function_table_and_verb_have_the_same_options(verb, function, table):
             assert of_function[name].default == default, name
             on_the_line = of_verb[name].default
             assert on_the_line == ([default] if get_origin(shown.typed) is list else default), name
+        assert shown.help in function.__doc__
         annotation, _ = get_args(of_verb[name].annotation)
         assert annotation == (shown.typed or declared[name]), name
 

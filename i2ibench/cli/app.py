@@ -6,12 +6,13 @@ import importlib
 import sys
 import traceback
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from i2ibench.cli.common import say
+from i2ibench.cli.similar_characters import replace_what_streams_cannot_show
+from i2ibench.cli.terminal import say
+from i2ibench.cli.verb import Verb, VerbGroup, first_paragraph
 
 # verb -> "module:function" for a command, "module:app" for a verb with verbs of its own.
 # A verb's module is imported when that verb is called, or for its line in the help.
@@ -33,46 +34,67 @@ VERBS = {
 }
 
 
+_LEAD = "[bold red]error:[/] "
 _INTERRUPTED = "interrupted; the same command continues"
 _INTERRUPTED_CODE = 130
 
 
-class _LazyVerbs(TyperGroup):
+class _LazyVerbs(VerbGroup):
     """Loads the module of a verb when the verb is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        target = VERBS.get(cmd_name)
-        if target is None:
+    def find(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
             return None
-        module, _, attribute = target.partition(":")
-        found = getattr(importlib.import_module(module), attribute)
+        found = _load(cmd_name)
         if isinstance(found, typer.Typer):
             command: Any = typer.main.get_command(found)
         else:
-            holder = typer.Typer(add_completion=False, rich_markup_mode="rich")
-            holder.command(cmd_name)(found)
+            holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+            holder.command(cmd_name, cls=Verb)(found)
             command = typer.main.get_command(holder)
         command.name = cmd_name
         return command
 
+    def summary(self, ctx: Any, name: str) -> str:
+        # Without building the verb's options, which would take longer than all the rest.
+        found = _load(name)
+        return first_paragraph(found.info.help if isinstance(found, typer.Typer) else found.__doc__)
+
+
+def _load(verb: str) -> Any:
+    module, _, attribute = VERBS[verb].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
 
 app = typer.Typer(
     cls=_LazyVerbs,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from i2ibench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
-    debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error."),
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
 ) -> None:
     """Benchmark paired image-to-image translation, above all virtual staining.
 
@@ -84,11 +106,6 @@ def _root(
 
         i2ibench evaluate my_predictions --dataset my_dataset
     """
-    if version:
-        from i2ibench import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
 
 
 def run_app(arguments: list[str]) -> int:
@@ -97,28 +114,45 @@ def run_app(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     warnings.showwarning = _show_warning
+    replace_what_streams_cannot_show()
     try:
-        app(args=arguments, prog_name="i2ibench")
+        code = app(args=arguments, prog_name="i2ibench", standalone_mode=False)
     except SystemExit as done:
-        code = done.code if isinstance(done.code, int) else 0
-        # typer turns Ctrl-C into this exit code without a word.
-        return _fail(_INTERRUPTED, code, debug) if code == _INTERRUPTED_CODE else code
+        code = done.code
     except KeyboardInterrupt:
-        return _fail(_INTERRUPTED, _INTERRUPTED_CODE, debug)
+        code = _INTERRUPTED_CODE
     except Exception as error:
+        if hasattr(error, "format_message"):  # of typer's parser, whose classes have moved
+            return _refuse(error)
         from i2ibench.cli.explain import explain
 
         explained = explain(error)
         if explained is None:
             raise
         return _fail(*explained, debug)
-    return 0
+    # typer turns Ctrl-C into this exit code without a word.
+    if code == _INTERRUPTED_CODE:
+        return _fail(_INTERRUPTED, code, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(error: Any) -> int:
+    """Tell wrong usage in one line; a group of verbs without a verb prints its help."""
+    message, exit_code = error.format_message(), int(error.exit_code)
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(message, err=True)
+    elif context is None:
+        say(message, lead=_LEAD)
+    else:
+        say(f"{message.rstrip('.')}; see: {context.command_path} --help", lead=_LEAD)
+    return exit_code
 
 
 def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    say(message, lead="[bold red]error:[/] ")
+    say(message, lead=_LEAD)
     return code
 
 

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2ibench.cli.common import (
-    DataRoot,
-    Direction,
-    Json,
-    Limit,
-    err,
-    escape,
-    print_json,
-    say,
-    table,
-)
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import DataRoot, Direction, Json, Limit
+from i2ibench.cli.terminal import answer, err, print_json, say, table
 from i2ibench.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +21,11 @@ _SHOWN = 20
 
 def audit(
     dataset: Annotated[
-        str, typer.Argument(help="Data set name, or the path of a folder, CSV or card.")
+        str,
+        typer.Argument(
+            help="Data set name, or the path of a folder, CSV or card.",
+            autocompletion=completer("datasets"),
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -57,16 +53,16 @@ def audit(
             output=output,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    _print(report)
     if json:
         print_json(report.as_json())
+    _print(report, json)
     if output is not None:
         say(f"report and {len(report.pictures)} pictures are in {output}")
     if report.errors:
         raise DataError(f"{report.name}: {_counts(report)}; mend the errors before training")
 
 
-def _print(report: AuditReport) -> None:
+def _print(report: AuditReport, beside_json: bool) -> None:
     rows = [
         [
             split,
@@ -80,16 +76,19 @@ def _print(report: AuditReport) -> None:
         for split, facts in report.facts.items()
     ]
     columns = ["split", "pairs", "groups", "clusters", "sizes", "formats", "offset px"]
-    err().print(table(f"{report.name}: {report.layout}", columns, rows))
+    answer(table(f"{report.name}: {report.layout}", columns, rows), beside_json=beside_json)
     if report.findings:
         listed = [
-            [finding.severity, finding.check, escape(finding.message)]
+            [finding.severity, finding.check, finding.message]
             for finding in report.findings[:_SHOWN]
         ]
-        err().print(table("Findings", ["", "check", "what"], listed))
+        answer(table("Findings", ["", "check", "what"], listed, names=2), beside_json=beside_json)
         if len(report.findings) > _SHOWN:
-            say(f"and {len(report.findings) - _SHOWN} more; --json or --output has them all")
-    say(f"{_counts(report)} in {report.seconds:.1f} s")
+            answer(
+                f"and {len(report.findings) - _SHOWN} more; --json or --output has them all",
+                beside_json=beside_json,
+            )
+    answer(f"{_counts(report)} in {report.seconds:.1f} s", beside_json=beside_json)
 
 
 def _counts(report: AuditReport) -> str:

@@ -7,19 +7,10 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.common import (
-    HOW,
-    WHAT,
-    WHERE,
-    DataRoot,
-    Direction,
-    Json,
-    err,
-    parse_names,
-    print_json,
-    say,
-    table,
-)
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import DataRoot, Direction, Json
+from i2ibench.cli.terminal import answer, print_json, say, table
+from i2ibench.runs.option_fields import HOW, WHAT, WHERE, names_in
 
 
 def compare(
@@ -42,7 +33,9 @@ def compare(
         typer.Option(
             "--metrics",
             help="Comma-separated names; default: all that every method has.",
+            metavar="NAMES",
             rich_help_panel=WHAT,
+            autocompletion=completer("metrics"),
         ),
     ] = None,
     extremes: Annotated[
@@ -65,7 +58,11 @@ def compare(
     dataset: Annotated[
         str | None,
         typer.Option(
-            "--dataset", "-d", help="Data set of the pictures: name or path.", rich_help_panel=WHAT
+            "--dataset",
+            "-d",
+            help="Data set of the pictures: name or path.",
+            rich_help_panel=WHAT,
+            autocompletion=completer("datasets"),
         ),
     ] = None,
     direction: Direction = None,
@@ -77,7 +74,7 @@ def compare(
     Paired differences with intervals, Wilcoxon's signed-rank test with Holm's correction, effect
     sizes and win rates: overall and per level.
 
-    i2ibench compare runs/synthetic/pyramid/3f2a9c01d4e5 runs/synthetic/varpyramid/90ab12cd34ef
+    i2ibench compare runs/synthetic/pyramid/* runs/synthetic/varpyramid/*
 
     i2ibench compare --reported bcistainer
     """
@@ -87,15 +84,15 @@ def compare(
     from i2ibench.leaderboard.reported import reported_methods
 
     methods = read_methods(runs or []) + (reported_methods(reported) if reported else [])
-    chosen = parse_names("--metrics", metrics)
+    chosen = names_in("--metrics", metrics)
     comparison = compare_methods(methods, chosen, extremes=extremes)
     if json:
         print_json(comparison.to_json())
     else:
         for title, header, rows in comparison_tables(comparison):
-            err().print(table(title, header, rows))
+            answer(table(title, header, rows))
         for note in comparison.notes:
-            say(note)
+            answer(note)
     if pictures is not None:
         from i2ibench.data.dataset import Dataset
         from i2ibench.web.extremes import draw_extremes

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.cli.common import err, escape, print_json, say, table
-from i2ibench.errors import UsageError
+from i2ibench.cli.terminal import answer, escape, table
+from i2ibench.errors import I2IBenchError
 
 if TYPE_CHECKING:
     from i2ibench.results.cross_check import CrossCheck
     from i2ibench.results.reference_comparison import MetricCrossCheck
 
 
-def print_cross_check(result: Path, *, record: bool, sample: int, json: bool, **where: Any) -> None:
-    """Compare, print, and raise what stands against the result; ``where`` as ``cross_check``."""
-    if record:
-        raise UsageError("--reference records nothing; leave --record out, or verify without it")
+def cross_check_one(
+    result: Path, *, sample: int, json: bool, **where: Any
+) -> tuple[dict[str, Any], I2IBenchError | None]:
+    """Compare, print the tables unless ``json``, and return the report and what stands against it.
+
+    ``where`` as ``results.cross_check.cross_check``.
+    """
     from i2ibench.cli.progress import RichReporter
     from i2ibench.results.cross_check import cross_check
 
-    reporter = RichReporter()
-    try:
+    with closing(RichReporter()) as reporter:
         found = cross_check(result, sample=sample or None, progress=reporter.progress, **where)
-    finally:
-        reporter.close()
-    if json:
-        print_json(_as_json(found))
-    else:
-        _print_tables(found)
     error = found.error()
-    if error is not None:
-        raise error
     if not json:
-        names = ", ".join(found.checked)
-        say(f"{found.path}: {f'cross-checked: {names}' if names else 'nothing to cross-check'}")
+        _print_tables(found)
+        if error is None:
+            names = ", ".join(found.checked)
+            verdict = f"cross-checked: {names}" if names else "nothing to cross-check"
+            answer(f"{found.path}: {verdict}")
+    return _as_json(found), error
 
 
 def _print_tables(found: CrossCheck) -> None:
@@ -44,19 +43,19 @@ def _print_tables(found: CrossCheck) -> None:
     columns = ["metric", "recorded", "by the package", "difference", "allowed", "pairs"]
     for title in dict.fromkeys(_package(metric) for metric in compared):
         rows = [_row(metric) for metric in compared if _package(metric) == title]
-        err().print(table(title, columns, rows))
+        answer(table(title, columns, rows, markup=True))
     if len(found.sample) < found.pairs:
-        say(
+        answer(
             f"metrics per pair: {len(found.sample)} of {found.pairs} pairs, evenly spaced over the "
             f"data set, from {found.sample[0]} to {found.sample[-1]}; --sample 0 takes all"
         )
     for metric in found.metrics:
         if metric.refuted is not None:
-            say(f"{metric.metric}: {metric.refuted}", lead="[red]differs[/] ")
+            answer(f"{metric.metric}: {metric.refuted}", lead="[red]differs[/] ")
         if metric.unchecked is not None:
-            say(f"{metric.metric}: {metric.unchecked}", lead="[yellow]not cross-checked[/] ")
+            answer(f"{metric.metric}: {metric.unchecked}", lead="[yellow]not cross-checked[/] ")
     for finding in found.findings:
-        say(f"{finding.subject}: {finding.detail}", lead="[red]not as recorded[/] ")
+        answer(f"{finding.subject}: {finding.detail}", lead="[red]not as recorded[/] ")
 
 
 def _row(metric: MetricCrossCheck) -> list[str]:

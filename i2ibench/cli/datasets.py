@@ -7,23 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from i2ibench.cli.common import (
-    DataRoot,
-    Direction,
-    Json,
-    Settings,
-    err,
-    parse_settings,
-    print_json,
-    say,
-    table,
-)
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import DataRoot, Direction, Json, Settings, parse_settings
+from i2ibench.cli.terminal import answer, err, print_json, say, table
 from i2ibench.errors import UsageError
 
 
 def datasets(
     name: Annotated[
-        str | None, typer.Argument(help="Show this data set; also a folder, CSV or card.")
+        str | None,
+        typer.Argument(
+            help="Show this data set; also a folder, CSV or card.",
+            autocompletion=completer("datasets"),
+        ),
     ] = None,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download it, where its authors allow that.")
@@ -71,7 +67,7 @@ def _list(json: bool) -> None:
         ]
         for each in listed
     ]
-    err().print(table("Data sets", ["name", "what it is", "pairs", "where"], rows))
+    answer(table("Data sets", ["name", "what it is", "pairs", "where"], rows))
     say("A folder, a CSV of pairs or a card of your own works wherever a name does.")
 
 
@@ -94,7 +90,7 @@ def _show(name: str, direction: str | None, data_root: Path | None, json: bool) 
         if key in card
     ]
     rows += [["note", note] for note in card.get("notes", [])]
-    err().print(table(f"{found['name']}: {card['title']}", ["", ""], rows))
+    answer(table(f"{found['name']}: {card['title']}", ["", ""], rows))
 
 
 def _pairs(splits: dict[str, Any], here: dict[str, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.cli.common import err, say, table
+from i2ibench.cli.terminal import answer, table
 
 if TYPE_CHECKING:
     from i2ibench.evaluation.protocol_comparison import Difference
@@ -26,14 +26,17 @@ def difference_json(ids: list[str], rows: list[Difference]) -> dict[str, Any]:
     return {"protocols": ids, "scores": shown}
 
 
-def show_difference(title: str, ids: list[str], rows: list[Difference]) -> None:
+def show_difference(
+    title: str, ids: list[str], rows: list[Difference], *, beside_json: bool = False
+) -> None:
     """Print a table of both scores and of second minus first; other definitions are marked."""
     cells = [[_named(r), _number(r.first), _number(r.second), _number(r.change, "+")] for r in rows]
-    err().print(table(title, ["metric", *ids, "difference"], cells))
+    answer(table(title, ["metric", *ids, "difference"], cells), beside_json=beside_json)
     for row in rows:
         if row.redefined:
             one, two = row.signatures
-            say(f"* {row.metric} is defined otherwise under each: {one} and {two}")
+            line = f"* {row.metric} is defined otherwise under each: {one} and {two}"
+            answer(line, beside_json=beside_json)
 
 
 def _named(row: Difference) -> str:

@@ -6,13 +6,20 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.common import DataRoot, Direction, Json, err, print_json, table
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import DataRoot, Direction, Json
+from i2ibench.cli.terminal import answer, escape, print_json, table
 
 
 def doctor(
     dataset: Annotated[
         str | None,
-        typer.Option("--dataset", "-d", help="Also measure how fast this data set decodes."),
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="Also measure how fast this data set decodes.",
+            autocompletion=completer("datasets"),
+        ),
     ] = None,
     direction: Direction = None,
     data_root: DataRoot = None,
@@ -35,5 +42,8 @@ def doctor(
         print_json([asdict(finding) for finding in findings])
         return
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]"}
-    rows = [[finding.subject, marks[finding.state], finding.detail] for finding in findings]
-    err().print(table("Doctor", ["what", "", "found"], rows))
+    rows = [
+        [escape(finding.subject), marks[finding.state], escape(finding.detail)]
+        for finding in findings
+    ]
+    answer(table("Doctor", ["what", "", "found"], rows, markup=True))

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from i2ibench.cli.common import Board, Json, err, print_json, say, table
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import Board, Json
+from i2ibench.cli.several import each_of
+from i2ibench.cli.terminal import answer, print_json, say, table, write_answer
+from i2ibench.cli.verb import Verb, verb_group
+from i2ibench.errors import UsageError
 
 if TYPE_CHECKING:
     from i2ibench.leaderboard.board import Board as BoardContent
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    help="Build, show and check leaderboards, and add entries.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = verb_group("Build, show and check leaderboards, and add entries.")
 
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Data sets; by default all that have a board.")
+    list[str] | None,
+    typer.Argument(
+        help="Data sets; by default all that have a board.", autocompletion=completer("boards")
+    ),
 ]
 DEFAULT_FOLDER = Path("leaderboards")
 
 
-@app.command()
+@app.command(cls=Verb)
 def build(datasets: Names = None, board: Board = DEFAULT_FOLDER) -> None:
     """Write DATASET.md and the index from the entries.
 
@@ -39,23 +40,27 @@ def build(datasets: Names = None, board: Board = DEFAULT_FOLDER) -> None:
         say(f"written: {build_board(board, dataset)}")
 
 
-@app.command()
+@app.command(cls=Verb)
 def check(datasets: Names = None, board: Board = DEFAULT_FOLDER) -> None:
     """Fail with exit code 3 where a board does not follow from its entries."""
     from i2ibench.leaderboard.board import board_names, check_board
 
     for dataset in datasets or board_names(board):
         check_board(board, dataset)
-        say(f"{dataset}: follows from its entries")
+        answer(f"{dataset}: follows from its entries")
 
 
-@app.command()
+@app.command(cls=Verb)
 def show(
-    dataset: Annotated[str, typer.Argument(help="Data set.")],
+    dataset: Annotated[str, typer.Argument(help="Data set.", autocompletion=completer("boards"))],
     board: Board = DEFAULT_FOLDER,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="markdown, csv or latex, on stdout; default: a table."),
+        typer.Option(
+            "--format",
+            help="markdown, csv or latex; default: a table.",
+            autocompletion=completer(("markdown", "csv", "latex")),
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -70,39 +75,53 @@ def show(
     if json:
         print_json(board_lines(content))
     elif format is not None:
-        sys.stdout.write(export(content, format))
+        write_answer(export(content, format))
     else:
         _print(content)
 
 
-@app.command()
+@app.command(cls=Verb)
 def add(
-    entry: Annotated[
-        Path, typer.Argument(help="A run folder, its result.json, or a file of reported entries.")
+    entries: Annotated[
+        list[Path],
+        typer.Argument(help="Run folders, result.json files, or files of reported entries."),
     ],
     scores: Annotated[
         Path | None,
-        typer.Option("--scores", help="Scores per pair; default: scores.csv beside the result."),
+        typer.Option(
+            "--scores", help="Scores per pair of one entry; default: scores.csv beside the result."
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an entry of other content.")
     ] = False,
     board: Board = DEFAULT_FOLDER,
 ) -> None:
-    """Add an entry and build its board.
+    """Add entries and build their boards.
 
-    i2ibench leaderboard add runs/synthetic/pyramid/3f2a9c01d4e5
+    i2ibench leaderboard add runs/synthetic/pyramid/*
     """
     from i2ibench.leaderboard.board import build_board
     from i2ibench.leaderboard.entries import add_file
 
-    dataset, path = add_file(board, entry, scores=scores, overwrite=overwrite)
-    say(f"added: {path}")
-    say(f"written: {build_board(board, dataset)}")
+    if scores is not None and len(entries) > 1:
+        raise UsageError("--scores are those of one entry; add the entries one by one")
+    changed: dict[str, None] = {}
+
+    def add_one(entry: Path) -> None:
+        dataset, path = add_file(board, entry, scores=scores, overwrite=overwrite)
+        changed[dataset] = None
+        say(f"added: {path}")
+
+    try:
+        each_of(entries, add_one)
+    finally:
+        for dataset in changed:
+            say(f"written: {build_board(board, dataset)}")
 
 
 def _print(content: BoardContent) -> None:
     from i2ibench.leaderboard.terminal import board_tables
 
     for title, header, rows in board_tables(content):
-        err().print(table(title, header, rows))
+        answer(table(title, header, rows, names=1 + header.index("method")))

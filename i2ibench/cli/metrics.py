@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.common import Json, err, print_json, say, table
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import Json
+from i2ibench.cli.terminal import answer, print_json, table
 
 _KINDS = {
     "pair": "one value a pair; the score of a set is their mean",
@@ -15,7 +17,10 @@ _KINDS = {
 
 
 def metrics(
-    name: Annotated[str | None, typer.Argument(help="Show this metric's card.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Show this metric's card.", autocompletion=completer("metrics")),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the metrics, or show how one is defined and what it needs.
@@ -31,7 +36,7 @@ def metrics(
     if json:
         print_json(card)
         return
-    say(f"{card['description']}\n", lead=f"[bold]{name}[/] ")
+    answer(f"{card['description']}\n", lead=f"[bold]{name}[/] ")
     facts = [
         ["what", _KINDS.get(card["kind"], card["kind"])],
         ["unit", card["unit"] or "none"],
@@ -42,7 +47,7 @@ def metrics(
         *[[f"setting {key}", str(each["default"])] for key, each in card["settings"].items()],
         ["from", card["provider"]],
     ]
-    err().print(table("Card", ["fact", "value"], facts))
+    answer(table("Card", ["fact", "value"], facts))
 
 
 def _list(json: bool) -> None:
@@ -56,4 +61,4 @@ def _list(json: bool) -> None:
         keys = ("name", "summary", "provider")
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
     else:
-        err().print(table("Metrics", ["name", "what it is", "from"], rows))
+        answer(table("Metrics", ["name", "what it is", "from"], rows))

@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.common import Json, err, print_json, table
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import Json
+from i2ibench.cli.terminal import answer, print_json, table
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Show this model's settings.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Show this model's settings.", autocompletion=completer("models")),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the models, or show one with its settings."""
@@ -25,7 +30,7 @@ def models(
             keys = ("name", "summary", "provider")
             print_json([dict(zip(keys, row, strict=True)) for row in rows])
         else:
-            err().print(table("Models", ["name", "what it is", "from"], rows))
+            answer(table("Models", ["name", "what it is", "from"], rows))
         return
 
     from i2ibench.models.card import model_card
@@ -34,12 +39,12 @@ def models(
     if json:
         print_json(card)
         return
-    err().print(f"[bold]{name}[/]: {card['description']}\n", highlight=False)
+    answer(f": {card['description']}\n", lead=f"[bold]{name}[/]")
     settings = [
         [key, str(value["default"]), str(value["description"])]
         for key, value in card["settings"].items()
     ]
-    err().print(
+    answer(
         table(
             "Settings (override with --set model.KEY=VALUE)",
             ["key", "default", "meaning"],

@@ -1,30 +1,128 @@
-"""The options that ``run``, ``train`` and ``translate`` share, gathered into one object."""
+"""Options of the command line, made from the tables in ``runs``.
+
+``takes_options_of`` gives a verb every option of a Python function; the names below it are options
+that several verbs share one by one. Help, limits and panels stand in the tables alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, get_origin, get_type_hints
 
-from i2ibench.cli.common import parse_settings
+import typer
 
-if TYPE_CHECKING:
-    from i2ibench.runs.options import Options
+from i2ibench.cli.completion import completer
+from i2ibench.errors import UsageError
+from i2ibench.runs.option_fields import Shown
+from i2ibench.runs.options import Options, SharedOptions
+
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 
-def make_options(
-    settings: list[str] | None,
-    board: Path | None = None,
-    *,
-    recipe_settings: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Options:
-    """Return ``Options`` of what was typed.
+def takes_options_of(
+    function: Callable[..., Any], table: type[SharedOptions]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb the options that ``function`` takes as keywords.
 
-    ``recipe_settings`` are options of their own that stand for keys of the recipe; those that
-    were not given are None.
+    The decorated verb's first parameter receives them as one ``table``; its other parameters stay
+    options and arguments of its own.
     """
-    from i2ibench.runs.options import Options
+    known = {each.name: each for each in fields(table)}
+    types = get_type_hints(table)
+    taken = [known[name] for name in inspect.signature(function).parameters if name in known]
 
-    given = {key: value for key, value in (recipe_settings or {}).items() if value is not None}
-    return Options(settings={**given, **parse_settings(settings)}, board=board, **options)
+    def decorate(verb: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(verb, include_extras=True)
+        own = list(inspect.signature(verb).parameters.values())[1:]
+
+        @wraps(verb)
+        def command(**given: Any) -> None:
+            asked = {each.name: given.pop(each.name) for each in taken}
+            verb(table(**_as_in_python(asked)), **given)
+
+        parameters = [_parameter(each, types[each.name]) for each in taken]
+        parameters += [each.replace(annotation=hints[each.name], kind=_BY_NAME) for each in own]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        return command
+
+    return decorate
+
+
+def option(name: str, table: type[SharedOptions] = Options) -> Any:
+    """Return the ``typer.Option`` of one field of a table."""
+    return _typer_option(next(each for each in fields(table) if each.name == name))
+
+
+def parse_settings(settings: list[str] | None) -> dict[str, Any]:
+    """Turn ``["training.epochs=5"]`` into ``{"training.epochs": 5}``; values are read as TOML."""
+    from i2ibench.registry import tomllib
+
+    parsed: dict[str, Any] = {}
+    for setting in settings or []:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {setting}: write KEY=VALUE, e.g. --set training.epochs=5")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text  # a bare word is a string
+        parsed[key.strip()] = value
+    return parsed
+
+
+def _parameter(field: Field[Any], declared: Any) -> inspect.Parameter:
+    shown: Shown = field.metadata["option"]
+    typed = declared if shown.typed is None else shown.typed
+    default: Any = inspect.Parameter.empty
+    if field.default is not MISSING:
+        default = field.default
+    elif field.default_factory is not MISSING:
+        default = None  # nothing given
+    if get_origin(typed) is list and isinstance(default, str):
+        default = [default]
+    return inspect.Parameter(
+        field.name,
+        _BY_NAME,
+        default=default,
+        annotation=Annotated[typed, _typer_option(field)],
+    )
+
+
+def _typer_option(field: Field[Any]) -> Any:
+    shown: Shown = field.metadata["option"]
+    flag = shown.flag or f"--{field.name.replace('_', '-')}"
+    smallest, largest = shown.limits
+    return typer.Option(
+        flag,
+        *([shown.short] if shown.short else []),
+        help=shown.help,
+        rich_help_panel=shown.panel,
+        metavar=shown.metavar,
+        min=smallest,
+        max=largest,
+        autocompletion=completer(shown.values),
+    )
+
+
+def _as_in_python(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was typed in the form that a table takes."""
+    taken = dict(asked)
+    if "settings" in taken:
+        taken["settings"] = parse_settings(taken["settings"])
+    return taken
+
+
+# The type of each stands here once more, because annotations must; a test compares them.
+Board = Annotated[Path, option("board")]
+DataRoot = Annotated[Path | None, option("data_root")]
+Device = Annotated[str, option("device")]
+Direction = Annotated[str | None, option("direction")]
+Limit = Annotated[int | None, option("limit")]
+Settings = Annotated[list[str] | None, option("settings")]
+UnverifiedWeights = Annotated[bool, option("allow_unverified_weights")]
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]

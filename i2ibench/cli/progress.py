@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.cli.common import err, say
+from i2ibench.cli.terminal import err, say
 from i2ibench.runs.reporter import Reporter
 
 if TYPE_CHECKING:

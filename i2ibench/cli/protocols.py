@@ -7,15 +7,21 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.common import Json, err, escape, print_json, say, table
+from i2ibench.cli.completion import completer
 from i2ibench.cli.difference import difference_json, show_difference
+from i2ibench.cli.options import Json
+from i2ibench.cli.terminal import answer, escape, print_json, table
 from i2ibench.errors import UsageError
 
 
 def protocols(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME [NAME]]", help="Show this protocol, or two side by side."),
+        typer.Argument(
+            metavar="[NAME [NAME]]",
+            help="Show this protocol, or two side by side.",
+            autocompletion=completer("protocols"),
+        ),
     ] = None,
     runs: Annotated[
         list[Path] | None,
@@ -53,7 +59,7 @@ def _list(json: bool) -> None:
         keys = ("name", "title", "provider")
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
     else:
-        err().print(table("Protocols", ["name", "what it is", "from"], rows))
+        answer(table("Protocols", ["name", "what it is", "from"], rows))
 
 
 def _show(names: list[str], json: bool) -> None:
@@ -72,13 +78,13 @@ def _show(names: list[str], json: bool) -> None:
     defined = signature_rows(loaded)
     facts = [protocol_facts(protocol) for protocol in loaded]
     if len(loaded) == 1:
-        say(loaded[0].description, lead=f"[bold]{escape(loaded[0].id)}[/] ")
+        answer(loaded[0].description, lead=f"[bold]{escape(loaded[0].id)}[/] ")
     rows = [[key, *(each[key] for each in facts)] for key in facts[0] if key != "id"]
-    err().print(table("Protocol", ["", *(protocol.id for protocol in loaded)], rows))
+    answer(table("Protocol", ["", *(protocol.id for protocol in loaded)], rows))
     columns = ["metric", "under", "signature"]
     if len(loaded) == 1:
         columns, defined = ["metric", "signature"], [[row[0], row[2]] for row in defined]
-    err().print(table("Definitions of the metrics, before weights are loaded", columns, defined))
+    answer(table("Definitions of the metrics, before weights are loaded", columns, defined))
 
 
 def _compare_runs(runs: list[Path], json: bool) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from i2ibench.cli.common import err, escape, say, table
+from i2ibench.cli.terminal import answer, escape, out, table
 
 if TYPE_CHECKING:
     from i2ibench.results.record import MetricRecord, Result
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _METRIC_WIDTH, _VALUE_WIDTH = 28, 10
 
 
-def show_result(result: Result) -> None:
+def show_result(result: Result, *, beside_json: bool = False) -> None:
     """Print the scores of one result, overall, per group and macro; below them what marks them."""
     group_name = result.dataset.group_name or "group"
     sets = {"overall": result.metrics}
@@ -29,11 +29,11 @@ def show_result(result: Result) -> None:
     ]
     where = f"{result.model.name} on {result.dataset.name}"
     title = f"{where}, {_pairs(_size(result))}"
-    err().print(table(title, ["metric", *sets], rows))
-    _show_remarks([result])
+    answer(table(title, ["metric", *sets], rows, markup=True), beside_json=beside_json)
+    _show_remarks([result], beside_json)
 
 
-def show_models(results: Sequence[Result]) -> None:
+def show_models(results: Sequence[Result], *, beside_json: bool = False) -> None:
     """Print the scores of several models, a column each: overall, for each group, macro."""
     first = results[0]
     group_name = first.dataset.group_name or "group"
@@ -44,7 +44,7 @@ def show_models(results: Sequence[Result]) -> None:
     if first.groups:
         sets[f"macro mean over {group_name}"] = [result.macro for result in results]
     models = [result.model.name for result in results]
-    at_once = max(1, (err().width - _METRIC_WIDTH) // _VALUE_WIDTH)
+    at_once = max(1, (out().width - _METRIC_WIDTH) // _VALUE_WIDTH)
     for title, by_model in sets.items():
         rows = []
         for name in first.metrics:
@@ -55,11 +55,14 @@ def show_models(results: Sequence[Result]) -> None:
             columns = slice(start, start + at_once)
             shown = [[row[0], *row[1:][columns]] for row in rows]
             header = ["metric", *models[columns]]
-            err().print(table(f"{first.dataset.name}, {title}", header, shown))
-    _show_remarks(results)
+            answer(
+                table(f"{first.dataset.name}, {title}", header, shown, markup=True),
+                beside_json=beside_json,
+            )
+    _show_remarks(results, beside_json)
 
 
-def _show_remarks(results: Sequence[Result]) -> None:
+def _show_remarks(results: Sequence[Result], beside_json: bool) -> None:
     """Print why overall values are missing, and what a reader must know of the others."""
     for name in results[0].metrics:
         remarks: dict[str, list[str]] = {}
@@ -70,7 +73,8 @@ def _show_remarks(results: Sequence[Result]) -> None:
                 remarks.setdefault(reason, []).append(result.model.name)
         for reason, models in remarks.items():
             whose = "" if len(models) == len(results) else f" ({', '.join(models)})"
-            say("", lead=f"  {escape(name + whose)}: [dim]{escape(reason)}[/]")
+            line = f"  {escape(name + whose)}: [dim]{escape(reason)}[/]"
+            answer("", lead=line, beside_json=beside_json)
 
 
 def _size(result: Result) -> int:

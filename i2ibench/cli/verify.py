@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2ibench.cli.common import (
-    HOW,
-    WHAT,
-    WHERE,
-    DataRoot,
-    Device,
-    Json,
-    UnverifiedWeights,
-    err,
-    print_json,
-    say,
-    table,
-)
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import DataRoot, Device, Json, UnverifiedWeights
+from i2ibench.cli.several import each_of
+from i2ibench.cli.terminal import answer, print_json, say, table
+from i2ibench.errors import I2IBenchError, UsageError
+from i2ibench.runs.option_fields import HOW, WHAT, WHERE
+
+if TYPE_CHECKING:
+    from i2ibench.results.verification import Verification
 
 
 def verify(
-    result: Annotated[
-        Path, typer.Argument(help="A run folder, its result.json, or an entry of a board.")
+    results: Annotated[
+        list[Path],
+        typer.Argument(help="Run folders, their result.json, or entries of a board."),
     ],
     dataset: Annotated[
         str | None,
@@ -33,6 +31,7 @@ def verify(
             "-d",
             help="Data set, name or path; default: the recorded name.",
             rich_help_panel=WHAT,
+            autocompletion=completer("datasets"),
         ),
     ] = None,
     targets: Annotated[
@@ -85,63 +84,83 @@ def verify(
 ) -> None:
     """Hash predictions and data again, recompute every number, and list what differs.
 
-    Exit code 5 where anything differs.
+    Exit code 5 where anything differs; of several results, the largest of their codes.
 
-    i2ibench verify runs/synthetic/pyramid/3f2a9c01d4e5 --record
+    i2ibench verify runs/synthetic/pyramid/* --record
     """
-    if reference:
-        from i2ibench.cli.cross_check import print_cross_check
+    if predictions is not None and len(results) > 1:
+        raise UsageError("--predictions are those of one result; verify the results one by one")
+    if reference and record:
+        raise UsageError("--reference records nothing; leave --record out, or verify without it")
+    where: dict[str, Any] = {
+        "dataset": dataset,
+        "targets": targets,
+        "data_root": data_root,
+        "predictions": predictions,
+        "protocol": protocol,
+        "device": device,
+        "allow_unverified_weights": allow_unverified_weights,
+    }
+    reports: list[dict[str, Any]] = []
 
-        return print_cross_check(
-            result,
-            record=record,
-            sample=sample,
-            json=json,
-            dataset=dataset,
-            targets=targets,
-            data_root=data_root,
-            predictions=predictions,
-            protocol=protocol,
-            device=device,
-            allow_unverified_weights=allow_unverified_weights,
-        )
+    def check_one(result: Path) -> I2IBenchError | None:
+        try:
+            if reference:
+                from i2ibench.cli.cross_check import cross_check_one
+
+                report, error = cross_check_one(result, sample=sample, json=json, **where)
+            else:
+                report, error = _verify_one(result, record=record, json=json, **where)
+        except I2IBenchError as error:
+            reports.append({"result": str(result), "confirmed": False, "error": str(error)})
+            raise
+        reports.append(report)
+        return error
+
+    try:
+        each_of(results, check_one)
+    finally:
+        if json and len(results) > 1:
+            print_json(reports)
+        elif json and reports and "error" not in reports[0]:
+            print_json(reports[0])
+
+
+def _verify_one(
+    result: Path, *, record: bool, json: bool, **where: Any
+) -> tuple[dict[str, Any], I2IBenchError | None]:
     from i2ibench.cli.progress import RichReporter
     from i2ibench.results.verification import record_verified
     from i2ibench.results.verification import verify as verify_result
 
-    reporter = RichReporter()
-    try:
-        found = verify_result(
-            result,
-            dataset=dataset,
-            targets=targets,
-            data_root=data_root,
-            predictions=predictions,
-            protocol=protocol,
-            device=device,
-            allow_unverified_weights=allow_unverified_weights,
-            progress=reporter.progress,
-        )
-    finally:
-        reporter.close()
-    rows = [[finding.subject, finding.detail] for finding in found.findings]
-    if json:
-        print_json(
-            {
-                "result": str(found.path),
-                "confirmed": not rows,
-                "findings": [dict(zip(("subject", "detail"), row, strict=True)) for row in rows],
-                "relative_tolerances": dict(found.tolerances),
-            }
-        )
-    elif rows:
-        err().print(table("Not as recorded", ["what", "how"], rows))
-    error = found.error()
-    if error is not None:
-        raise error
-    for line in found.checked:
-        say(line)
-    say(f"{found.path}: confirmed")
-    if record:
+    with closing(RichReporter()) as reporter:
+        found = verify_result(result, progress=reporter.progress, **where)
+    if not json:
+        _print(found)
+    if record and not found.findings:
         record_verified(found)
-        say("recorded as verified; put it on a board with: i2ibench leaderboard add --overwrite")
+        say(
+            f"{found.path}: recorded as verified; put it on a board with: i2ibench leaderboard "
+            "add --overwrite"
+        )
+    return _report(found), found.error()
+
+
+def _report(found: Verification) -> dict[str, Any]:
+    return {
+        "result": str(found.path),
+        "confirmed": not found.findings,
+        "findings": [{"subject": each.subject, "detail": each.detail} for each in found.findings],
+        "checked": list(found.checked),
+        "relative_tolerances": dict(found.tolerances),
+    }
+
+
+def _print(found: Verification) -> None:
+    if found.findings:
+        rows = [[each.subject, each.detail] for each in found.findings]
+        answer(table(f"{found.path}: not as recorded", ["what", "how"], rows))
+        return
+    for line in found.checked:
+        answer(line)
+    answer(f"{found.path}: confirmed")

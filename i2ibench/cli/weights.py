@@ -7,16 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from i2ibench.cli.common import Json, UnverifiedWeights, err, print_json, say, table
+from i2ibench.cli.completion import completer
+from i2ibench.cli.options import Json, UnverifiedWeights
+from i2ibench.cli.terminal import answer, print_json, say, table
+from i2ibench.cli.verb import Verb, verb_group
 
-app = typer.Typer(
-    help="List, fetch, add and verify the weights that metrics need.", no_args_is_help=True
-)
+app = verb_group("List, fetch, add and verify the weights that metrics need.")
 
-Name = Annotated[str, typer.Argument(help="Weights, see [b]i2ibench weights list[/].")]
+Name = Annotated[
+    str,
+    typer.Argument(help="Weights; see: i2ibench weights list", autocompletion=completer("weights")),
+]
 
 
-@app.command("list")
+@app.command("list", cls=Verb)
 def list_weights(json: Json = False) -> None:
     """List known weights, what needs them, and whether they are here."""
     from i2ibench.metrics.card import weights_state
@@ -40,11 +44,11 @@ def list_weights(json: Json = False) -> None:
         [str(each["name"]), str(each["title"]), ", ".join(_strings(each["metrics"])), _short(each)]
         for each in listed
     ]
-    err().print(table("Weights", ["name", "what they are", "for", "state"], rows))
+    answer(table("Weights", ["name", "what they are", "for", "state"], rows))
     say("Looked for in $I2IBENCH_WEIGHTS, the cache, torch hub's folder and installed packages.")
 
 
-@app.command()
+@app.command(cls=Verb)
 def fetch(name: Name, json: Json = False) -> None:
     """Download weights into the cache; a broken download is resumed, its hash checked."""
     from i2ibench.metrics.networks.fetch import fetch as fetch_weights
@@ -53,7 +57,7 @@ def fetch(name: Name, json: Json = False) -> None:
     _tell(name, files, json)
 
 
-@app.command()
+@app.command(cls=Verb)
 def add(
     name: Name,
     file: Annotated[Path, typer.Argument(help="The file to copy into the cache.")],
@@ -66,10 +70,13 @@ def add(
     _tell(name, [add_weights(name, file, allow_unverified=allow_unverified_weights)], json)
 
 
-@app.command()
+@app.command(cls=Verb)
 def verify(
     name: Annotated[
-        str | None, typer.Argument(help="Weights; all that are here if left out.")
+        str | None,
+        typer.Argument(
+            help="Weights; all that are here if left out.", autocompletion=completer("weights")
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -81,8 +88,8 @@ def verify(
     if json:
         print_json(checked)
     else:
-        rows = [[each["weights"], each["path"], each["state"]] for each in checked]
-        err().print(table("Weights on this machine", ["name", "file", "state"], rows))
+        rows = [[str(each[key]) for key in ("weights", "path", "state")] for each in checked]
+        answer(table("Weights on this machine", ["name", "file", "state"], rows))
     wrong = [each for each in checked if each["state"] not in {"verified", "missing"}]
     if wrong:
         raise VerificationError(

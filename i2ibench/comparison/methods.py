@@ -27,13 +27,13 @@ _BETTER: dict[str, Better] = {
 }
 
 
-def read_methods(paths: Sequence[Path]) -> list[ScoredMethod]:
+def read_methods(paths: Sequence[str | Path]) -> list[ScoredMethod]:
     """Read the methods of runs, entries and tables; equal labels are told apart by run or seed.
 
     Each path is a run folder, a ``result.json``, an entry of a board, or a CSV with the columns
     ``id``, optionally ``group`` or ``level``, ``cluster`` and ``method``, and one a metric.
     """
-    found = [method for path in paths for method in _read(path)]
+    found = [method for path in paths for method in _read(Path(path))]
     labels = [method.label for method in found]
     return [
         replace(method, label=_distinct(method)) if labels.count(method.label) > 1 else method

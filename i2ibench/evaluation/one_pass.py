@@ -39,7 +39,7 @@ _BYTES_AHEAD = 128 << 20
 _MOST_AHEAD = 128
 
 
-class EvaluationOptions(TypedDict, total=False):
+class OnePassOptions(TypedDict, total=False):
     """The options of ``evaluate`` and ``evaluate_together``; the latter describes them."""
 
     metrics: Sequence[str] | None
@@ -57,7 +57,7 @@ def evaluate(
     predictions: Mapping[str, Path],
     *,
     protocol: Protocol,
-    **options: Unpack[EvaluationOptions],
+    **options: Unpack[OnePassOptions],
 ) -> Evaluation:
     """Score ``predictions`` of a data set under a protocol.
 

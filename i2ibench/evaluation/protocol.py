@@ -17,8 +17,6 @@ from i2ibench.models.policy import InferencePolicy
 from i2ibench.registry import tomllib
 from i2ibench.settings import Settings, explain
 
-DEFAULT_PROTOCOL = "i2i-1"
-
 
 class MetricChoice(Settings):
     """A metric of a protocol with the settings that differ from the metric's defaults."""

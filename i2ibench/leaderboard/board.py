@@ -40,13 +40,14 @@ class Board:
     reported: tuple[Reported, ...]
 
 
-def read_board(folder: Path, dataset: str) -> Board:
+def read_board(folder: str | Path, dataset: str) -> Board:
     """Read and arrange the entries of ``dataset`` in ``folder``.
 
     Raises:
         UsageError: the data set has neither a folder of entries nor reported ones.
         DataError: an entry that is torn, edited or of a newer schema.
     """
+    folder = Path(folder)
     if not is_safe_name(dataset):
         raise UsageError(f"data set name {dataset!r} cannot be a file name")
     if dataset not in (known := dataset_names(folder)):
@@ -56,19 +57,21 @@ def read_board(folder: Path, dataset: str) -> Board:
     return Board(dataset, tuple(entries), tuple(tracks(entries)), tuple(reported))
 
 
-def build_board(folder: Path, dataset: str) -> Path:
+def build_board(folder: str | Path, dataset: str) -> Path:
     """Write ``<data set>.md`` and the index ``README.md`` in ``folder``; return the page's path.
 
     Raises: as ``read_board``.
     """
+    folder = Path(folder)
     with board_lock(folder):
         for path, content in render(folder, dataset).items():
             write_text(path, content)
     return folder / f"{dataset}.md"
 
 
-def check_board(folder: Path, dataset: str) -> None:
+def check_board(folder: str | Path, dataset: str) -> None:
     """Raise ``DataError`` where the pages of ``dataset`` do not follow from its entries."""
+    folder = Path(folder)
     for path, content in render(folder, dataset).items():
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             raise DataError(

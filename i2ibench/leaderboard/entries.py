@@ -36,10 +36,10 @@ class EntryExistsError(UsageError):
 
 
 def add_entry(
-    folder: Path,
+    folder: str | Path,
     result: Result,
     *,
-    pair_scores: pd.DataFrame | Path | None = None,
+    pair_scores: pd.DataFrame | str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Add ``result`` to the board of its data set in ``folder``; return the entry's path.
@@ -59,10 +59,11 @@ def add_entry(
             replaced by a result that is not, and ``overwrite`` is not set.
         DataError: the scores do not belong to the result.
     """
+    folder = Path(folder)
     dataset = result.dataset.name
     path = folder / _safe(dataset, "data set") / f"{_safe(entry_name(result), 'entry')}.json"
-    if isinstance(pair_scores, Path):
-        pair_scores = read_pair_scores(pair_scores)
+    if isinstance(pair_scores, str | Path):
+        pair_scores = read_pair_scores(Path(pair_scores))
     if pair_scores is not None:
         check_pair_scores(result, pair_scores, path)
     content = json_text(result.to_json())

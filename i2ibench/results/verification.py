@@ -90,12 +90,12 @@ class Verification:
 
 
 def verify(
-    path: Path,
+    path: str | Path,
     *,
     dataset: str | None = None,
-    targets: Path | None = None,
-    data_root: Path | None = None,
-    predictions: Path | None = None,
+    targets: str | Path | None = None,
+    data_root: str | Path | None = None,
+    predictions: str | Path | None = None,
     protocol: str | None = None,
     device: str = "auto",
     allow_unverified_weights: bool = False,
@@ -162,19 +162,21 @@ def _about_intervals(result: Result) -> str:
 
 
 def open_stored(
-    path: Path,
+    path: str | Path,
     *,
     dataset: str | None = None,
-    targets: Path | None = None,
-    data_root: Path | None = None,
-    predictions: Path | None = None,
+    targets: str | Path | None = None,
+    data_root: str | Path | None = None,
+    predictions: str | Path | None = None,
     protocol: str | None = None,
 ) -> StoredResult:
     """Find what a result was computed from, and hash it again; arguments as ``verify``."""
+    path = Path(path)
     path = path / "result.json" if path.is_dir() else path
+    targets, data_root = _optional(targets), _optional(data_root)
     result, intact = parse_unsealed(read_json(path), path)
     opened, pairs = _open_pairs(result, dataset, targets, data_root)
-    folder = predictions or path.parent / "predictions"
+    folder = _optional(predictions) or path.parent / "predictions"
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
     findings = [] if intact else [Discrepancy("record", "edited after it was written")]
@@ -202,6 +204,10 @@ def record_verified(verification: Verification) -> Result:
     )
     write_result(verification.path, confirmed)
     return confirmed
+
+
+def _optional(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _open_pairs(

@@ -1,4 +1,9 @@
-"""What can be asked of a run."""
+"""The table of options: each option's name, type, default, help and place in it, once.
+
+The Python functions of ``runs.python_interface`` take these names with these defaults, and the
+command line builds its options from the fields. A field whose command-line form differs from its
+Python form says so in ``Shown``. ``evaluation_options`` holds those of ``evaluate``.
+"""
 
 from __future__ import annotations
 
@@ -7,53 +12,200 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from i2ibench.runs.option_fields import HOW, WHAT, WHERE, make_paths, shown
+
+DEFAULT_PROTOCOL = "i2i-1"
+# The board of a run that names none: beside its run folders, so that no shipped board is changed.
+BESIDE_RUNS = Path("OUTPUT/leaderboards")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedOptions:
+    """What every verb that reads a data set or runs a network can be asked."""
+
+    direction: str | None = field(
+        default=None,
+        metadata=shown(
+            "AtoB or BtoA; by default as the data set says.",
+            WHAT,
+            metavar="AtoB|BtoA",
+            values=("AtoB", "BtoA"),
+        ),
+    )
+    limit: int | None = field(
+        default=None,
+        metadata=shown(
+            "Use only the first N pairs of each split; such runs enter no board.",
+            WHAT,
+            metavar="N",
+            limits=(1, None),
+        ),
+    )
+    device: str = field(
+        default="auto",
+        metadata=shown(
+            "auto, cpu, cuda or cuda:N.", HOW, metavar="DEVICE", values=("auto", "cpu", "cuda")
+        ),
+    )
+    allow_unverified_weights: bool = field(
+        default=False,
+        metadata=shown("Accept metric weights of unknown hash; the signature then says so.", HOW),
+    )
+    data_root: Path | None = field(
+        default=None,
+        metadata=shown(
+            "Folder that holds the data set; default $I2IBENCH_DATA/NAME.", WHERE, metavar="FOLDER"
+        ),
+    )
+
 
 @dataclass(frozen=True)
-class Options:
-    """What a user can ask of a run; the command line's options under the same names.
+class Options(SharedOptions):
+    """What a user can ask of ``run``, ``train`` and ``translate``.
 
-    Attributes:
-        model: registered name.
-        dataset: registered name, or path of a folder, CSV or card.
-        recipe: recipe file instead of the shipped one.
-        settings: dotted recipe keys laid over it, e.g. ``{"training.epochs": 5}``.
-        seed: fixes everything random.
-        protocol: id of the protocol.
-        direction: ``AtoB``, ``BtoA``, or None for the data set's own.
-        checkpoint: translate with this file instead of training.
-        output: folder of the runs.
-        board: folder of the leaderboards; None adds no entry.
-        limit: first pairs of each split only; such a run enters no board.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``auto``, ``fp32``, ``tf32`` or ``bf16``.
-        devices: training processes on this node.
-        nodes: machines that train together.
-        pixel_cache: keep decoded training pixels in the cache folder; changes no bit of a run.
-        tile: side of translation tiles; 0 translates images whole, None decides by their size.
-        data_root: folder that holds the data set.
-        allow_unverified_weights: accept metric weights of unknown hash.
-        tensorboard: log the training for TensorBoard where it is installed.
-        wandb: project of Weights & Biases that is also shown the training.
+    Strings are accepted wherever a path is meant.
     """
 
-    model: str
-    dataset: str
-    recipe: Path | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    protocol: str = "i2i-1"
-    direction: str | None = None
-    checkpoint: Path | None = None
-    output: Path = Path("runs")
-    board: Path | None = Path("leaderboards")
-    limit: int | None = None
-    device: str = "auto"
-    precision: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    pixel_cache: bool = False
-    tile: int | None = None
-    data_root: Path | None = None
-    allow_unverified_weights: bool = False
-    tensorboard: bool = True
-    wandb: str | None = None
+    model: str = field(
+        metadata=shown(
+            "Model; see: i2ibench models", WHAT, metavar="NAME", short="-m", values="models"
+        )
+    )
+    dataset: str = field(
+        metadata=shown(
+            "Data set name (see: i2ibench datasets), or the path of a folder, CSV or card.",
+            WHAT,
+            metavar="NAME|PATH",
+            short="-d",
+            values="datasets",
+        )
+    )
+    recipe: Path | None = field(
+        default=None,
+        metadata=shown("TOML file with the model's settings and budget.", WHAT, metavar="FILE"),
+    )
+    settings: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata=shown(
+            "Override a recipe key, e.g. training.epochs=5; may be repeated.",
+            WHAT,
+            flag="--set",
+            metavar="KEY=VALUE",
+            typed=list[str] | None,
+        ),
+    )
+    seed: int = field(
+        default=0, metadata=shown("Fixes everything random.", WHAT, metavar="N", limits=(0, None))
+    )
+    protocol: str = field(
+        default=DEFAULT_PROTOCOL,
+        metadata=shown(
+            "How predictions are made and scored.", WHAT, metavar="ID", values="protocols"
+        ),
+    )
+    checkpoint: Path | None = field(
+        default=None,
+        metadata=shown(
+            "Translate with this checkpoint instead of training (ours or an official one).",
+            WHAT,
+            metavar="FILE",
+        ),
+    )
+    validation_fraction: float | None = field(
+        default=None,
+        metadata=shown(
+            "Hold out this share of the training pairs for validation; by default the data set's "
+            "own val split, where it has one.",
+            WHAT,
+            metavar="SHARE",
+            limits=(0.0, 0.5),
+        ),
+    )
+    keep_best: str | None = field(
+        default=None,
+        metadata=shown(
+            "Translate with the state that validated best, e.g. ssim; by default with the last.",
+            WHAT,
+            metavar="METRIC",
+            values="metrics",
+        ),
+    )
+    precision: str = field(
+        default="auto",
+        metadata=shown(
+            "auto (fp32 on a CPU, bf16 on a GPU that has it), fp32, tf32 (GPU) or bf16.",
+            HOW,
+            metavar="FORMAT",
+            values=("auto", "fp32", "tf32", "bf16"),
+        ),
+    )
+    devices: int = field(
+        default=1,
+        metadata=shown("Training processes on this machine.", HOW, metavar="N", limits=(1, None)),
+    )
+    nodes: int = field(
+        default=1,
+        metadata=shown("Machines that train together.", HOW, metavar="N", limits=(1, None)),
+    )
+    pixel_cache: bool = field(
+        default=False,
+        metadata=shown(
+            "Keep decoded training pixels in the cache folder: written once, then crops are read "
+            "without decoding.",
+            HOW,
+        ),
+    )
+    tensorboard: bool = field(
+        default=True,
+        metadata=shown(
+            "Log the training for TensorBoard, where it is installed.",
+            HOW,
+            flag="--tensorboard/--no-tensorboard",
+        ),
+    )
+    wandb: str | None = field(
+        default=None,
+        metadata=shown(
+            "Also log to this project of Weights & Biases; offline without a login.",
+            HOW,
+            metavar="PROJECT",
+        ),
+    )
+    tile: int | None = field(
+        default=None,
+        metadata=shown(
+            "Translate in tiles of this side; 0: images whole; default: as their size asks.",
+            HOW,
+            metavar="SIDE",
+            limits=(0, None),
+        ),
+    )
+    output: Path = field(
+        default=Path("runs"),
+        metadata=shown("Folder of the runs.", WHERE, short="-o", metavar="OUTPUT"),
+    )
+    board: Path | None = field(
+        default=BESIDE_RUNS, metadata=shown("Folder of the leaderboards.", WHERE, metavar="FOLDER")
+    )
+
+    def __post_init__(self) -> None:
+        """Turn strings into paths, and a path of the data set into its text."""
+        object.__setattr__(self, "dataset", str(self.dataset))
+        make_paths(self, "recipe", "checkpoint", "data_root", "output", "board")
+
+    @property
+    def recipe_settings(self) -> dict[str, Any]:
+        """``settings`` with the options of their own that stand for keys of the recipe."""
+        own = {
+            "training.validation_fraction": self.validation_fraction,
+            "training.keep_best": self.keep_best,
+        }
+        return {
+            **{key: value for key, value in own.items() if value is not None},
+            **self.settings,
+        }
+
+    @property
+    def board_folder(self) -> Path | None:
+        """The folder of the boards that the run enters; None for none."""
+        return self.output / "leaderboards" if self.board == BESIDE_RUNS else self.board

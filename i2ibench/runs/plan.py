@@ -133,13 +133,13 @@ def resolve(options: Options) -> Plan:
         limit=options.limit,
     )
     test = dataset.split("test")
-    recipe = load_recipe(options.model, test.name, options.recipe, options.settings)
+    recipe = load_recipe(options.model, test.name, options.recipe, options.recipe_settings)
     training_pairs = dataset.split_if_there("train")
     train = held_out = None
     if options.wandb is not None:
         check_wandb()
     if options.checkpoint is not None:
-        if options.settings or options.recipe is not None:
+        if options.recipe_settings or options.recipe is not None:
             raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
         model = model_from_checkpoint(options.model, options.checkpoint)
     else:

@@ -113,11 +113,12 @@ def _finished(plan: Plan, reporter: Reporter) -> Result | None:
 
 
 def _enter_board(plan: Plan, result: Result) -> Path | None:
-    if plan.options.board is None or plan.options.limit is not None:
+    folder = plan.options.board_folder
+    if folder is None or plan.options.limit is not None:
         return None
     try:
-        add_entry(plan.options.board, result, pair_scores=plan.folder.scores)
+        add_entry(folder, result, pair_scores=plan.folder.scores)
     except EntryExistsError as error:
         # Another machine's measurement of this very run, such as a shipped one: both stay.
         warnings.warn(f"the board keeps its entry: {error}", stacklevel=2)
-    return build_board(plan.options.board, plan.test.name)
+    return build_board(folder, plan.test.name)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any
 
 from i2ibench import provenance
 from i2ibench.data.content_hash import manifest_sha256
@@ -16,18 +16,18 @@ from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.one_pass import evaluate_together as evaluate_predictions
 from i2ibench.evaluation.predictions import find_predictions
-from i2ibench.evaluation.protocol import DEFAULT_PROTOCOL, Protocol, load_protocol
+from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.protocol_comparison import check_same_files
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.build_record import build_result
 from i2ibench.results.pair_scores import write_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
+from i2ibench.runs.evaluation_options import EvaluationOptions
 from i2ibench.runs.outputs import check_names, check_outputs, model_name, model_names
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,64 +40,25 @@ class _Request:
     output: Path | None
 
 
-class ScoringOptions(TypedDict, total=False):
-    """What ``evaluate`` and its sisters can be asked, all under the same names.
-
-    Attributes:
-        dataset: name or path of the data set whose ``split`` holds the targets.
-        targets: a folder of targets instead of a data set.
-        split: ``test`` if it is not said.
-        metrics: names instead of the protocol's; one that cannot be computed is an error.
-        feature_precision: of the networks behind metrics; bf16 is faster where the hardware has it,
-            deviates, and stands in the signature.
-        progress: called with (done, total).
-        (others as in ``plan.Options``)
-    """
-
-    dataset: str | None
-    targets: Path | None
-    split: str
-    direction: str | None
-    data_root: Path | None
-    limit: int | None
-    metrics: Sequence[str] | None
-    device: str
-    allow_unverified_weights: bool
-    feature_precision: Literal["fp32", "bf16"]
-    progress: Callable[[int, int], None] | None
-
-
 def evaluate(
-    predictions: Path,
-    *,
-    protocol: str = DEFAULT_PROTOCOL,
-    name: str | None = None,
-    output: Path | None = None,
-    **options: Unpack[ScoringOptions],
+    predictions: Path, options: EvaluationOptions, progress: Progress | None = None
 ) -> Result:
     """Score a folder of images that any tool made, matched to the pairs by id.
 
     Args:
         predictions: folder with one image a pair.
-        protocol: id or file of the protocol.
-        name: the model's name in the record; by default the folder's.
-        output: receives ``result.json`` and ``scores.csv``; a result there is replaced, unless
-            it is a run's, or the weights behind one of its values have gone away since.
-        **options: see ``ScoringOptions``.
+        options: one protocol, at most one name. ``output`` receives ``result.json`` and
+            ``scores.csv``; a result there is replaced, unless it is a run's, or the weights behind
+            one of its values have gone away since.
+        progress: called with the pairs done and all pairs.
     """
-    named = name or model_name(predictions)
-    request = _Request(predictions, load_protocol(protocol), named, output)
-    [result] = _evaluate([request], **options)
+    protocol, name = _one_protocol(options), _one_name(predictions, options)
+    [result] = _evaluate([_Request(predictions, protocol, name, options.output)], options, progress)
     return result
 
 
 def evaluate_together(
-    predictions: Sequence[Path],
-    *,
-    protocol: str = DEFAULT_PROTOCOL,
-    names: Sequence[str] | None = None,
-    output: Path | None = None,
-    **options: Unpack[ScoringOptions],
+    predictions: Sequence[Path], options: EvaluationOptions, progress: Progress | None = None
 ) -> list[Result]:
     """Score the predictions of several models against the same targets, in one pass over them.
 
@@ -106,96 +67,108 @@ def evaluate_together(
 
     Args:
         predictions: a folder a model.
-        protocol: id or file of the protocol.
-        names: of the models in records and tables, in the same order; by default the folders'
-            names, or where these are the same, the parts by which their paths differ.
-        output: receives a folder named by each model, with its result and scores.
-        **options: see ``ScoringOptions``.
+        options: one protocol; names of the models in records and tables in the same order, or none
+            for the folders' names, or where these are the same, the parts by which their paths
+            differ. ``output`` receives a folder named by each model.
+        progress: called with the pairs done and all pairs.
     """
     if not predictions:
         raise UsageError("no predictions to score; give a folder for each model")
     by_path = model_names(predictions)
-    named = by_path if names is None else names
+    named = options.names or by_path
+    output = options.output
     check_names(named, len(predictions), as_folders=output is not None)
-    rules = load_protocol(protocol)
+    protocol = _one_protocol(options)
     requests = [
-        _Request(folder, rules, name, output / name if output is not None else None)
+        _Request(folder, protocol, name, output / name if output is not None else None)
         for folder, name in zip(predictions, named, strict=True)
     ]
-    return _evaluate(requests, **options)
+    return _evaluate(requests, options, progress)
 
 
 def evaluate_side_by_side(
-    predictions: Path,
-    protocols: Sequence[str],
-    *,
-    name: str | None = None,
-    output: Path | None = None,
-    **options: Unpack[ScoringOptions],
+    predictions: Path, options: EvaluationOptions, progress: Progress | None = None
 ) -> list[Result]:
     """Score the same predictions under each of two protocols, see ``check_same_files``.
 
     Args:
         predictions: folder with one image a pair.
-        protocols: ids or files of two protocols.
-        name: the model's name in the records; by default the folder's.
-        output: receives a folder named by each protocol's id, with its result and scores.
-        **options: see ``ScoringOptions``.
+        options: two protocols, at most one name. ``output`` receives a folder named by each
+            protocol's id, with its result and scores.
+        progress: called with the pairs done and all pairs.
     """
-    if len(protocols) != 2:
-        raise UsageError(f"one protocol or two, not {len(protocols)}")
-    first, second = (load_protocol(each) for each in protocols)
+    if len(options.protocols) != 2:
+        raise UsageError(f"one protocol or two, not {len(options.protocols)}")
+    first, second = (load_protocol(each) for each in options.protocols)
     check_same_files(first, second)
-    named = name or model_name(predictions)
+    name, output = _one_name(predictions, options), options.output
     requests = [
-        _Request(predictions, rules, named, output / rules.id if output is not None else None)
+        _Request(predictions, rules, name, output / rules.id if output is not None else None)
         for rules in (first, second)
     ]
-    return _evaluate(requests, **options)
+    return _evaluate(requests, options, progress)
+
+
+def evaluate_folders(
+    predictions: Sequence[Path], options: EvaluationOptions, progress: Progress | None = None
+) -> list[Result]:
+    """Score what the command line was given: one folder, several models, or two protocols."""
+    count, names = len(predictions), len(options.names)
+    if names not in (0, count):
+        raise UsageError(f"{names} --name for {count} folders; give one for each, or none")
+    if count > 1 and len(options.protocols) > 1:
+        raise UsageError("several folders, or two protocols; not both in one call")
+    if count != 1:
+        return evaluate_together(predictions, options, progress)
+    if len(options.protocols) > 1:
+        return evaluate_side_by_side(predictions[0], options, progress)
+    return [evaluate(predictions[0], options, progress)]
+
+
+def _one_protocol(options: EvaluationOptions) -> Protocol:
+    if len(options.protocols) != 1:
+        raise UsageError(
+            f"one protocol, not {len(options.protocols)}; evaluate_side_by_side scores under two"
+        )
+    return load_protocol(options.protocols[0])
+
+
+def _one_name(predictions: Path, options: EvaluationOptions) -> str:
+    names = options.names or (model_name(predictions),)
+    check_names(names, 1, as_folders=False)
+    return names[0]
 
 
 def _evaluate(
-    requests: Sequence[_Request],
-    *,
-    dataset: str | None = None,
-    targets: Path | None = None,
-    split: str = "test",
-    direction: str | None = None,
-    data_root: Path | None = None,
-    limit: int | None = None,
-    metrics: Sequence[str] | None = None,
-    device: str = "auto",
-    allow_unverified_weights: bool = False,
-    feature_precision: Literal["fp32", "bf16"] = "fp32",
-    progress: Callable[[int, int], None] | None = None,
+    requests: Sequence[_Request], options: EvaluationOptions, progress: Progress | None
 ) -> list[Result]:
-    opened = _opened(dataset, targets, direction=direction, data_root=data_root, limit=limit)
-    pairs = opened.split(split if targets is None else "test")
+    opened = _opened(options)
+    pairs = opened.split("test" if options.dataset is None else options.split)
     folders = list(dict.fromkeys(request.predictions for request in requests))
     found = {folder: find_predictions(folder, pairs) for folder in folders}
     check_outputs([request.output for request in requests if request.output is not None], folders)
     for request in requests:
         _check_origin(request.predictions, request.protocol)
-        if request.output is not None and metrics is None:
+        if request.output is not None and options.metrics is None:
             refuse_to_lose(
                 request.output / "result.json",
                 request.protocol.metric_names,
-                allow_unverified_weights=allow_unverified_weights,
+                allow_unverified_weights=options.allow_unverified_weights,
             )
     evaluations = evaluate_predictions(
         pairs,
         [(found[request.predictions], request.protocol) for request in requests],
-        metrics=metrics,
-        device=device,
-        allow_unverified_weights=allow_unverified_weights,
-        feature_precision=feature_precision,
+        metrics=options.metrics,
+        device=options.device,
+        allow_unverified_weights=options.allow_unverified_weights,
+        feature_precision=options.feature_precision,
         progress=progress,
         training_targets=opened.split_if_there("train"),
     )
     results = [
         build_result(
             model={"name": request.name, "predictions": "external"},
-            dataset=dataset_record(pairs, limit),
+            dataset=dataset_record(pairs, options.limit),
             evaluation=evaluation,
             cost={"evaluate_seconds": round(evaluation.seconds, 2)},
             seed=None,
@@ -211,12 +184,17 @@ def _evaluate(
     return results
 
 
-def _opened(dataset: str | None, targets: Path | None, **where: Any) -> Dataset:
-    if (dataset is None) == (targets is None):
+def _opened(options: EvaluationOptions) -> Dataset:
+    if (options.dataset is None) == (options.targets is None):
         raise UsageError("give either --dataset or --targets")
-    if dataset is not None:
-        return Dataset.open(dataset, **where)
-    return Dataset.of_targets(targets or Path(), limit=where["limit"])
+    if options.dataset is None:
+        return Dataset.of_targets(options.targets or Path(), limit=options.limit)
+    return Dataset.open(
+        options.dataset,
+        direction=options.direction,
+        data_root=options.data_root,
+        limit=options.limit,
+    )
 
 
 def _check_origin(folder: Path, protocol: Protocol) -> None:

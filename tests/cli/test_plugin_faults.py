@@ -191,7 +191,7 @@ def test_a_model_that_cannot_be_loaded_is_wrong_usage_and_spoils_no_listing(
         words_of(message, *words, "model 'bias' of plug", "plug.models:Bias")
         assert code == 2
     assert run_app(["models"]) == 0
-    assert "pyramid" in capsys.readouterr().err
+    assert "pyramid" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -231,8 +231,9 @@ def test_a_bad_card_of_a_plugin_is_told_and_spoils_no_listing(plug, capsys, card
     code, message = one_line(capsys, ["run", "--model", "copy", "--dataset", "ward"])
     assert (code, words in message) == (2, True)
     assert run_app(["datasets"]) == 0
-    err = " ".join(capsys.readouterr().err.split())
-    assert "facades" in err and "warning:" in err and words in err
+    out, err = capsys.readouterr()
+    err = " ".join(err.split())
+    assert "facades" in out and "warning:" in err and words in err
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(plug):

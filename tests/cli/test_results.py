@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from io import StringIO
-
 import numpy as np
 import pytest
 from factories import pair_scores, result
@@ -14,15 +12,15 @@ from i2ibench.results.record import MetricRecord
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def shown(monkeypatch, capsys):
     """Return what a function prints on a terminal of some width, lines as they are."""
 
     def printed(width, function, *arguments):
-        console = Console(file=StringIO(), width=width, emoji=False)
-        for module in ("common", "results"):
-            monkeypatch.setattr(f"i2ibench.cli.{module}.err", lambda: console)
+        console = Console(width=width, emoji=False)
+        for module in ("terminal", "results"):
+            monkeypatch.setattr(f"i2ibench.cli.{module}.out", lambda: console)
         function(*arguments)
-        return console.file.getvalue()
+        return capsys.readouterr().out
 
     return printed
 

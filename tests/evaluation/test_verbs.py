@@ -30,9 +30,9 @@ def test_a_metrics_card_has_definition_signature_and_weights(capsys):
         "lpips-alex": "weights lpips-alex not found; run: i2ibench weights fetch lpips-alex"
     }
     assert "Zhang et al., CVPR 2018" in card["description"]
-    code, _, err = call(capsys, "metrics", "lpips")
-    assert code == 0
-    assert "lower" in err
+    code, out, err = call(capsys, "metrics", "lpips")
+    assert (code, err) == (0, "")
+    assert "lower" in out
 
 
 def test_an_unknown_metric_is_suggested(capsys):
@@ -50,9 +50,9 @@ def test_protocols_are_listed_and_have_cards(capsys):
     assert first["inference"] != second["inference"]
     assert first["signatures"]["psnr"] == "psnr|rgb|range:255|mean:image|v:1"
     assert first["settings"]["kid"] == {"subset": 1000, "subsets": 100, "seed": 2020}
-    code, _, err = call(capsys, "protocols", "bci-2022")
-    assert code == 0
-    assert "bicubic to width 320" in err
+    code, out, err = call(capsys, "protocols", "bci-2022")
+    assert (code, err) == (0, "")
+    assert "bicubic to width 320" in out
 
 
 def test_cards_show_each_metrics_signature_in_80_columns(capsys, tmp_path, monkeypatch):
@@ -61,9 +61,9 @@ def test_cards_show_each_metrics_signature_in_80_columns(capsys, tmp_path, monke
     choice = '[[metrics]]\nname = "ssim-aligned"\n[metrics.settings]\nradius = 4\n'
     own.write_text(f'id = "own-1"\ntitle = "own"\n{choice}')
     assert run_app(["protocols", "stain-1", str(own)]) == 0
-    err = capsys.readouterr().err
-    assert max(len(line) for line in err.splitlines()) <= 80
-    rows = [line.split() for line in err[err.index("Definitions") :].splitlines()]
+    out = capsys.readouterr().out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    rows = [line.split() for line in out[out.index("Definitions") :].splitlines()]
     assert ["ms-ssim", "stain-1", "ms-ssim|rgb|range:255|window:gaus"] in [
         [*row[:2], row[2][:33]] for row in rows if len(row) == 3
     ]
@@ -145,10 +145,10 @@ def test_one_model_under_two_protocols_differs_and_the_table_says_by_how_much(
         assert row["change"] == pytest.approx(row["second"] - row["first"])
         assert row["change"] != 0
     assert rows["mae"]["first"] is None, "only the official protocol lists it"
-    code, _, err = call(capsys, "protocols", *scores)
+    code, out, _ = call(capsys, "protocols", *scores)
     assert code == 0
-    assert "psnr (dB)" in err
-    assert f"{rows['psnr']['change']:+.4f}" in err
+    assert "psnr (dB)" in out
+    assert f"{rows['psnr']['change']:+.4f}" in out
 
 
 def test_runs_that_differ_in_more_than_the_protocol_are_refused(capsys, drawn, tmp_path):
@@ -176,16 +176,16 @@ def test_metrics_with_other_settings_are_marked(capsys, drawn, tmp_path):
         text = f'id = "own-{radius}"\ntitle = "own"\n[[metrics]]\nname = "mae"\n[[metrics]]\n'
         ids[-1].write_text(text + choice)
     line = ["evaluate", drawn.root / "HE/test", "--dataset", drawn.root, "--output", tmp_path / "o"]
-    code, _, err = call(capsys, *line, "--protocol", ids[0], "--protocol", ids[1])
-    assert (code, "psnr-aligned (dB) *" in err) == (0, True)
+    code, out, _ = call(capsys, *line, "--protocol", ids[0], "--protocol", ids[1])
+    assert (code, "psnr-aligned (dB) *" in out) == (0, True)
     scores = [flag for id in ("own-2", "own-4") for flag in ("--scores", tmp_path / "o" / id)]
     code, out, err = call(capsys, "protocols", *scores, "--json")
     rows = {row["metric"]: row for row in json.loads(out)["scores"]}
     assert [rows[name]["redefined"] for name in ("mae", "psnr-aligned")] == [False, True]
     assert "radius:4" in rows["psnr-aligned"]["signatures"][1]
     assert "warning" not in err, "equal values of mae show that the predictions are the same"
-    code, _, err = call(capsys, "protocols", *scores)
-    assert "* psnr-aligned is defined otherwise under each: psnr-aligned|rgb|range:255|" in err
+    code, out, _ = call(capsys, "protocols", *scores)
+    assert "* psnr-aligned is defined otherwise under each: psnr-aligned|rgb|range:255|" in out
 
 
 def test_an_empty_list_of_metrics_is_refused(capsys, tmp_path):

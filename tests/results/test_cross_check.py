@@ -144,7 +144,7 @@ def test_the_command_prints_both_numbers_and_their_difference(
     quick: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _call(quick, "--sample", "3") == 0
-    told = " ".join(capsys.readouterr().err.split())
+    told = " ".join(capsys.readouterr().out.split())
     assert "3 of 12 pairs" in told and "cross-checked: psnr, ssim" in told
     assert "scikit-image 0" in told and "not in the record" in told
     assert _call(quick, "--json", "--sample", "0") == 0

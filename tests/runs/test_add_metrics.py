@@ -23,8 +23,8 @@ from i2ibench.results.verification import record_verified, verify
 from i2ibench.runs import add_metrics as completion
 from i2ibench.runs.options import Options
 from i2ibench.runs.plan import resolve
+from i2ibench.runs.python_interface import evaluate
 from i2ibench.runs.run import run
-from i2ibench.runs.score_folders import evaluate
 
 SQUEEZE = "squeeze.backbone.pth"
 

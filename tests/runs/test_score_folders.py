@@ -16,9 +16,11 @@ from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.results.record_files import read_result
+from i2ibench.runs.evaluation_options import EvaluationOptions
 from i2ibench.runs.options import Options
+from i2ibench.runs.python_interface import evaluate
 from i2ibench.runs.run import run
-from i2ibench.runs.score_folders import evaluate, evaluate_side_by_side, evaluate_together
+from i2ibench.runs.score_folders import evaluate_side_by_side, evaluate_together
 from i2ibench.translation.manifest import Manifest, write_manifest
 
 BOTH = ["psnr", "ssim"]
@@ -92,7 +94,9 @@ def test_two_protocols_score_the_same_files_each_in_its_folder(folders, tmp_path
     (tmp_path / "own.toml").write_text(OWN)
     both = ["stain-1", str(tmp_path / "own.toml")]
     out = tmp_path / "out"
-    first, second = evaluate_side_by_side(predictions, both, targets=targets, output=out)
+    first, second = evaluate_side_by_side(
+        predictions, EvaluationOptions(protocol=both, targets=targets, output=out)
+    )
     assert [first.protocol.id, second.protocol.id] == ["stain-1", "own-1"]
     assert first.metrics["psnr"] == second.metrics["psnr"]
     assert [*second.metrics] == ["psnr", "mae"] and "mae" not in first.metrics
@@ -114,14 +118,16 @@ def test_two_protocols_score_the_same_files_each_in_its_folder(folders, tmp_path
 def test_protocols_that_cannot_share_predictions_are_refused(folders, protocols, message):
     predictions, targets = folders
     with pytest.raises(UsageError, match=message):
-        evaluate_side_by_side(predictions, protocols, targets=targets)
+        evaluate_side_by_side(predictions, EvaluationOptions(protocol=protocols, targets=targets))
 
 
 def test_what_scoring_cannot_show_of_two_protocols_is_said(folders):
     predictions, targets = folders
     both = ["i2i-1", "bci-2022-1024"]
     with pytest.warns(UserWarning, match=r"run the model differently \(normalisation, dropout"):
-        evaluate_side_by_side(predictions, both, targets=targets, metrics=["psnr"])
+        evaluate_side_by_side(
+            predictions, EvaluationOptions(protocol=both, targets=targets, metrics=["psnr"])
+        )
 
 
 @pytest.fixture
@@ -140,7 +146,7 @@ def two_models(folders, tmp_path):
 def test_models_scored_together_have_their_own_results_and_can_be_compared(two_models, tmp_path):
     made, targets = two_models
     out = tmp_path / "out"
-    together = evaluate_together(made, targets=targets, metrics=BOTH, output=out)
+    together = evaluate_together(made, EvaluationOptions(targets=targets, metrics=BOTH, output=out))
     assert [result.model.name for result in together] == ["a_pix2pix", "b_pix2pix"]
     for folder, result in zip(made, together, strict=True):
         alone = evaluate(folder, targets=targets, metrics=BOTH)
@@ -157,7 +163,7 @@ def test_models_are_called_as_asked_or_by_what_tells_their_folders_apart(two_mod
     options = {"targets": targets, "metrics": ["psnr"]}
 
     def names(folders, given=None):
-        found = evaluate_together(folders, names=given, **options)
+        found = evaluate_together(folders, EvaluationOptions(name=given, **options))
         return [result.model.name for result in found]
 
     assert names(made, ["pix2pix", "ours"]) == ["pix2pix", "ours"]
@@ -174,7 +180,9 @@ def test_models_are_called_as_asked_or_by_what_tells_their_folders_apart(two_mod
             names(made, given)
     assert names(made, ["12:30", "../two"]) == ["12:30", "../two"]
     with pytest.raises(UsageError, match=r"'12:30' cannot be the name of a folder.*--name"):
-        evaluate_together(made, names=["12:30", "b"], output=tmp_path / "out", **options)
+        evaluate_together(
+            made, EvaluationOptions(name=["12:30", "b"], output=tmp_path / "out", **options)
+        )
     link = tmp_path / "ours"
     link.symlink_to(made[0])
     assert names([link, flat]) == ["ours", "predictions"]
@@ -186,7 +194,9 @@ def test_a_model_without_all_predictions_stops_all_before_anything_is_written(tw
     made, targets = two_models
     (made[1] / "b_fake_B.png").unlink()
     with pytest.raises(DataError, match=r"b_pix2pix.*1 of 3 pairs have no prediction: b"):
-        evaluate_together(made, targets=targets, metrics=BOTH, output=tmp_path / "out")
+        evaluate_together(
+            made, EvaluationOptions(targets=targets, metrics=BOTH, output=tmp_path / "out")
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -202,7 +212,7 @@ def test_results_of_runs_and_predictions_are_never_written_over(drawn, tmp_path)
     made = [each.folder / "predictions" for each in runs]
     options = {"dataset": str(drawn.root), "metrics": ["psnr"]}
     with pytest.raises(UsageError, match="holds the result of a run, which would be lost"):
-        evaluate_together(made, output=runs[0].folder.parent, **options)
+        evaluate_together(made, EvaluationOptions(output=runs[0].folder.parent, **options))
     (runs[0].folder / "experiment.json").unlink()
     for output in (runs[0].folder, made[0]):
         with pytest.raises(UsageError, match="give another"):
@@ -211,7 +221,7 @@ def test_results_of_runs_and_predictions_are_never_written_over(drawn, tmp_path)
     assert not (made[0] / "scores.csv").exists()
     out = tmp_path / "out"
     for _ in range(2):  # results of folders are replaced
-        evaluate_together(made, output=out, **options)
+        evaluate_together(made, EvaluationOptions(output=out, **options))
     assert {path.name for path in out.iterdir()} == {each.folder.name for each in runs}
 
 
@@ -225,14 +235,14 @@ def test_outputs_that_cannot_be_written_are_told_before_anything_is_scored(
     (out / "b_pix2pix").write_text("")
     options = {"targets": targets, "metrics": BOTH, "output": out}
     with pytest.raises(DataError, match="b_pix2pix is no folder; give another --output"):
-        evaluate_together(made, **options)
+        evaluate_together(made, EvaluationOptions(**options))
     (out / "b_pix2pix").unlink()
     (out / "b_pix2pix" / "result.json").mkdir(parents=True)
     with pytest.raises(DataError, match=r"b_pix2pix/result.json is a folder"):
-        evaluate_together(made, **options)
+        evaluate_together(made, EvaluationOptions(**options))
     assert not (out / "a_pix2pix").exists()
     with pytest.raises(UsageError, match="no predictions to score"):
-        evaluate_together([], targets=targets)
+        evaluate_together([], EvaluationOptions(targets=targets))
 
 
 def test_predictions_of_ours_are_scored_under_their_own_preparation_alone(tmp_path):

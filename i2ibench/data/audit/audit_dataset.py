@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 def audit_dataset(
     dataset: Dataset,
     *,
-    output: Path | None = None,
+    output: str | Path | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
     """Check a data set in all its splits.
@@ -40,6 +40,7 @@ def audit_dataset(
             data is a finding, not an exception.
     """
     with stopwatch() as watch:
+        output = None if output is None else Path(output)
         root = dataset.place
 
         def show(path: Path) -> str:

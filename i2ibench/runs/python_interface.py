@@ -1,0 +1,216 @@
+"""``i2ibench.run``, ``train``, ``translate`` and ``evaluate``: every option a keyword.
+
+Each keyword is a field of the table of options in ``options`` or ``evaluation_options``, where
+its help stands; the command line's verb of the same name takes the same ones. Written out, so that
+``inspect.signature`` and an editor show them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
+
+from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.options import Options, SharedOptions
+
+if TYPE_CHECKING:
+    from i2ibench.results.record import Result
+    from i2ibench.runs.folder import RunFolder
+    from i2ibench.runs.reporter import Reporter
+    from i2ibench.runs.run import Outcome
+
+_P = ParamSpec("_P")
+_Made = TypeVar("_Made", covariant=True)
+_Table = TypeVar("_Table", bound=SharedOptions)
+
+
+class _ByKeywordsOrOptions(Protocol[_P, _Made]):
+    @overload
+    def __call__(self, options: Options, reporter: Reporter | None = None) -> _Made: ...
+    @overload
+    def __call__(self, *args: _P.args, **keywords: _P.kwargs) -> _Made: ...
+
+
+def _with_help_of(
+    table: type[SharedOptions],
+) -> Callable[[Callable[_P, _Made]], Callable[_P, _Made]]:
+    """Append the help of its options to the docstring of a function, for ``help()``."""
+
+    def describe(function: Callable[_P, _Made]) -> Callable[_P, _Made]:
+        shown = {each.name: each.metadata["option"] for each in fields(table)}
+        taken = [name for name in inspect.signature(function).parameters if name in shown]
+        lines = [f"    {name}: {shown[name].help}" for name in taken]
+        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "\nArgs:", *lines])
+        return function
+
+    return describe
+
+
+def _also_of_options(function: Callable[_P, _Made]) -> _ByKeywordsOrOptions[_P, _Made]:
+    """Let ``function`` also be called with one ``Options`` (and a reporter) for its keywords."""
+
+    @wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        if not args and "options" not in keywords:
+            return function(*args, **keywords)
+        if args and not isinstance(args[0], Options):
+            raise TypeError(f"{function.__name__}() takes keywords, or one Options")
+        from i2ibench.runs import run as stages
+
+        return getattr(stages, function.__name__)(*args, **keywords)
+
+    return call
+
+
+@_also_of_options
+@_with_help_of(Options)
+def run(
+    *,
+    model: str,
+    dataset: str | Path,
+    recipe: str | Path | None = Options.recipe,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = Options.seed,
+    protocol: str = Options.protocol,
+    direction: str | None = Options.direction,
+    checkpoint: str | Path | None = Options.checkpoint,
+    limit: int | None = Options.limit,
+    validation_fraction: float | None = Options.validation_fraction,
+    keep_best: str | None = Options.keep_best,
+    device: str = Options.device,
+    precision: str = Options.precision,
+    devices: int = Options.devices,
+    nodes: int = Options.nodes,
+    pixel_cache: bool = Options.pixel_cache,
+    tensorboard: bool = Options.tensorboard,
+    wandb: str | None = Options.wandb,
+    tile: int | None = Options.tile,
+    allow_unverified_weights: bool = Options.allow_unverified_weights,
+    data_root: str | Path | None = Options.data_root,
+    output: str | Path = Options.output,
+    board: str | Path | None = Options.board,
+    reporter: Reporter | None = None,
+) -> Outcome:
+    """Train a model, translate the test split, score it, and add it to a leaderboard.
+
+    Finished stages are not repeated: the same call finds its own work and continues it.
+    ``run(Options(...))`` does the same. ``board=None`` enters no leaderboard.
+    """
+    options = _table(Options, locals())
+    from i2ibench.runs import run as stages
+
+    return stages.run(options, reporter)
+
+
+@_also_of_options
+@_with_help_of(Options)
+def train(
+    *,
+    model: str,
+    dataset: str | Path,
+    recipe: str | Path | None = Options.recipe,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = Options.seed,
+    protocol: str = Options.protocol,
+    direction: str | None = Options.direction,
+    limit: int | None = Options.limit,
+    validation_fraction: float | None = Options.validation_fraction,
+    keep_best: str | None = Options.keep_best,
+    device: str = Options.device,
+    precision: str = Options.precision,
+    devices: int = Options.devices,
+    nodes: int = Options.nodes,
+    pixel_cache: bool = Options.pixel_cache,
+    tensorboard: bool = Options.tensorboard,
+    wandb: str | None = Options.wandb,
+    tile: int | None = Options.tile,
+    allow_unverified_weights: bool = Options.allow_unverified_weights,
+    data_root: str | Path | None = Options.data_root,
+    output: str | Path = Options.output,
+    reporter: Reporter | None = None,
+) -> RunFolder:
+    """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use.
+
+    They find it where they are given the same options. ``train(Options(...))`` does the same.
+    """
+    options = _table(Options, locals())
+    from i2ibench.runs import run as stages
+
+    return stages.train(options, reporter)
+
+
+@_also_of_options
+@_with_help_of(Options)
+def translate(
+    *,
+    model: str,
+    dataset: str | Path,
+    recipe: str | Path | None = Options.recipe,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = Options.seed,
+    protocol: str = Options.protocol,
+    direction: str | None = Options.direction,
+    checkpoint: str | Path | None = Options.checkpoint,
+    limit: int | None = Options.limit,
+    validation_fraction: float | None = Options.validation_fraction,
+    keep_best: str | None = Options.keep_best,
+    device: str = Options.device,
+    precision: str = Options.precision,
+    devices: int = Options.devices,
+    nodes: int = Options.nodes,
+    tile: int | None = Options.tile,
+    data_root: str | Path | None = Options.data_root,
+    output: str | Path = Options.output,
+    reporter: Reporter | None = None,
+) -> RunFolder:
+    """Translate the test split with a finished training, or with ``checkpoint``.
+
+    ``translate(Options(...))`` does the same.
+    """
+    options = _table(Options, locals())
+    from i2ibench.runs import run as stages
+
+    return stages.translate(options, reporter)
+
+
+@_with_help_of(EvaluationOptions)
+def evaluate(
+    predictions: str | Path,
+    *,
+    dataset: str | Path | None = EvaluationOptions.dataset,
+    targets: str | Path | None = EvaluationOptions.targets,
+    split: str = EvaluationOptions.split,
+    protocol: str | Sequence[str] = EvaluationOptions.protocol,
+    direction: str | None = EvaluationOptions.direction,
+    limit: int | None = EvaluationOptions.limit,
+    name: str | Sequence[str] | None = EvaluationOptions.name,
+    metrics: str | Sequence[str] | None = EvaluationOptions.metrics,
+    device: str = EvaluationOptions.device,
+    allow_unverified_weights: bool = EvaluationOptions.allow_unverified_weights,
+    feature_precision: Literal["fp32", "bf16"] = EvaluationOptions.feature_precision,
+    data_root: str | Path | None = EvaluationOptions.data_root,
+    output: str | Path | None = EvaluationOptions.output,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Score a folder of images that any tool made, matched to the pairs by id.
+
+    ``evaluate_together`` scores several models in one pass, and ``evaluate_side_by_side`` one
+    folder under two protocols; both take an ``EvaluationOptions``.
+    """
+    from i2ibench.runs import score_folders
+
+    options = _table(EvaluationOptions, locals())
+    return score_folders.evaluate(Path(predictions), options, progress)
+
+
+def _table(table: type[_Table], given: Mapping[str, Any]) -> _Table:
+    """Return ``table`` of those keywords of a call that are its fields."""
+    names = {each.name for each in fields(table)}
+    kept = {name: value for name, value in given.items() if name in names}
+    if kept.get("settings", ...) is None:
+        del kept["settings"]
+    return table(**kept)

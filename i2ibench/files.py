@@ -11,9 +11,14 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from i2ibench.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _UMASK = threading.Lock()
 
@@ -75,6 +80,37 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid JSON ({error}); restore or delete it") from None
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as ``.npy`` atomically; a full disk is an ``OSError``.
+
+    ``numpy.save`` hands a file's data to C, where the error of a last, buffered block is lost.
+    """
+    import numpy as np
+
+    array = np.ascontiguousarray(array)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.reshape(-1).view(np.uint8).data)
+
+
+def map_array(path: Path) -> NDArray[Any]:
+    """Map a ``.npy`` file, not writable; one that is not whole is a ``DataError`` that names it."""
+    import numpy as np
+
+    try:
+        kept = np.load(path, mmap_mode="r", allow_pickle=False)
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    # A header is read as Python's source, so a damaged one can end in any error of its readers.
+    except (EOFError, SyntaxError, TypeError, ValueError, TokenError, BadZipFile) as error:
+        raise DataError(f"{path}: not a readable .npy file ({error}); delete it") from None
+    # numpy maps what the header tells of and does not look at what follows.
+    if not isinstance(kept, np.memmap) or size != kept.offset + kept.nbytes:
+        raise DataError(f"{path}: not one whole array; delete it")
+    return np.asarray(kept)
 
 
 def sha256_bytes(content: bytes) -> str:

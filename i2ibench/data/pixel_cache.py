@@ -1,8 +1,8 @@
 """Decoded training images kept on the disk, so that an epoch of crops decodes nothing.
 
-An image is a file of its own: a short header, then its uint8 RGB rows as training sees them
-(decoded, cut to its box, resized). Files are written whole or not at all, never changed, and
-mapped when read, so that a crop touches its own rows alone. Deleting any of them is always safe.
+An image is a ``.npy`` file of its own, uint8 RGB as training sees it (decoded, cut to its box,
+resized). Files are written whole or not at all, never changed, and mapped when read, so that a crop
+touches its own rows alone. Deleting any of them is always safe.
 
 A file's name is a hash of what its pixels follow from. The image's part in it is the SHA-256 of its
 bytes as ``i2ibench.data.content_hash`` keeps it (hashed again where size or time changed): the
@@ -15,10 +15,8 @@ what is new, and an interrupted writing goes on where it ended.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import shutil
-import struct
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -36,16 +34,12 @@ from i2ibench.data.content_hash import file_hashes
 from i2ibench.data.images import image_size, read_pair
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import atomic_path, cache_folder, sha256_file, sha256_json
+from i2ibench.files import cache_folder, map_array, sha256_file, sha256_json, write_array
 
 UInt8Image = NDArray[np.uint8]
 
-# Rises with any change of a byte that ``training_pixels`` returns.
-_VERSION = 1
-
-# Magic bytes, height, width; then height x width x 3 bytes.
-_HEADER = struct.Struct("<8sII")
-_MAGIC = b"i2ipix\x00\x01"
+# Rises with any change of a byte that ``training_pixels`` returns, or of the files' form.
+_VERSION = 2
 
 # Left free for checkpoints and predictions, which often lie on the same disk.
 _SPARE_BYTES = 1_000_000_000
@@ -164,7 +158,7 @@ class PixelCache:
 
     def _bytes(self, ref: ImageRef) -> int:
         width, height = (self._resize, self._resize) if self._resize else image_size(ref)
-        return _HEADER.size + 3 * width * height
+        return 3 * width * height
 
     def _write(self, pair: ImagePair) -> None:
         images = training_pixels(pair, self._resize)
@@ -178,9 +172,7 @@ class PixelCache:
                 continue
             try:
                 # Written, not mapped: a full disk under a map kills the process.
-                with atomic_path(place) as temporary, temporary.open("wb") as file:
-                    file.write(_HEADER.pack(_MAGIC, *pixels.shape[:2]))
-                    file.write(np.ascontiguousarray(pixels).data)
+                write_array(place, pixels)
             except OSError as error:
                 # A failed write does not say where it was.
                 raise OSError(error.errno, error.strerror, str(self.folder)) from error
@@ -196,24 +188,17 @@ class PixelCache:
                 "decoders": [cv2.__version__, PIL.__version__],
             }
         )
-        return self.folder / key[:2] / f"{key}.pixels"
+        return self.folder / key[:2] / f"{key}.npy"
 
 
 def _mapped(place: Path) -> UInt8Image | None:
     """Return the pixels of a kept file; None where it is absent, torn or not one of ours."""
     try:
-        with place.open("rb") as file:
-            header = file.read(_HEADER.size)
-            if len(header) < _HEADER.size:
-                return None
-            magic, height, width = _HEADER.unpack(header)
-            expected = _HEADER.size + 3 * height * width
-            if magic != _MAGIC or os.fstat(file.fileno()).st_size != expected:
-                return None
-            content = mmap.mmap(file.fileno(), expected, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # ValueError: it shrank between the two looks
+        kept = map_array(place)
+    except DataError:
         return None
-    return np.frombuffer(content, np.uint8, offset=_HEADER.size).reshape(height, width, 3)
+    image = kept.dtype == np.uint8 and kept.ndim == 3 and kept.shape[2] == 3
+    return kept if image and kept.flags.c_contiguous else None
 
 
 @contextlib.contextmanager
@@ -233,7 +218,7 @@ def _alone_in(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 def _remove_strays(folder: Path) -> None:
     oldest = time.time() - _STRAY_SECONDS
-    for stray in folder.glob("*/.*.tmp.pixels"):
+    for stray in folder.glob("*/.*.tmp.npy"):
         with contextlib.suppress(OSError):
             if stray.stat().st_mtime < oldest:
                 stray.unlink()

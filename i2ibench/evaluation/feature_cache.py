@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from i2ibench.data.pairs import ImageRef
 from i2ibench.data.preparation import Preparation
-from i2ibench.files import atomic_path, cache_folder, sha256_file, sha256_json
+from i2ibench.errors import DataError
+from i2ibench.files import cache_folder, map_array, sha256_file, sha256_json, write_array
 
 Float32 = npt.NDArray[np.float32]
 
@@ -64,8 +65,7 @@ class FeatureStore:
             pack["key"] = [key.encode() for key in keys]
             pack["feature"] = [features[key] for key in keys]
             place = self.folder / extractor / f"{sha256_json(keys)[:32]}.npy"
-            with atomic_path(place) as temporary, temporary.open("wb") as file:
-                np.save(file, pack, allow_pickle=False)
+            write_array(place, pack)
         self._new.clear()
 
     def _read(self, extractor: str) -> dict[str, Float32]:
@@ -73,9 +73,9 @@ class FeatureStore:
         for path in sorted((self.folder / extractor).glob("*.npy")):
             try:
                 # Mapped: features stay on the disk until they are asked for.
-                pack = np.load(path, mmap_mode="r", allow_pickle=False)
+                pack = map_array(path)
                 keys, features = pack["key"], pack["feature"]
-            except (OSError, ValueError, IndexError) as error:
+            except (DataError, ValueError, IndexError) as error:
                 warnings.warn(f"{path} is damaged ({error}) and not used; delete it", stacklevel=2)
                 continue
             found.update({key.decode(): row for key, row in zip(keys, features, strict=True)})

@@ -50,7 +50,7 @@ def equal(left, right):
 
 
 def files(folder) -> list[Path]:
-    return sorted(folder.rglob("*.pixels"))
+    return sorted(folder.rglob("*.npy"))
 
 
 @pytest.fixture
@@ -160,7 +160,23 @@ def lengthened(path):
     path.write_bytes(path.read_bytes() * 2)
 
 
-@pytest.mark.parametrize("damage", [torn, emptied, scribbled, lengthened, Path.unlink])
+def in_another_order(path):
+    np.save(path, np.asfortranarray(np.load(path)))
+
+
+def header_cut(path):
+    path.write_bytes(path.read_bytes().replace(b"}", b"("))
+
+
+def retyped(path):
+    path.write_bytes(path.read_bytes().replace(b"|u1", b"|i1"))
+
+
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")
+@pytest.mark.parametrize(
+    "damage",
+    [torn, emptied, scribbled, lengthened, Path.unlink, in_another_order, header_cut, retyped],
+)
 def test_a_damaged_file_is_written_again(root, folder, damage):
     train = opened(root)
     filled(train, folder)
@@ -238,9 +254,19 @@ def test_an_interrupted_writing_goes_on_where_it_ended(root, folder):
     assert equal(batches(train, settings, 4, pixels=pixels), batches(train, settings, 4))
 
 
+def test_files_are_plain_arrays_that_numpy_reads(root, folder):
+    train = opened(root)
+    pixels = filled(train, folder, 24)
+    expected = [image for pair in train for image in training_pixels(pair, 24)]
+    kept = {np.load(path).tobytes() for path in files(folder)}
+    assert kept == {image.tobytes() for image in expected}
+    for image in pixels.read(train[0]):
+        assert not image.flags.writeable
+
+
 def test_what_a_killed_process_left_is_removed(root, folder):
     filled(open_dataset(str(root), "train", limit=1), folder)
-    old, new = (files(folder)[0].with_name(f".{name}.tmp.pixels") for name in ("old", "new"))
+    old, new = (files(folder)[0].with_name(f".{name}.tmp.npy") for name in ("old", "new"))
     for stray in (old, new):
         stray.write_bytes(b"half")
     os.utime(old, (0, 0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 
@@ -34,12 +36,18 @@ def test_packs_of_several_evaluations_add_up(tmp_path):
     assert third.get("x", "b" * 64) is not None
 
 
-def test_a_damaged_pack_is_named_and_not_used(tmp_path):
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[:-3], lambda content: content.replace(b"}", b"("), lambda _: b""],
+    ids=["torn", "header", "empty"],
+)
+def test_a_damaged_pack_is_named_and_not_used(tmp_path, damage):
     store = FeatureStore(tmp_path)
     store.put("x", "a" * 64, FEATURE)
     store.flush()
     (pack,) = tmp_path.rglob("*.npy")
-    pack.write_bytes(pack.read_bytes()[:-3])
+    pack.write_bytes(damage(pack.read_bytes()))
     with pytest.warns(UserWarning, match="is damaged"):
         assert FeatureStore(tmp_path).get("x", "a" * 64) is None
 
@@ -82,3 +90,16 @@ def test_a_cache_that_cannot_be_written_is_a_warning_and_no_failure(tmp_path):
     store.put("x", "a" * 64, FEATURE)
     with pytest.warns(UserWarning, match="could not be kept"):
         store.flush()
+
+
+def test_a_disk_that_fills_up_is_a_warning_and_leaves_no_torn_pack(tmp_path):
+    store = FeatureStore(tmp_path)
+    store.put("x", "a" * 64, np.arange(800, dtype=np.float32))
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, unlimited[1]))
+        with pytest.warns(UserWarning, match="could not be kept"):
+            store.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

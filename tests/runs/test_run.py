@@ -154,7 +154,7 @@ def test_kept_pixels_change_neither_the_run_nor_a_bit_of_it(options, tmp_path, m
     kept = replace(options, pixel_cache=True, output=tmp_path / "elsewhere")
     second = run(kept)
     assert second.folder.name == first.folder.name
-    assert len(list((tmp_path / "cache/pixels").glob("*/*.pixels"))) == 2 * 5
+    assert len(list((tmp_path / "cache/pixels").glob("*/*.npy"))) == 2 * 5
     weights = [load_checkpoint(run.folder / "checkpoints/last.ckpt") for run in (first, second)]
     assert weights[0].training_id == weights[1].training_id
     assert states_differ(first.folder, second.folder) == []

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from i2ibench.errors import DataError
 from i2ibench.metrics.networks.packed_convolution import PackedConv, can_pack
-from i2ibench.metrics.networks.winograd import WinogradConv, pays_off
 
 # Maps (1, C, H, W) to (1, K, h, w), channels last.
 Convolution = Callable[[Tensor], Tensor]
@@ -24,7 +23,6 @@ def make_convolution(
     stride: int = 1,
     padding: tuple[int, int] = (0, 0),
     relu: bool = True,
-    winograd: bool = False,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Convolution:
@@ -36,8 +34,6 @@ def make_convolution(
         stride: of both directions.
         padding: zeros added at each side, (height, width).
         relu: whether to rectify the result.
-        winograd: whether ten times the rounding of a direct convolution (1e-5 of the largest
-            result) is worth its time.
         device: where it runs.
         dtype: ``torch.float32``, or ``torch.bfloat16`` for a faster, deviating network.
 
@@ -49,10 +45,6 @@ def make_convolution(
     device = torch.device(device)
     if device.type != "cpu" or not can_pack(dtype):
         return _plain(weight.to(device, dtype), bias.to(device, dtype), stride, padding, relu)
-    same_size = padding == (weight.shape[2] // 2, weight.shape[3] // 2)
-    plain_shape = stride == 1 and same_size and relu and dtype == torch.float32
-    if winograd and plain_shape and pays_off(weight):
-        return _Finite(WinogradConv(weight, bias, padding=padding[0]))
     weight, bias = weight.to(dtype), bias.to(dtype)
     return _Finite(PackedConv(weight, bias, stride=stride, padding=padding, relu=relu))
 

@@ -23,8 +23,8 @@ _MOST_PACKS = 4
 def can_pack(dtype: torch.dtype) -> bool:
     """Whether this build of PyTorch has the operations and they convolve on this processor.
 
-    They are no public interface, so they are tried once on a small image, with and without groups;
-    where they are absent, other than expected, or wrong, convolutions go PyTorch's usual way.
+    They are no public interface, so they are tried once on a small image; where they are absent,
+    other than expected, or wrong, convolutions go PyTorch's usual way.
     """
     if not torch._C._has_mkldnn:
         return False
@@ -32,20 +32,13 @@ def can_pack(dtype: torch.dtype) -> bool:
     draw = torch.Generator().manual_seed(0)
     try:
         with torch.inference_mode():
-            for groups in (1, 2):
-                shapes = (*_TRIAL[groups], (_TRIAL[groups][1][0],))
-                x, weight, bias = (torch.randn(s, generator=draw).to(dtype) for s in shapes)
-                packed = PackedConv(weight, bias, padding=(1, 1), groups=groups, relu=True)
-                expected = F.conv2d(x, weight, bias, padding=1, groups=groups).relu()
-                if not torch.allclose(packed(x), expected, atol=tolerance):
-                    return False
+            shapes = ((1, 16, 9, 9), (16, 16, 3, 3), (16,))
+            x, weight, bias = (torch.randn(s, generator=draw).to(dtype) for s in shapes)
+            packed = PackedConv(weight, bias, padding=(1, 1), relu=True)
+            expected = F.conv2d(x, weight, bias, padding=1).relu()
+            return torch.allclose(packed(x), expected, atol=tolerance)
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
         return False
-    return True
-
-
-# By number of groups, the shapes of an image and of weights.
-_TRIAL = {1: ((1, 16, 9, 9), (16, 16, 3, 3)), 2: ((1, 32, 9, 9), (32, 16, 3, 3))}
 
 
 class PackedConv:
@@ -59,7 +52,6 @@ class PackedConv:
         bias: (K,), or None.
         stride: of both directions.
         padding: zeros added at each side, (height, width).
-        groups: the first K / groups outputs see the first C inputs, and so on.
         relu: whether to rectify the result.
     """
 
@@ -70,12 +62,11 @@ class PackedConv:
         *,
         stride: int = 1,
         padding: tuple[int, int] = (0, 0),
-        groups: int = 1,
         relu: bool = False,
     ) -> None:
         self._plain: Tensor | None = weight
         self._packs: dict[torch.Size, Tensor] = {}
-        self._bias, self._groups = bias, groups
+        self._bias = bias
         self._stride, self._padding = [stride, stride], list(padding)
         self._rectify = "relu" if relu else "none"
         self._lock = threading.Lock()
@@ -90,7 +81,7 @@ class PackedConv:
             self._padding,
             self._stride,
             [1, 1],
-            self._groups,
+            1,  # group
             self._rectify,
             [],
             "",
@@ -105,7 +96,7 @@ class PackedConv:
             if plain is None:
                 plain = next(iter(self._packs.values())).to_dense()
             packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-                plain, self._padding, self._stride, [1, 1], self._groups, list(shape)
+                plain, self._padding, self._stride, [1, 1], 1, list(shape)
             )
             self._plain = None
             if len(self._packs) >= _MOST_PACKS:

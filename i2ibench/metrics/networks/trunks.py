@@ -47,7 +47,6 @@ class Layers:
             bias,
             stride=stride,
             padding=(border, border),
-            winograd=True,
             device=self._device,
             dtype=self._dtype,
         )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from i2ibench.leaderboard.rows import Cell, Column, Row
-from i2ibench.wording import NO_VALUE, metric_title
+from i2ibench.metrics.presentation import metric_title
+from i2ibench.wording import NO_VALUE
 
 
 @dataclass(slots=True)

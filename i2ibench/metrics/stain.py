@@ -89,6 +89,7 @@ class DABDensityError(PairMetric):
     """
 
     name = "dab-od-error"
+    position = 310
     unit = "OD"
     better = "lower"
 
@@ -109,6 +110,7 @@ class DABAreaError(PairMetric):
     """
 
     name = "dab-area-error"
+    position = 320
     better = "lower"
     Settings = StainSettings
 
@@ -132,6 +134,7 @@ class DABHistogramDistance(PairMetric):
     """
 
     name = "dab-histogram-distance"
+    position = 330
     unit = "OD"
     better = "lower"
 
@@ -158,6 +161,7 @@ class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
     """
 
     name = "dab-iod-correlation"
+    position = 340
     better = "higher"
     _columns = (2, 3)
 
@@ -193,6 +197,7 @@ class MeanDensityCorrelation(IntegratedDensityCorrelation):
     """
 
     name = "dab-od-correlation"
+    position = 350
     _columns = (0, 1)
 
 

@@ -55,10 +55,16 @@ class GroupRecord(_Part):
 
 
 class ProtocolRecord(_Part):
-    """The protocol's id and the hash of its frozen content."""
+    """The protocol's id and the hash of its frozen content.
+
+    ``main`` and ``ranked`` as in the protocol, where it names them: a board then needs no file of
+    a protocol of one's own.
+    """
 
     id: str
     sha256: str
+    main: tuple[str, ...] | None = None
+    ranked: tuple[str, ...] | None = None
 
 
 class Result(_Part):
@@ -125,7 +131,12 @@ def build_result(
         status=status,
         model=dict(model),
         dataset=dict(dataset),
-        protocol=ProtocolRecord(id=evaluation.protocol, sha256=evaluation.protocol_sha256),
+        protocol=ProtocolRecord(
+            id=evaluation.protocol,
+            sha256=evaluation.protocol_sha256,
+            main=evaluation.main,
+            ranked=evaluation.ranked,
+        ),
         metrics=_records(evaluation.metrics, intervals.overall),
         groups={
             name: GroupRecord(n=group.n, metrics=_records(group.metrics, intervals.groups[name]))
@@ -253,6 +264,7 @@ def _without_defaults(result: Result) -> dict[str, Any]:
     for optional in ("verified", "pair_scores_sha256", "run_id"):
         if content[optional] is None:
             del content[optional]
+    content["protocol"] = {k: v for k, v in content["protocol"].items() if v is not None}
     tables = [content["metrics"], content["macro"]]
     tables += [group["metrics"] for group in content["groups"].values()]
     for table in tables:

@@ -105,6 +105,8 @@ def verify(
     rules = load_protocol(protocol or result.protocol.id)
     if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
         findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
+    elif (rules.main, rules.ranked) != (result.protocol.main, result.protocol.ranked):
+        findings.append(Discrepancy("protocol", f"{rules.id} has other columns than recorded"))
     names = list(result.metrics)
     by_name = None if sorted(names) == sorted(rules.metric_names) else names
     again = evaluate(

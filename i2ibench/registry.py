@@ -1,4 +1,4 @@
-"""One registry for models, data sets, metrics and protocols, filled by entry points.
+"""One registry for models, data sets, metrics, protocols and weights, filled by entry points.
 
 A name maps to a target that is loaded only when it is asked for, so listings import nothing of
 torch. Shipped plugins and those of other packages come through the same entry points.
@@ -36,8 +36,10 @@ __all__ = [
     "plugin_entries",
     "protocols",
     "read_card",
+    "read_weights",
     "tomllib",
     "unknown_name",
+    "weights",
 ]
 
 T = TypeVar("T")
@@ -70,6 +72,7 @@ class Registry(Generic[T]):
         self._load = load or _import_target
         self._added: dict[str, Entry] = {}
         self._loaded: dict[str, T] = {}
+        self._broken: dict[str, UsageError] = {}  # a failed import is not tried again and again
         # Names that two packages claim: refused when asked for, so that all others still work.
         self._collisions: dict[str, str] = {}
 
@@ -79,6 +82,10 @@ class Registry(Generic[T]):
         self._added[name] = Entry(name, "", "this process")
         self._loaded[name] = plugin
         return plugin
+
+    def __contains__(self, name: str) -> bool:
+        known = name in self._added or name in self._installed
+        return known and name not in self._collisions
 
     def names(self) -> list[str]:
         """All usable names, sorted; a name that two packages claim is told in a warning."""
@@ -98,18 +105,22 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """Load the plugin called ``name``; a plugin that fails to import is a ``UsageError``."""
+        if name in self._broken:
+            raise self._broken[name]
         if name not in self._loaded:
             entry = self.entry(name)
             try:
                 self._loaded[name] = self._load(entry)
-            except UsageError:
+            except UsageError as error:
+                self._broken[name] = error
                 raise
             except (Exception, SystemExit) as error:  # importing a plugin can fail in any way
-                raise UsageError(
+                self._broken[name] = UsageError(
                     f"{self.kind} '{name}' of {entry.provider} cannot be loaded from "
                     f"{entry.target}: {named(error)}; reinstall or remove that package, or see "
                     "its traceback with --debug"
-                ) from error
+                )
+                raise self._broken[name] from error
         return self._loaded[name]
 
     def get_class(self, name: str, bases: tuple[type, ...], known_as: str) -> Any:
@@ -186,15 +197,23 @@ def unknown_name(kind: str, name: str, known: list[str]) -> str:
 
 def read_card(entry: Entry) -> dict[str, Any]:
     """Read the TOML file ``<name>.toml`` in the package that an entry points to."""
+    return _read_toml(entry, f"{entry.name}.toml")
+
+
+def read_weights(entry: Entry) -> dict[str, Any]:
+    """Read the file ``weights.toml`` in the package that an entry points to."""
+    return _read_toml(entry, "weights.toml")
+
+
+def _read_toml(entry: Entry, file: str) -> dict[str, Any]:
     try:
-        file = importlib.resources.files(entry.target).joinpath(f"{entry.name}.toml")
-        card: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        text = importlib.resources.files(entry.target).joinpath(file).read_text(encoding="utf-8")
+        content: dict[str, Any] = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
-            f"'{entry.name}' of {entry.provider} has no readable {entry.name}.toml in "
-            f"{entry.target}: {error}"
+            f"'{entry.name}' of {entry.provider} has no readable {file} in {entry.target}: {error}"
         ) from error
-    return card
+    return content
 
 
 def _provider(point: EntryPoint) -> str:
@@ -234,3 +253,5 @@ metrics: Registry[Any] = Registry("metric", "i2ibench.metrics")
 # Cards: dictionaries read from TOML.
 datasets: Registry[dict[str, Any]] = Registry("data set", "i2ibench.datasets", read_card)
 protocols: Registry[dict[str, Any]] = Registry("protocol", "i2ibench.protocols", read_card)
+# Catalogues of weights: one ``weights.toml`` a package, under a name of the package's choice.
+weights: Registry[dict[str, Any]] = Registry("weights", "i2ibench.weights", read_weights)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from i2ibench.cli.terminal import answer, escape, out, table
+from i2ibench.results.cells import record_cell
 
 if TYPE_CHECKING:
     from i2ibench.results.record import MetricRecord, Result
@@ -90,32 +90,22 @@ def _title(name: str, record: MetricRecord) -> str:
     return f"{escape(f'{name} ({record.unit})' if record.unit else name)}{arrow}"
 
 
+def _cell(record: MetricRecord | None) -> str:
+    return record_cell(record, style="short").text
+
+
 def _beside(records: Sequence[MetricRecord]) -> list[str]:
     """Return the cells of one metric, the best in bold unless all are equal."""
-    cells, better = [_cell(record) for record in records], records[0].better
-    values = [_value(record) for record in records]
+    cells, better = [record_cell(record, style="short") for record in records], records[0].better
+    values, texts = [cell.value for cell in cells], [cell.text for cell in cells]
     known = {value for value in values if value is not None}
     if better is None or len(known) < 2:
-        return cells
+        return texts
     best = max(known) if better == "higher" else min(known)
     return [
-        f"[bold]{cell}[/]" if value == best else cell
-        for cell, value in zip(cells, values, strict=True)
+        f"[bold]{text}[/]" if value == best else text
+        for text, value in zip(texts, values, strict=True)
     ]
-
-
-def _cell(record: MetricRecord | None) -> str:
-    value = None if record is None else _value(record)
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if abs(value) < 1000 or math.isinf(value) else f"{value:.0f}"
-
-
-def _value(record: MetricRecord) -> float | None:
-    """Return the value; infinity, which JSON has not, where there is none but no reason either."""
-    if record.value is None and not _is_missing(record):
-        return math.inf
-    return record.value
 
 
 def _is_missing(record: MetricRecord) -> bool:

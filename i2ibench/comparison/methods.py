@@ -8,23 +8,12 @@ from pathlib import Path
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
-from i2ibench.evaluation.scores import Better
+from i2ibench.metrics.presentation import direction
 from i2ibench.results.pair_scores import read_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import read_result
 from i2ibench.results.score_tables import read_score_table
 from i2ibench.results.scored_method import ScoredMethod
-
-# Directions of metrics in tables that do not state them.
-_BETTER: dict[str, Better] = {
-    "psnr": "higher",
-    "ssim": "higher",
-    "ms-ssim": "higher",
-    "lpips": "lower",
-    "dists": "lower",
-    "mae": "lower",
-    "mse": "lower",
-}
 
 
 def read_methods(paths: Sequence[str | Path]) -> list[ScoredMethod]:
@@ -56,7 +45,7 @@ def _read(path: Path) -> list[ScoredMethod]:
         ScoredMethod(
             label=method,
             scores=scores,
-            better={name: _BETTER.get(name.lower()) for name in scores.columns},
+            better={name: direction(name.lower()) for name in scores.columns},
             path=path,
         )
         for method, scores in tables.items()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from i2ibench import wording
 from i2ibench.comparison.compare import Comparison, PairedDifference
+from i2ibench.results.cells import NumberCell
 
 Table = tuple[str, list[str], list[list[str]]]
 
@@ -29,7 +30,7 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
                 extreme.metric,
                 _numbers(comparison, extreme.first, extreme.second),
                 extreme.pair,
-                *(wording.number(score, extreme.metric) for score in extreme.scores),
+                *(NumberCell(score, extreme.metric).text for score in extreme.scores),
             ]
             for extreme in comparison.extremes
         ]
@@ -43,7 +44,7 @@ def _methods(comparison: Comparison) -> Table:
     metrics = list(comparison.signatures)
     header = ["", "method", *(f"{m} {wording.ARROWS[comparison.better.get(m)]}" for m in metrics)]
     rows = [
-        [str(number), label, *(wording.number(means[label, metric], metric) for metric in metrics)]
+        [str(number), label, *(NumberCell(means[label, m], m).text for m in metrics)]
         for number, label in enumerate(comparison.labels, start=1)
     ]
     return "methods", header, rows
@@ -52,11 +53,12 @@ def _methods(comparison: Comparison) -> Table:
 def _row(found: PairedDifference, comparison: Comparison) -> list[str]:
     metric = found.metric
     largest = max(abs(found.means[0]), abs(found.means[1]))
+    cell = NumberCell(found.difference, metric, found.ci95, like=largest, style="signed")
     return [
         metric,
         _numbers(comparison, found.first, found.second),
-        _signed(found.difference, metric, largest),
-        wording.interval(found.ci95, metric, largest) if found.ci95 else wording.NO_VALUE,
+        cell.text,
+        cell.interval or wording.NO_VALUE,
         probability(found.p_holm),
         f"{found.effect:+.2f}",
         wording.NO_VALUE if found.win_rate is None else f"{found.win_rate:.0%}",
@@ -71,10 +73,6 @@ def _numbers(comparison: Comparison, first: str, second: str) -> str:
 def probability(p_value: float) -> str:
     """Return a p-value as papers print it."""
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def _signed(value: float, metric: str, like: float) -> str:
-    return f"{'+' if value > 0 else ''}{wording.number(value, metric, like)}"
 
 
 def _better(found: PairedDifference, comparison: Comparison) -> str:

@@ -24,13 +24,13 @@ class ChosenMetrics:
 
     Attributes:
         metrics: all, in the order of tables.
-        unavailable: by name, why a metric cannot be computed.
+        unavailable: by name, why a metric cannot be computed; ``load_networks`` may add some.
         by_name: the metrics that were asked for by name, whose failure is an error.
-        networks: names of those that run a network; ``load_networks`` prepares them.
+        networks: names of those that run a network and can; ``load_networks`` prepares them.
     """
 
     metrics: Mapping[str, Metric]
-    unavailable: Mapping[str, str]
+    unavailable: dict[str, str]
     by_name: frozenset[str]
     networks: frozenset[str]
 
@@ -56,13 +56,22 @@ class ChosenMetrics:
         return owners
 
     def load_networks(self, context: Context) -> None:
-        """Prepare the metrics that run a network; this is what loads torch."""
+        """Prepare the metrics that run a network; this is what loads torch.
+
+        Raises:
+            MissingError: one that was asked for by name lacks something; others then are marked
+                unavailable.
+            DataError: weights that are no such weights.
+        """
         for name in self.metrics:
-            if name in self.networks:
-                try:
-                    self.metrics[name].prepare(context)
-                except DataError as error:
-                    raise DataError(f"{name}: {error}") from error
+            if name not in self.networks:
+                continue
+            try:
+                self.metrics[name].prepare(context)
+            except DataError as error:
+                raise DataError(f"{name}: {error}") from error
+            except MissingError as error:
+                _leave_out(name, error, self.by_name, self.unavailable)
 
     def _ready(self) -> list[Metric]:
         return [m for name, m in self.metrics.items() if name not in self.unavailable]
@@ -76,8 +85,8 @@ def choose_metrics(
 ) -> ChosenMetrics:
     """Build the protocol's metrics, or those of ``names`` with its settings.
 
-    Those without a network are prepared; of the others it is made sure that their weights are
-    here, but loading is left to ``load_networks``.
+    Those that run no network are prepared; the others are left to ``load_networks``. Of all it is
+    made sure that their weights are here.
 
     Raises:
         MissingError: a metric of ``names`` cannot be computed here.
@@ -85,21 +94,27 @@ def choose_metrics(
     """
     wanted = list(dict.fromkeys(names)) if names is not None else protocol.metric_names
     metrics = {name: build_metric(name, protocol.settings_of(name)) for name in wanted}
+    by_name = frozenset(wanted if names is not None else ())
     unavailable: dict[str, str] = {}
     for name, metric in metrics.items():
         try:
             _check_size(metric, sizes)
             for weights in metric.weights:
                 find_weights(weights, context)
-            if not metric.weights:
+            if not metric.runs_network:
                 metric.prepare(context)
         except MissingError as error:
-            if names is not None:
-                raise type(error)(f"{name}: {error}") from None
-            unavailable[name] = error.reason  # stands in records
-    networks = {n for n, metric in metrics.items() if metric.weights and n not in unavailable}
-    by_name = frozenset(wanted if names is not None else ())
+            _leave_out(name, error, by_name, unavailable)
+    networks = {n for n, metric in metrics.items() if metric.runs_network and n not in unavailable}
     return ChosenMetrics(metrics, unavailable, by_name, frozenset(networks))
+
+
+def _leave_out(
+    name: str, error: MissingError, by_name: frozenset[str], unavailable: dict[str, str]
+) -> None:
+    if name in by_name:
+        raise type(error)(f"{name}: {error}") from None
+    unavailable[name] = error.reason  # stands in records
 
 
 def _check_size(metric: Metric, sizes: Mapping[str, tuple[int, int]]) -> None:

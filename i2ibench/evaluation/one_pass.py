@@ -208,6 +208,8 @@ def _summed_up(
         macro=macro_values(groups, chosen),
         protocol=protocol.id,
         protocol_sha256=protocol.sha256,
+        main=protocol.main,
+        ranked=protocol.ranked,
         details=details,
         device=device,
     )
@@ -225,14 +227,15 @@ def _one_preparation(protocols: Sequence[Protocol]) -> Preparation:
 
 
 def _begin_to_import_torch(names: Sequence[str]) -> threading.Thread:
-    """Import torch in a thread if a metric's weights are here: images are checked meanwhile."""
+    """Import torch in a thread if a network can run: images are checked meanwhile."""
 
     def import_torch() -> None:
         # What goes wrong here goes wrong again, and is told, where torch is used.
         with collection_paused(), contextlib.suppress(Exception):
             import torch  # noqa: F401
 
-    wanted = any(present(weights) for name in names for weights in registered_metric(name).weights)
+    metrics = [registered_metric(name) for name in names]
+    wanted = any(m.runs_network and all(map(present, m.weights)) for m in metrics)
     thread = threading.Thread(target=import_torch if wanted else lambda: None, daemon=True)
     thread.start()
     return thread

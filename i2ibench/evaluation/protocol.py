@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -13,9 +13,13 @@ from i2ibench import registry
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import UsageError
 from i2ibench.files import sha256_json
+from i2ibench.metrics.presentation import direction
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.registry import tomllib
 from i2ibench.settings import Settings, explain
+
+# The main columns of a board whose protocol names none: those of them that it has metrics for.
+DEFAULT_MAIN = ("psnr", "ssim", "lpips", "lpips-squeeze", "fid", "swd")
 
 
 class MetricChoice(Settings):
@@ -35,7 +39,11 @@ class Protocol(Settings):
         preparation: what source and target go through before anything else.
         inference: how a model is run.
         metrics: in the order of tables.
+        main: the metrics of a board's main columns, in their order; None for the usual ones.
+        ranked: those main metrics that rank; None for all that have a direction.
     """
+
+    added_later: ClassVar[frozenset[str]] = frozenset({"main", "ranked"})
 
     id: str = pydantic.Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     title: str
@@ -43,12 +51,17 @@ class Protocol(Settings):
     preparation: Preparation = Preparation()
     inference: InferencePolicy = InferencePolicy()
     metrics: tuple[MetricChoice, ...] = pydantic.Field(min_length=1)
+    main: tuple[str, ...] | None = pydantic.Field(default=None, min_length=1)
+    ranked: tuple[str, ...] | None = None
 
     @pydantic.model_validator(mode="after")
-    def _no_metric_twice(self) -> Protocol:
-        names = [choice.name for choice in self.metrics]
-        if len(set(names)) < len(names):
-            raise ValueError("a metric is listed twice")
+    def _columns_are_metrics(self) -> Protocol:
+        names = self.metric_names
+        for listed in (names, self.main or (), self.ranked or ()):
+            if len(set(listed)) < len(listed):
+                raise ValueError("a metric is listed twice")
+        _check_among("main", self.main, names)
+        _check_among("ranked", self.ranked, self.main_metrics)
         return self
 
     @cached_property
@@ -57,14 +70,27 @@ class Protocol(Settings):
         return sha256_json(self.model_dump(mode="json", exclude={"title", "description"}))
 
     @property
+    def main_metrics(self) -> list[str]:
+        """Names of the metrics of a board's main columns, in their order."""
+        return [name for name in self.main or DEFAULT_MAIN if name in self.metric_names]
+
+    @property
     def metric_names(self) -> list[str]:
         """Names of the metrics, in the order of tables."""
         return [choice.name for choice in self.metrics]
 
+    @property
+    def ranked_metrics(self) -> list[str]:
+        """Names of the main metrics that rank: those said, or all that have a direction."""
+        if self.ranked is not None:
+            return [*self.ranked]
+        return [name for name in self.main_metrics if direction(name) is not None]
+
     def only(self, metrics: Sequence[str]) -> Protocol:
         """Return these rules with some of their metrics, to compute what a record lacks."""
         some = [choice for choice in self.metrics if choice.name in metrics]
-        return Protocol(**{**self.model_dump(), "metrics": some})
+        content = self.model_dump(exclude={"main", "ranked"})
+        return Protocol(**{**content, "metrics": some})
 
     def settings_of(self, metric: str) -> dict[str, Any]:
         """Return the settings of ``metric``; a metric the protocol does not list has none."""
@@ -98,6 +124,19 @@ def load_protocol(id_or_path: str | Path) -> Protocol:
 
 def _parse(content: dict[str, Any], where: str) -> Protocol:
     try:
-        return Protocol(**content)
+        protocol = Protocol(**content)
     except pydantic.ValidationError as error:
         raise UsageError(f"protocol {where}: {explain(error, Protocol)}") from None
+    for name in protocol.ranked or ():
+        if name in registry.metrics and direction(name) is None:
+            raise UsageError(
+                f"protocol {where}: ranked: {name} has no direction, so it cannot rank; leave it "
+                "out of ranked"
+            )
+    return protocol
+
+
+def _check_among(key: str, names: tuple[str, ...] | None, metrics: list[str]) -> None:
+    for name in names or ():
+        if name not in metrics:
+            raise ValueError(f"{key}: {registry.unknown_name('metric', name, metrics)}")

@@ -68,6 +68,8 @@ class Evaluation:
         macro: the unweighted mean of the groups' values.
         protocol: the protocol's id.
         protocol_sha256: hash of the protocol's frozen content.
+        main: the protocol's main metrics, where it names them.
+        ranked: those of them that rank, where it names them.
         seconds: wall-clock time of the evaluation; of several at once this one's equal share.
         details: by metric, further facts, JSON values.
         device: where networks ran, if any did.
@@ -82,6 +84,8 @@ class Evaluation:
     seconds: float = 0.0
     details: Mapping[str, object] = field(default_factory=dict)
     device: str = "cpu"
+    main: tuple[str, ...] | None = None
+    ranked: tuple[str, ...] | None = None
 
     @cached_property
     def pair_scores(self) -> pd.DataFrame:

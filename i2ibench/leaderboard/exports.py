@@ -6,14 +6,15 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from i2ibench import wording
 from i2ibench.errors import UsageError
 from i2ibench.leaderboard.board import Board, render_page
 from i2ibench.leaderboard.placement import PlacedRow, rank_track
 from i2ibench.leaderboard.reported import Reported
 from i2ibench.leaderboard.reported_table import reported_rows
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Track
+from i2ibench.metrics.presentation import metric_title
 from i2ibench.registry import unknown_name
+from i2ibench.results.cells import NumberCell
 
 _FIELDS = (
     "dataset",
@@ -92,7 +93,8 @@ def _measured_lines(dataset: str, track: Track, name: str) -> Iterable[dict[str,
     for placed in ranked.rows:
         row = placed.row
         for column, cell in row.tables[name].items():
-            interval = cell.ci95 or (None, None)
+            fields = placed.cell(column, name).fields()
+            fields["rank"] = None if name == MACRO else fields["rank"]
             statuses = {entry.result.status for entry in row.entries}
             yield {
                 "dataset": dataset,
@@ -102,12 +104,8 @@ def _measured_lines(dataset: str, track: Track, name: str) -> Iterable[dict[str,
                 "place": None if name == MACRO else placed.place,
                 "method": row.label,
                 "metric": column.metric,
-                "value": cell.value,
-                "ci95_low": interval[0],
-                "ci95_high": interval[1],
+                **fields,
                 "seeds": len(cell.seeds),
-                "seed_sd": cell.spread,
-                "rank": None if name == MACRO else placed.ranks.get(column),
                 "n": cell.n,
                 "unit": column.unit,
                 "better": column.better,
@@ -120,7 +118,9 @@ def _reported_lines(dataset: str, reported: Reported) -> Iterable[dict[str, obje
     for row in reported_rows(reported):
         entry = row.entry
         for metric, cell in row.cells.items():
-            interval = cell.ci95 or (None, None)
+            fields = row.cell(metric).fields()
+            # Without scores per pair a rank would claim more than the source shows.
+            fields["rank"] = fields["rank"] if cell.mean is not None else None
             yield {
                 "dataset": dataset,
                 "status": "reported",
@@ -129,11 +129,7 @@ def _reported_lines(dataset: str, reported: Reported) -> Iterable[dict[str, obje
                 "method": row.method
                 + (f" (on {entry.trained_on})" if entry and entry.trained_on else ""),
                 "metric": metric,
-                "value": cell.value,
-                "ci95_low": interval[0],
-                "ci95_high": interval[1],
-                # Without scores per pair a rank would claim more than the source shows.
-                "rank": cell.rank if cell.mean is not None else None,
+                **fields,
                 "n": entry.pairs if entry else None,
                 "source": entry.source if entry else None,
             }
@@ -148,13 +144,13 @@ def _latex_table(dataset: str, track: Track) -> str:
         and any(placed.row.tables[OVERALL][column].value is not None for placed in ranking.rows)
     ]
     titles = [
-        f"{_escape(wording.metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
+        f"{_escape(metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
         for column in columns
     ]
     lines = [
         f"% {dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs; "
         "needs the package booktabs",
-        *(f"% {wording.metric_title(column.metric)}: {column.signature}" for column in columns),
+        *(f"% {metric_title(column.metric)}: {column.signature}" for column in columns),
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
         " & ".join(["Method", *titles]) + r" \\",
@@ -169,19 +165,14 @@ def _latex_table(dataset: str, track: Track) -> str:
 
 def _latex_row(placed: PlacedRow, columns: Sequence[Column]) -> str:
     label = _escape(placed.row.label) + (" (oracle)" if placed.row.is_oracle else "")
-    return " & ".join([label, *(_latex_cell(placed, column) for column in columns)]) + r" \\"
+    return " & ".join([label, *(_latex_cell(placed.cell(column)) for column in columns)]) + r" \\"
 
 
-def _latex_cell(placed: PlacedRow, column: Column) -> str:
-    cell = placed.row.tables[OVERALL][column]
+def _latex_cell(cell: NumberCell) -> str:
     if cell.value is None:
         return "--"
-    value = wording.number(cell.value, column.metric)
-    if placed.ranks.get(column) == 1:
-        value = rf"\textbf{{{value}}}"
-    if cell.spread is None:
-        return value
-    return rf"{value} {{\scriptsize$\pm$ {wording.number(cell.spread, column.metric, cell.value)}}}"
+    value = rf"\textbf{{{cell.text}}}" if cell.is_best else cell.text
+    return rf"{value} {{\scriptsize$\pm$ {cell.deviation}}}" if cell.deviation else value
 
 
 def _escape(words: str) -> str:

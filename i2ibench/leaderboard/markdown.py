@@ -11,6 +11,7 @@ from i2ibench.leaderboard.placement import PlacedRow, Ranking, rank_track
 from i2ibench.leaderboard.ranking import RULE
 from i2ibench.leaderboard.remarks import Footnotes
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
+from i2ibench.metrics.presentation import column_title, metric_title
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.wording import NO_VALUE
 
@@ -109,27 +110,18 @@ class _Tables:
         marks = [self.signatures.mark(remarks.column_note(column))] if signed else []
         cells = [placed.row.tables[name][column] for placed in ranking.rows]
         marks += [self.notes.mark(note) for note in remarks.shared_notes(cells)]
-        title = wording.column_title(column.metric, column.better)
+        title = column_title(column.metric, column.better)
         return f"{title}<sup>{','.join(marks)}</sup>" if marks else title
 
     def _cell(self, ranking: Ranking, placed: PlacedRow, column: Column, name: str) -> str:
-        cell = placed.row.tables[name][column]
-        if cell.value is None:
-            return f"{NO_VALUE}<sup>{self.notes.mark(cell.reason or 'no value')}</sup>"
-        value = wording.number(cell.value, column.metric)
-        rank = placed.ranks.get(column)
-        value = f"**{value}**" if rank == 1 else value
+        cell = placed.cell(column, name)
         shared = remarks.shared_notes([other.row.tables[name][column] for other in ranking.rows])
-        own = [self.notes.mark(note) for note in cell.notes if note not in shared]
+        said = shared if cell.value is not None else ()  # in the header, of values
+        own = [self.notes.mark(note) for note in cell.notes if note not in said]
+        value = f"**{cell.text}**" if cell.is_best else cell.text
         marks = f"<sup>{','.join(own)}</sup>" if own else ""
-        interval = wording.interval(cell.ci95, column.metric, cell.value) if cell.ci95 else ""
-        spread = (
-            f"± {wording.number(cell.spread, column.metric, cell.value)}"
-            if cell.spread is not None
-            else ""
-        )
-        place = f"#{rank}" if rank is not None else ""
-        return value + marks + remarks.small_print(interval, f"{spread} {place}".strip())
+        spread = f"± {cell.deviation}" if cell.deviation else ""
+        return value + marks + remarks.small_print(cell.interval, f"{spread} {cell.place}".strip())
 
 
 def _headline(track: Track) -> str:
@@ -161,7 +153,7 @@ def _reading(track: Track, ranking: Ranking) -> str:
 
 
 def _titles(columns: Sequence[Column]) -> str:
-    return ", ".join(wording.metric_title(column.metric) for column in columns)
+    return ", ".join(metric_title(column.metric) for column in columns)
 
 
 def _level(track: Track, level: str, tables: _Tables) -> str:
@@ -191,7 +183,7 @@ def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
     chunks = range(0, len(known), COLUMNS_A_TABLE)
     parts += [tables.plain(ranking, known[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
     absent = [
-        f"{wording.metric_title(column.metric)}<sup>{mark}</sup>"
+        f"{metric_title(column.metric)}<sup>{mark}</sup>"
         for column in others
         if column not in known
         for mark in [tables.reason(ranking, column)]

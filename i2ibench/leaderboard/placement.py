@@ -9,6 +9,7 @@ import numpy as np
 
 from i2ibench.leaderboard.ranking import Contestant, places, rank_column
 from i2ibench.leaderboard.rows import OVERALL, Column, Row, Track
+from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
 
@@ -26,6 +27,13 @@ class PlacedRow:
     row: Row
     place: int | None
     ranks: Mapping[Column, int] = field(default_factory=dict)
+
+    def cell(self, column: Column, table: str = OVERALL) -> NumberCell:
+        """Return what a table says of this row in ``column``; notes are the reason of no value."""
+        found = self.row.tables[table][column]
+        notes = found.notes if found.value is not None else (found.reason or "no value",)
+        rank = self.ranks.get(column)
+        return NumberCell(found.value, column.metric, found.ci95, found.spread, rank, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,8 @@ class Ranking:
 def rank_track(track: Track, table: str = OVERALL) -> Ranking:
     """Rank the rows of one table of ``track``: overall, or a group.
 
-    A column counts where it is a main metric with a direction and every ranked row has a value.
+    A column counts where the protocol lets it rank, it has a direction, and every ranked row has a
+    value.
     Nothing is ranked below ``FEWEST_UNITS`` pairs or clusters: no difference could be proven, and
     all methods would share the first rank.
     """
@@ -62,9 +71,7 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
     counted = tuple(
         column
         for column in track.columns.get(table, ())
-        if column.is_main
-        and column.better is not None
-        and all(row.tables[table][column].value is not None for row in rows)
+        if column.is_ranked and all(row.tables[table][column].value is not None for row in rows)
     )
     ranks: dict[Column, list[int]] = {}
     untested = []

@@ -10,6 +10,8 @@ from i2ibench.files import sha256_json
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.markdown import table
 from i2ibench.leaderboard.rows import OVERALL, Row, Track
+from i2ibench.metrics.presentation import metric_title
+from i2ibench.results.cells import NumberCell
 from i2ibench.results.one_model import weights_origin
 
 
@@ -34,7 +36,7 @@ def _section(first: Track, second: Track) -> str | None:
         (a, b)
         for a in first.columns[OVERALL]
         for b in second.columns[OVERALL]
-        if a.is_main and a.metric == b.metric
+        if (a.is_main or b.is_main) and a.metric == b.metric
     ]
     rows = []
     for a, b in both:
@@ -50,7 +52,7 @@ def _section(first: Track, second: Track) -> str | None:
     if not rows:
         return None
     keep = [i for i in range(len(shared)) if any(row[i + 1] != wording.NO_VALUE for row in rows)]
-    header = ["method", *(wording.metric_title(shared[i][0].metric) for i in keep)]
+    header = ["method", *(metric_title(shared[i][0].metric) for i in keep)]
     shown = [[row[0], *(row[i + 1] for i in keep)] for row in rows]
     return (
         f"### What the protocol alone changes: `{first.protocol}` against `{second.protocol}`\n\n"
@@ -66,7 +68,6 @@ def _origins(row: Row) -> list[str]:
 
 
 def _cell(first: float, second: float, metric: str) -> str:
-    one, two = (wording.number(value, metric, first) for value in (first, second))
-    change = wording.number(second - first, metric, first)
-    sign = "+" if second > first else ""
-    return f"**{sign}{change}**" + remarks.small_print(f"{one} → {two}")
+    one, two = (NumberCell(value, metric, like=first).text for value in (first, second))
+    change = NumberCell(second - first, metric, like=first, style="signed").text
+    return f"**{change}**" + remarks.small_print(f"{one} → {two}")

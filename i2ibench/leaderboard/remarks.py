@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from i2ibench.leaderboard.rows import Cell, Column, Row
-from i2ibench.wording import NO_VALUE, metric_title
+from i2ibench.metrics.presentation import metric_title
+from i2ibench.wording import NO_VALUE
 
 
 @dataclass(slots=True)

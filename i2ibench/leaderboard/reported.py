@@ -19,7 +19,9 @@ import pydantic
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json
+from i2ibench.metrics.presentation import direction
 from i2ibench.registry import unknown_name
+from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.results.record_files import migrate
 from i2ibench.results.score_tables import read_score_table
 from i2ibench.results.scored_method import ScoredMethod
@@ -169,7 +171,12 @@ def reported_methods(group: str) -> list[ScoredMethod]:
         raise UsageError(unknown_name("group with scores per pair", group, sorted(known)))
     file = known[group].pair_scores or ""
     return [
-        ScoredMethod(method, scores, {"psnr": "higher", "ssim": "higher"}, path=Path(file))
+        ScoredMethod(
+            method,
+            scores,
+            {name: direction(name) for name in metric_columns(scores)},
+            path=Path(file),
+        )
         for method, scores in published_pair_scores(file).items()
     ]
 

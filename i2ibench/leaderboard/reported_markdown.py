@@ -12,16 +12,15 @@ from i2ibench.leaderboard.markdown import COLUMNS_A_TABLE, table
 from i2ibench.leaderboard.remarks import Footnotes
 from i2ibench.leaderboard.reported import Reported, ReportedEntry
 from i2ibench.leaderboard.reported_table import (
-    BETTER,
-    ReportedCell,
     ReportedRow,
     level_rows,
     reported_rows,
 )
 from i2ibench.leaderboard.rows import OVERALL, Track
+from i2ibench.metrics.presentation import column_title, direction, metric_title, table_order
+from i2ibench.results.cells import NumberCell
 from i2ibench.wording import NO_VALUE
 
-_ORDER = (*BETTER, "dab-pred-mean", "dab-target-mean")
 # Fewer rows than this make a rank correlation meaningless.
 _FEWEST_FOR_CORRELATION = 8
 # Sources print four digits: a mean further off than this does not follow from the scores.
@@ -83,26 +82,21 @@ def _protocol(reported: Reported) -> list[str]:
 
 
 def _columns(rows: Sequence[ReportedRow]) -> list[str]:
-    found = {metric for row in rows for metric in row.cells}
-    return [m for m in _ORDER if m in found] + sorted(found.difference(_ORDER))
+    return sorted({metric for row in rows for metric in row.cells}, key=table_order)
 
 
 def _table(
     rows: Sequence[ReportedRow], columns: Sequence[str], reported: Reported, notes: Footnotes
 ) -> str:
-    header = ["method", *(_title(metric) for metric in columns)]
+    header = ["method", *(column_title(metric, direction(metric)) for metric in columns)]
     shown = [row for row in rows if any(metric in row.cells for metric in columns)]
     return table(
         header,
         [
-            [_label(row, reported, notes), *(_cell(row.cells.get(m), m) for m in columns)]
+            [_label(row, reported, notes), *(_cell(row, metric) for metric in columns)]
             for row in shown
         ],
     )
-
-
-def _title(metric: str) -> str:
-    return wording.column_title(metric, BETTER.get(metric))
 
 
 def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
@@ -117,18 +111,16 @@ def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
     return f"{row.method}{mark}{trained}"
 
 
-def _cell(cell: ReportedCell | None, metric: str) -> str:
-    if cell is None:
-        return NO_VALUE
-    value = wording.as_printed(cell.value, metric)
-    value = f"**{value}**" if cell.rank == 1 else value
-    if cell.mean is None:
+def _cell(row: ReportedRow, metric: str) -> str:
+    cell = row.cell(metric)
+    value = f"**{cell.text}**" if cell.is_best else cell.text
+    mean = row.cells[metric].mean if metric in row.cells else None
+    if cell.value is None or mean is None:
         return value
-    differs = abs(cell.mean - cell.value) > _ROUNDING
-    own = f"own scores: {wording.number(cell.mean, metric)}" if differs else ""
-    interval = wording.interval(cell.ci95, metric, cell.mean) if cell.ci95 else ""
-    place = f" #{cell.rank}" if cell.rank is not None else ""
-    return value + remarks.small_print(own, interval + place)
+    differs = abs(mean - cell.value) > _ROUNDING
+    own = f"own scores: {NumberCell(mean, metric).text}" if differs else ""
+    place = f" {cell.place}" if cell.place else ""
+    return value + remarks.small_print(own, cell.interval + place)
 
 
 def _entry_notes(reported: Reported, row: ReportedRow, entry: ReportedEntry) -> list[str]:
@@ -140,7 +132,7 @@ def _entry_notes(reported: Reported, row: ReportedRow, entry: ReportedEntry) -> 
     if entry.remark:
         notes.append(f"Also reported: {entry.remark}.")
     apart = [
-        f"{wording.metric_title(metric)} {cell.value} but {cell.mean:.4f} by its scores per pair"
+        f"{metric_title(metric)} {cell.value} but {cell.mean:.4f} by its scores per pair"
         for metric, cell in row.cells.items()
         if cell.mean is not None and abs(cell.mean - cell.value) > _ROUNDING
     ]

@@ -8,24 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.ranking import Contestant, rank_column
 from i2ibench.leaderboard.reported import Reported, ReportedEntry
+from i2ibench.metrics.presentation import direction, table_order
+from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.statistics.bootstrap import Floats, mean_intervals
-
-# Direction of the metrics that sources report; a metric not listed is shown without direction.
-BETTER: dict[str, Better] = {
-    "psnr": "higher",
-    "ssim": "higher",
-    "lpips": "lower",
-    "fid": "lower",
-    "kid": "lower",
-    "mae": "lower",
-    "delta-e76": "lower",
-    "dab-correlation": "higher",
-    "dab-od-mae": "lower",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +41,18 @@ class ReportedRow:
     method: str
     cells: Mapping[str, ReportedCell]
     entry: ReportedEntry | None = None
+
+    def cell(self, metric: str) -> NumberCell:
+        """Return what a table says of this method under ``metric``.
+
+        Without scores per pair a rank is that of the value alone.
+        """
+        found = self.cells.get(metric)
+        if found is None:
+            return NumberCell(None, metric)
+        return NumberCell(
+            found.value, metric, found.ci95, rank=found.rank, like=found.mean, style="printed"
+        )
 
 
 def reported_rows(reported: Reported) -> list[ReportedRow]:
@@ -103,7 +103,7 @@ def _cells(
             Contestant(value, (value,), scores.get(i))
             for i, value in ((i, _mean(scores, i, stated[i][metric])) for i in indices)
         ]
-        better = BETTER.get(metric)
+        better = direction(metric)
         ranks: Sequence[int | None] = [None] * len(indices)
         if comparable and better is not None and len(indices) > 1:
             ranks = rank_column(contestants, better)
@@ -136,16 +136,17 @@ def _means(table: pd.DataFrame) -> dict[str, float]:
 
 def _sorted(rows: list[ReportedRow]) -> list[ReportedRow]:
     """Return rows by mean rank where all were tested, else by their first metric."""
-    first = next(
-        (m for m in BETTER if all(m in row.cells for row in rows)),
-        next(iter(BETTER)),
-    )
+    found = sorted({metric for row in rows for metric in row.cells}, key=table_order)
+    directed = [metric for metric in found if direction(metric) is not None]
+    shared = [metric for metric in directed if all(metric in row.cells for row in rows)]
+    first = next(iter(shared or directed), "")
+    sign = -1.0 if direction(first) == "higher" else 1.0
     tested = all(cell.mean is not None for row in rows for cell in row.cells.values())
 
     def order(row: ReportedRow) -> tuple[float, float, str]:
         ranks = [cell.rank for cell in row.cells.values() if cell.rank is not None]
         mean = float(np.mean(ranks)) if ranks and tested else 0.0
-        value = row.cells[first].value if first in row.cells else float("-inf")
-        return (mean, -value if BETTER[first] == "higher" else value, row.method)
+        value = sign * row.cells[first].value if first in row.cells else float("inf")
+        return (mean, value, row.method)
 
     return sorted(rows, key=order)

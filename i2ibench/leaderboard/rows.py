@@ -11,25 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.evaluation.scores import Better
 from i2ibench.files import sha256_json
 from i2ibench.leaderboard.entries import Entry
+from i2ibench.metrics.presentation import table_order
 from i2ibench.results.evaluation_intervals import cluster_codes
-from i2ibench.results.record import DatasetRecord, MetricRecord, Result
+from i2ibench.results.record import DatasetRecord, MetricRecord, ProtocolRecord, Result
 from i2ibench.statistics import bootstrap as statistics
-
-# The columns of a main table where a board has them; further metrics stand in tables of their own.
-MAIN_METRICS = ("psnr", "ssim", "lpips", "lpips-squeeze", "fid", "swd")
-
-# The further metrics, by what they ask; metrics of other packages follow by name.
-_FURTHER_METRICS = (
-    *("mae", "ssim-gaussian", "ms-ssim", "lpips-vgg", "dists"),
-    *("kid", "fid-clean", "precision", "recall"),
-    *("dab-od-error", "dab-area-error", "dab-histogram-distance"),
-    *("dab-iod-correlation", "dab-od-correlation", "group-accuracy", "group-kappa"),
-    *("variance-ratio", "variance-gap", "distance-ratio"),
-    *("shift", "shift-confidence", "psnr-aligned", "ssim-aligned"),
-)
 
 # What the numbers of a table are over.
 OVERALL, MACRO = "", "macro mean"
@@ -37,17 +26,23 @@ OVERALL, MACRO = "", "macro mean"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A metric under one signature."""
+    """A metric under one signature.
+
+    Attributes:
+        metric: its name.
+        signature: empty where nobody has a value.
+        unit: of its values.
+        better: the direction of improvement.
+        is_main: whether it stands in the main table; further metrics have tables of their own.
+        is_ranked: whether it counts for ranks.
+    """
 
     metric: str
     signature: str
     unit: str
     better: Better | None
-
-    @property
-    def is_main(self) -> bool:
-        """Whether it belongs in the main table and counts for ranks."""
-        return self.metric in MAIN_METRICS
+    is_main: bool
+    is_ranked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +136,6 @@ def _display_place(track: Track) -> tuple[int, str, str]:
     return -len(track.rows), track.protocol, str(described)
 
 
-def display_order(metric: str) -> tuple[int, str]:
-    """Sort key of metrics in tables: the main ones, the further ones, the others by name."""
-    known = (*MAIN_METRICS, *_FURTHER_METRICS)
-    return (known.index(metric) if metric in known else len(known), metric)
-
-
 def natural(text: str) -> tuple[tuple[int, str], ...]:
     """Sort key under which 2+ stands before 10+."""
     parts = re.split(r"(\d+)", text)
@@ -168,7 +157,8 @@ def _track(entries: list[Entry]) -> Track:
     groups = sorted({name for entry in entries for name in entry.result.groups}, key=natural)
     names = [OVERALL, *groups, *([MACRO] if any(e.result.macro for e in entries) else [])]
     columns = {
-        name: _columns([_records(entry.result, name) for entry in entries]) for name in names
+        name: _columns([_records(entry.result, name) for entry in entries], first.protocol)
+        for name in names
     }
     rows = [replace(row, tables=_tables(row, columns)) for row in _rows(entries)]
     return Track(
@@ -236,21 +226,30 @@ def _settings(result: Result) -> dict[str, Any]:
     return {**config, **result.training.model_dump(mode="json")}
 
 
-def _columns(tables: Sequence[Mapping[str, MetricRecord]]) -> tuple[Column, ...]:
+def _columns(
+    tables: Sequence[Mapping[str, MetricRecord]], protocol: ProtocolRecord
+) -> tuple[Column, ...]:
     """Return one column a metric and signature; an unavailable metric joins its namesake."""
+    main = protocol.main or DEFAULT_MAIN
+
+    def column(name: str, record: MetricRecord) -> Column:
+        ranks = record.better is not None and name in main
+        if protocol.ranked is not None:
+            ranks = ranks and name in protocol.ranked
+        return Column(name, record.signature, record.unit, record.better, name in main, ranks)
+
     found: dict[tuple[str, str], Column] = {}
     metrics: dict[str, MetricRecord] = {}
     for table in tables:
         for name, record in table.items():
             metrics.setdefault(name, record)
             if record.signature and record.value is not None:
-                column = Column(name, record.signature, record.unit, record.better)
-                found.setdefault((name, record.signature), column)
+                found.setdefault((name, record.signature), column(name, record))
     for name, record in metrics.items():
         if not any(known == name for known, _ in found):
-            found[name, ""] = Column(name, record.signature, record.unit, record.better)
+            found[name, ""] = column(name, record)
 
-    return tuple(sorted(found.values(), key=lambda c: (*display_order(c.metric), c.signature)))
+    return tuple(sorted(found.values(), key=lambda c: (*table_order(c.metric, main), c.signature)))
 
 
 def _tables(row: Row, columns: Mapping[str, tuple[Column, ...]]) -> dict[str, dict[Column, Cell]]:

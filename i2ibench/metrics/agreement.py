@@ -78,6 +78,7 @@ class GroupAccuracy(KeyedSetMetric[Reading]):
     """
 
     name = "group-accuracy"
+    position = 360
     better = "higher"
     Settings = AgreementSettings
 
@@ -151,6 +152,7 @@ class GroupKappa(GroupAccuracy):
     """
 
     name = "group-kappa"
+    position = 370
 
     def signature(self) -> Signature:
         """Return the definition of ``group-accuracy`` with ``disagreement:quadratic``."""

@@ -43,6 +43,7 @@ class ShiftDistance(PairMetric):
     """
 
     name = "shift"
+    position = 510
     unit = "px"
     better = None
     version = 2  # 1 was half a pixel off where a side's transform had an odd length
@@ -65,6 +66,7 @@ class ShiftConfidence(PairMetric):
     """
 
     name = "shift-confidence"
+    position = 520
     better = None
     version = 2  # follows ``shift``
     minimum_size = 16
@@ -87,6 +89,9 @@ class PSNRAligned(PairMetric):
     """
 
     name = "psnr-aligned"
+    title = "PSNR-aligned"
+    digits = 2
+    position = 530
     unit = "dB"
     better = "higher"
     infinite_when_equal = True
@@ -114,6 +119,9 @@ class SSIMAligned(PairMetric):
     """
 
     name = "ssim-aligned"
+    title = "SSIM-aligned"
+    digits = 4
+    position = 540
     better = "higher"
     version = 2  # follows ``shift``
     minimum_size = 16

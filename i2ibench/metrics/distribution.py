@@ -38,6 +38,9 @@ class FID(FeatureMetric):
     """
 
     name = "fid"
+    title = "FID"
+    digits = 2
+    position = 50
     better = "lower"
 
     def signature(self) -> Signature:
@@ -68,6 +71,8 @@ class FIDClean(FID):
     """
 
     name = "fid-clean"
+    title = "FID-clean"
+    position = 220
     resize = "pillow-bicubic"
 
 
@@ -95,6 +100,8 @@ class KID(FeatureMetric):
     """
 
     name = "kid"
+    title = "KID"
+    position = 210
     better = "lower"
     Settings = KIDSettings
 

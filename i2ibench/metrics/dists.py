@@ -36,6 +36,8 @@ class DISTS(PairMetric):
     """
 
     name = "dists"
+    title = "DISTS"
+    position = 150
     better = "lower"
     minimum_size = 32
     weights = ("dists",)

@@ -68,6 +68,7 @@ class VarianceGap(SetMetric[VarianceState]):
     """
 
     name = "variance-gap"
+    position = 420
     unit = "grey levels²"
     better = "lower"
 
@@ -144,6 +145,7 @@ class VarianceRatio(VarianceGap):
     """
 
     name = "variance-ratio"
+    position = 410
     unit = ""
     better = None  # type: ignore[assignment]
 
@@ -166,6 +168,7 @@ class DistanceRatio(KeyedSetMetric[Thumbnails]):
     """
 
     name = "distance-ratio"
+    position = 430
     better = None
 
     def signature(self) -> Signature:

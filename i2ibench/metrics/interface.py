@@ -35,6 +35,10 @@ __all__ = [
 Float64 = npt.NDArray[np.float64]
 State = TypeVar("State")
 
+# Of metrics that say no position: behind those that do.
+LAST_POSITION = 1000
+_MOST_DIGITS = 12
+
 
 class Unavailable(MissingError):
     """A metric that cannot be computed on this set of pairs; the message says why."""
@@ -76,22 +80,50 @@ class Context:
     shared: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
+class _NamesWeights:
+    """Default of ``Metric.runs_network``: whether the class, or its instance, names weights."""
+
+    def __get__(self, instance: Metric | None, owner: type[Metric]) -> bool:
+        return bool((owner if instance is None else instance).weights)
+
+
 class Metric:
     """Base of all metrics.
 
     Class attributes: ``name`` as registered; ``unit`` (empty for a pure number); ``better``, the
     direction of improvement or None for a description; ``version``, raised whenever the same
-    input would give another value; ``weights``, names in the weights catalogue.
+    input would give another value; ``weights``, names in the weights catalogue; ``runs_network``,
+    whether ``prepare`` loads a network: it is then called on the device that was asked for, once
+    torch is loaded, and before it torch must not be needed. By default so where weights are named.
+
+    How tables show it: ``title``, by default the name; ``digits`` after the point, by default four
+    significant ones; ``position``, by which further metrics are ordered, then by name.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str] = ""
     unit: ClassVar[str] = ""
     better: ClassVar[Literal["higher", "lower"] | None]
+    digits: ClassVar[int | None] = None
+    position: ClassVar[int] = LAST_POSITION
     version: ClassVar[int] = 1
     weights: ClassVar[tuple[str, ...]] = ()
+    runs_network: ClassVar[bool] = _NamesWeights()  # type: ignore[assignment]
     # Smallest height and width the definition holds for.
     minimum_size: ClassVar[int] = 1
     Settings: ClassVar[type[MetricSettings]] = MetricSettings
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        own = vars(cls)
+        if "name" in own:  # another metric: it is not called as the one that it derives from
+            cls.title = own.get("title", "")
+        if not isinstance(cls.title, str) or (cls.title and not cls.title.isprintable()):
+            raise ValueError(f"title {cls.title!r} of {cls.__name__} is no line of text")
+        if cls.digits is not None and cls.digits not in range(_MOST_DIGITS + 1):
+            raise ValueError(f"digits {cls.digits!r} of {cls.__name__} are not 0 to {_MOST_DIGITS}")
+        if not isinstance(cls.position, int):
+            raise ValueError(f"position {cls.position!r} of {cls.__name__} is no whole number")
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
         self.settings: Any = settings if settings is not None else self.Settings()

@@ -29,6 +29,7 @@ class Precision(FeatureMetric):
     """
 
     name = "precision"
+    position = 230
     better = "higher"
     Settings = ManifoldSettings
 
@@ -55,6 +56,7 @@ class Recall(Precision):
     """
 
     name = "recall"
+    position = 240
 
     def _share(self, predictions: Float32, targets: Float32, k: int) -> float:
         return covered_share(targets, predictions, k)

@@ -44,6 +44,9 @@ class LPIPSAlex(PairMetric):
     """
 
     name = "lpips"
+    title = "LPIPS"
+    digits = 4
+    position = 30
     better = "lower"
     trunk: ClassVar[TrunkName] = "alex"
     minimum_size = 32
@@ -105,6 +108,8 @@ class LPIPSVGG(LPIPSAlex):
     """
 
     name = "lpips-vgg"
+    title = "LPIPS-vgg"
+    position = 140
     trunk = "vgg"
     weights = ("lpips-vgg",)
 
@@ -116,6 +121,8 @@ class LPIPSSqueeze(LPIPSAlex):
     """
 
     name = "lpips-squeeze"
+    title = "LPIPS-squeeze"
+    position = 40
     trunk = "squeeze"
     weights = ("lpips-squeeze",)
 

@@ -19,6 +19,9 @@ class PSNR(PairMetric):
     """
 
     name = "psnr"
+    title = "PSNR"
+    digits = 2
+    position = 10
     unit = "dB"
     better = "higher"
     infinite_when_equal = True
@@ -37,6 +40,8 @@ class MAE(PairMetric):
     """Mean absolute error of one image pair in grey levels (0 to 255), mean over pairs."""
 
     name = "mae"
+    title = "MAE"
+    position = 110
     unit = "grey levels"
     better = "lower"
 

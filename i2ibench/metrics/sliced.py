@@ -65,6 +65,8 @@ class SWD(SetMetric[SWDState]):
     """
 
     name = "swd"
+    title = "SWD"
+    position = 60
     better = "lower"
     minimum_size = _SMALLEST_LEVEL
     Settings = SWDSettings

@@ -92,6 +92,7 @@ class DABDensityError(PairMetric):
     """
 
     name = "dab-od-error"
+    position = 310
     unit = "OD"
     better = "lower"
 
@@ -112,6 +113,7 @@ class DABAreaError(PairMetric):
     """
 
     name = "dab-area-error"
+    position = 320
     better = "lower"
     Settings = StainSettings
 
@@ -135,6 +137,7 @@ class DABHistogramDistance(PairMetric):
     """
 
     name = "dab-histogram-distance"
+    position = 330
     unit = "OD"
     better = "lower"
 
@@ -161,6 +164,7 @@ class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
     """
 
     name = "dab-iod-correlation"
+    position = 340
     better = "higher"
     _columns = (2, 3)
 
@@ -196,6 +200,7 @@ class MeanDensityCorrelation(IntegratedDensityCorrelation):
     """
 
     name = "dab-od-correlation"
+    position = 350
     _columns = (0, 1)
 
 

@@ -39,6 +39,9 @@ class SSIM(PairMetric):
     """
 
     name = "ssim"
+    title = "SSIM"
+    digits = 4
+    position = 20
     better = "higher"
     minimum_size = SIDE
 
@@ -67,6 +70,9 @@ class SSIMGaussian(PairMetric):
     """
 
     name = "ssim-gaussian"
+    title = "SSIM-gaussian"
+    digits = 4
+    position = 120
     better = "higher"
     minimum_size = GAUSSIAN_SIDE
 
@@ -97,6 +103,8 @@ class MSSSIM(PairMetric):
     """
 
     name = "ms-ssim"
+    title = "MS-SSIM"
+    position = 130
     better = "higher"
     WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
     minimum_size = GAUSSIAN_SIDE << (len(WEIGHTS) - 1)

@@ -70,7 +70,12 @@ def build_result(
             "status": status,
             "model": model,
             "dataset": dataset,
-            "protocol": ProtocolRecord(id=evaluation.protocol, sha256=evaluation.protocol_sha256),
+            "protocol": ProtocolRecord(
+                id=evaluation.protocol,
+                sha256=evaluation.protocol_sha256,
+                main=evaluation.main,
+                ranked=evaluation.ranked,
+            ),
             "metrics": _records(evaluation.metrics, made.overall),
             "groups": {
                 name: GroupRecord(

@@ -43,7 +43,7 @@ def tolerance(metric: str) -> float:
 
     metric_class = registered_metric(metric)
     of_a_set = issubclass(metric_class, SetMetric)
-    if not metric_class.weights:
+    if not metric_class.runs_network:
         return _SET if of_a_set else _EXACT
     return _SET_OF_NETWORK if of_a_set else _NETWORK
 

@@ -67,10 +67,16 @@ class GroupRecord(_Part):
 
 
 class ProtocolRecord(_Part):
-    """The protocol's id and the hash of its frozen content."""
+    """The protocol's id and the hash of its frozen content.
+
+    ``main`` and ``ranked`` as in the protocol, where it names them: a board then needs no file of
+    a protocol of one's own.
+    """
 
     id: str
     sha256: str
+    main: tuple[str, ...] | None = None
+    ranked: tuple[str, ...] | None = None
 
 
 class ModelRecord(_OpenPart):
@@ -244,6 +250,7 @@ def _without_defaults(result: Result) -> dict[str, Any]:
     for optional in ("verified", "pair_scores_sha256", "run_id"):
         if content[optional] is None:
             del content[optional]
+    content["protocol"] = {k: v for k, v in content["protocol"].items() if v is not None}
     tables = [content["metrics"], content["macro"]]
     tables += [group["metrics"] for group in content["groups"].values()]
     for table in tables:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from i2ibench import wording
 from i2ibench.comparison.compare import Comparison, Extreme
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.data.pairs import ImageRef, PairedDataset
 from i2ibench.errors import DataError, UsageError
+from i2ibench.results.cells import NumberCell
 from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.web.pictures import FAINT, GAP, INK, LINE, PAPER, fit, font, shortened
 
@@ -58,7 +58,7 @@ def _row(extreme: Extreme, pairs: PairedDataset, folders: dict[str, Path]) -> Im
     images: list[tuple[str, NDArray[np.uint8]]] = [("source", source), ("target", target)]
     for label, score in zip((extreme.first, extreme.second), extreme.scores, strict=True):
         prediction = read_image(ImageRef(folders[label] / f"{pair.id}.png"))
-        images.append((f"{label} {wording.number(score, extreme.metric)}", prediction))
+        images.append((f"{label} {NumberCell(score, extreme.metric).text}", prediction))
     row = Image.new("RGB", (2 * _MARGIN + 4 * _TILE + 3 * GAP, 2 * LINE + _TILE + LINE), PAPER)
     draw = ImageDraw.Draw(row)
     level = f"   {pairs.group_name} {pair.group}" if pair.group else ""

@@ -16,12 +16,13 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from i2ibench import wording
 from i2ibench.data.images import read_image, read_pair
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError
+from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.files import json_text, write_text
-from i2ibench.leaderboard.rows import display_order
+from i2ibench.metrics.presentation import column_title, metric_title, table_order
+from i2ibench.results.cells import NumberCell, record_cell
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.results.record import MetricRecord, Result
 from i2ibench.web.charts import line_chart, strip_chart
@@ -86,22 +87,20 @@ def _score_table(result: Result) -> dict[str, Any]:
     if groups:
         header.append("mean of levels")
     rows = []
-    for name in sorted(result.metrics, key=display_order):
+    for name in _in_order(result):
         record = result.metrics[name]
         records = [record, *(result.groups[group].metrics.get(name) for group in groups)]
         if groups:
             records.append(result.macro.get(name))
-        title = f"{wording.column_title(name, record.better)} {record.unit}".strip()
+        title = f"{column_title(name, record.better)} {record.unit}".strip()
         rows.append([(title, ""), *(_cell(found, name) for found in records)])
     return {"header": header, "rows": rows}
 
 
 def _cell(record: MetricRecord | None, metric: str) -> tuple[str, str]:
     """Return value and small print."""
-    if record is None or record.value is None:
-        return wording.NO_VALUE, ""
-    interval = wording.interval(record.ci95, metric, record.value) if record.ci95 else ""
-    return wording.number(record.value, metric), interval
+    cell = record_cell(record, metric)
+    return cell.text, cell.interval
 
 
 def _strips(result: Result, scores: pd.DataFrame) -> list[str]:
@@ -112,7 +111,7 @@ def _strips(result: Result, scores: pd.DataFrame) -> list[str]:
         for group, record in result.groups.items():
             parts[group] = scores[name][scores["group"] == group].to_numpy(np.float64)
             intervals[group] = record.metrics[name].ci95 if name in record.metrics else None
-        charts.append(strip_chart(wording.metric_title(name), parts, intervals))
+        charts.append(strip_chart(metric_title(name), parts, intervals))
     return charts
 
 
@@ -150,7 +149,7 @@ def _extremes(
                 _picture(pairs[row["id"]], predictions[row["id"]], name, row[name], dataset)
                 for _, row in rows.iterrows()
             ]
-            found.append({"title": f"{wording.metric_title(name)}: {words}", "pictures": pictures})
+            found.append({"title": f"{metric_title(name)}: {words}", "pictures": pictures})
     return found
 
 
@@ -161,7 +160,7 @@ def _picture(
     group = f", {dataset.group_name} {pair.group}" if pair.group is not None else ""
     images = (source, target, read_image(ImageRef(prediction)))
     return _Picture(
-        f"{pair.id}{group}: {wording.number(score, metric)}",
+        f"{pair.id}{group}: {NumberCell(score, metric).text}",
         (_address(images[0]), _address(images[1]), _address(images[2])),
     )
 
@@ -178,14 +177,19 @@ def _address(image: NDArray[np.uint8]) -> str:
 def _definitions(result: Result) -> list[tuple[str, str, str]]:
     return [
         (
-            wording.metric_title(name),
+            metric_title(name),
             result.metrics[name].signature,
             "; ".join(
                 filter(None, [result.metrics[name].unavailable, *result.metrics[name].notes])
             ),
         )
-        for name in sorted(result.metrics, key=display_order)
+        for name in _in_order(result)
     ]
+
+
+def _in_order(result: Result) -> list[str]:
+    main = result.protocol.main or DEFAULT_MAIN
+    return sorted(result.metrics, key=lambda metric: table_order(metric, main))
 
 
 def _origin(result: Result) -> list[tuple[str, str]]:

@@ -25,8 +25,8 @@ from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.pair_scores import read_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import read_result
+from i2ibench.runs.python_interface import evaluate
 from i2ibench.runs.run import Options, run
-from i2ibench.runs.score_folders import evaluate
 from i2ibench.statistics.bootstrap import mean_intervals
 
 BATCHES = (2, 4, 8)

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 
 def cross_check_one(
-    result: Path, *, sample: int, json: bool, **where: Any
+    result: Path, *, sample: int | None, json: bool, **where: Any
 ) -> tuple[dict[str, Any], I2IBenchError | None]:
     """Compare, print the tables unless ``json``, and return the report and what stands against it.
 
     ``where`` as ``results.cross_check.cross_check``.
     """
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.results.cross_check import cross_check
+    from i2ibench.results.cross_check import DEFAULT_SAMPLE, cross_check
 
+    pairs = DEFAULT_SAMPLE if sample is None else sample or None
     with closing(RichReporter()) as reporter:
-        found = cross_check(result, sample=sample or None, progress=reporter.progress, **where)
+        found = cross_check(result, sample=pairs, progress=reporter.progress, **where)
     error = found.error()
     if not json:
         _print_tables(found)

@@ -69,14 +69,14 @@ def verify(
         ),
     ] = False,
     sample: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--sample",
             min=0,
-            help="With --reference: pairs for PSNR, SSIM and LPIPS; 0 for all.",
+            help="Pairs that --reference takes for PSNR, SSIM and LPIPS; 0: all; default: 32.",
             rich_help_panel=HOW,
         ),
-    ] = 32,
+    ] = None,
     device: Device = "auto",
     allow_unverified_weights: UnverifiedWeights = False,
     data_root: DataRoot = None,
@@ -92,6 +92,8 @@ def verify(
         raise UsageError("--predictions are those of one result; verify the results one by one")
     if reference and record:
         raise UsageError("--reference records nothing; leave --record out, or verify without it")
+    if sample is not None and not reference:
+        raise UsageError("--sample is an option of --reference; add that, or leave --sample out")
     where: dict[str, Any] = {
         "dataset": dataset,
         "targets": targets,

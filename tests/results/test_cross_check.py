@@ -170,4 +170,6 @@ def test_the_command_exits_with_5_where_a_value_differs(
 def test_a_cross_check_is_not_recorded(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _call(quick, "--record") == 2
     assert "--record" in capsys.readouterr().err
+    assert run_app(["verify", str(quick), "--sample", "3"]) == 2
+    assert "--reference" in capsys.readouterr().err
     assert read_result(quick / "result.json").status == "measured"

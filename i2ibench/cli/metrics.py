@@ -38,9 +38,12 @@ def metrics(
         return
     answer(f"{card['description']}\n", lead=f"[bold]{name}[/] ")
     facts = [
+        ["title in tables", card["title"]],
         ["what", _KINDS.get(card["kind"], card["kind"])],
         ["unit", card["unit"] or "none"],
         ["better", card["better"] or "neither: it describes"],
+        ["digits", "about four significant" if card["digits"] is None else str(card["digits"])],
+        ["runs a network", "yes, on the device" if card["runs_network"] else "no"],
         ["smallest side", f"{card['minimum_size']} px"],
         ["signature", card["signature"]],
         *[[f"weights {each}", state] for each, state in card["weights"].items()],

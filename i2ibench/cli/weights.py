@@ -24,16 +24,17 @@ Name = Annotated[
 def list_weights(json: Json = False) -> None:
     """List known weights, what needs them, and whether they are here."""
     from i2ibench.metrics.card import weights_state
-    from i2ibench.metrics.networks.weights import catalogue
+    from i2ibench.metrics.networks.known_weights import catalogue, metrics_for, provider
 
     listed = [
         {
             "name": name,
             "title": entry.title,
-            "metrics": list(entry.metrics),
+            "metrics": metrics_for(name),
             "licence": entry.licence,
             "files": [{"name": f.name, "sha256": f.sha256} for f in entry.files],
             "state": weights_state(name),
+            "provider": provider(name),
         }
         for name, entry in catalogue().items()
     ]
@@ -41,10 +42,15 @@ def list_weights(json: Json = False) -> None:
         print_json(listed)
         return
     rows = [
-        [str(each["name"]), str(each["title"]), ", ".join(_strings(each["metrics"])), _short(each)]
+        [
+            *(str(each[key]) for key in ("name", "title")),
+            ", ".join(_strings(each["metrics"])),
+            _short(each),
+            str(each["provider"]),
+        ]
         for each in listed
     ]
-    answer(table("Weights", ["name", "what they are", "for", "state"], rows))
+    answer(table("Weights", ["name", "what they are", "for", "state", "from"], rows))
     say("Looked for in $I2IBENCH_WEIGHTS, the cache, torch hub's folder and installed packages.")
 
 
@@ -96,11 +102,13 @@ def verify(
             f"{wrong[0]['path']} is not the known file; remove it and run: "
             f"i2ibench weights fetch {wrong[0]['weights']}"
         )
-    missing = [each["path"] for each in checked if each["state"] == "missing"]
+    missing = [each for each in checked if each["state"] == "missing"]
     if name is not None and missing:
-        needed = (" or " if entry(name).any_of else " and ").join(missing)
+        lacking = missing[0]["weights"]  # of these, or of weights that they need
+        files = [each["path"] for each in missing if each["weights"] == lacking]
+        needed = (" or " if entry(lacking).any_of else " and ").join(files)
         raise MissingError(
-            f"weights {name} need {needed}, not found; run: i2ibench weights fetch {name}"
+            f"weights {lacking} need {needed}, not found; run: i2ibench weights fetch {lacking}"
         )
 
 

@@ -79,6 +79,8 @@ def protocol_facts(protocol: Protocol) -> dict[str, str]:
             _with_settings(name, metric.settings.model_dump())
             for name, metric in _metrics(protocol).items()
         ),
+        "main columns": ", ".join(protocol.main_metrics) or "none",
+        "ranked": ", ".join(protocol.ranked_metrics) or "none",
         "sha256": protocol.sha256,
     }
 
@@ -94,6 +96,8 @@ def protocol_card(protocol: Protocol) -> dict[str, Any]:
     metrics = _metrics(protocol)
     return {
         **protocol.model_dump(mode="json"),
+        "main": protocol.main_metrics,
+        "ranked": protocol.ranked_metrics,
         "sha256": protocol.sha256,
         "settings": {name: m.settings.model_dump(mode="json") for name, m in metrics.items()},
         "signatures": {name: str(metric.signature()) for name, metric in metrics.items()},

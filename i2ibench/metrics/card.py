@@ -9,6 +9,7 @@ from i2ibench import registry
 from i2ibench.errors import MissingError
 from i2ibench.metrics.interface import Metric, PairMetric, SetMetric, registered_metric
 from i2ibench.metrics.networks.weights import locate
+from i2ibench.metrics.presentation import metric_title
 
 
 def metric_card(name: str) -> dict[str, Any]:
@@ -21,14 +22,17 @@ def metric_card(name: str) -> dict[str, Any]:
     }
     return {
         "name": name,
+        "title": metric_title(name),
         "description": (inspect.getdoc(metric_class) or "").replace("``", ""),
         "kind": _kind(metric_class),
         "unit": metric.unit,
         "better": metric.better,
+        "digits": metric.digits,
         "version": metric.version,
         "minimum_size": metric.minimum_size,
         "signature": str(metric.signature()),
         "settings": settings,
+        "runs_network": metric.runs_network,
         "weights": {weights: weights_state(weights) for weights in metric.weights},
         "provider": registry.metrics.entry(name).provider,
     }

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from i2ibench.errors import MissingError
+from i2ibench.errors import DataError
 from i2ibench.metrics.interface import Context, PairImages, PairMetric, Signature
 from i2ibench.metrics.networks.loading import (
     NOT_LOADED,
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from i2ibench.metrics.networks.trunks import Trunk, TrunkName
+    from i2ibench.metrics.networks.weights import WeightsFile
 
 # The input layer of LPIPS, for values in [-1, 1].
 _SHIFT = (-0.030, -0.088, -0.188)
@@ -40,7 +39,7 @@ class LPIPSAlex(PairMetric):
 
     The mean over positions of the weighted squared difference of channel-normalised activations,
     summed over layers; inputs in [-1, 1]. Zhang et al., CVPR 2018, equation 1. Equals the
-    ``lpips`` package, whose heads it reads.
+    ``lpips`` package, whose head files it reads.
     """
 
     name = "lpips"
@@ -61,14 +60,17 @@ class LPIPSAlex(PairMetric):
 
         from i2ibench.metrics.networks.trunks import build_trunk
 
-        files = find_weights(self.weights[0], context)
+        [trunk_file] = find_weights(self.weights[0], context)
+        [head_file] = find_weights(f"lpips-{self.trunk}-heads", context)
         device, dtype = torch.device(context.device), torch_dtype(context)
         self._device, self._dtype = device, dtype
-        self._mark, self._precision = signature_mark(files), context.precision
+        # The version names the heads; the signature tells only of those that are not its own.
+        signed = [trunk_file] if head_file.verified else [trunk_file, head_file]
+        self._mark, self._precision = signature_mark(signed), context.precision
 
         def load() -> tuple[Trunk, list[Tensor]]:
-            trunk = build_trunk(self.trunk, load_state(files[0]), device, dtype)
-            return trunk, [head.to(device) for head in _load_heads(self.trunk)]
+            trunk = build_trunk(self.trunk, load_state(trunk_file), device, dtype)
+            return trunk, [head.to(device) for head in _load_heads(head_file)]
 
         self._trunk, self._heads = loaded_once(context, self.name, load)
 
@@ -155,16 +157,13 @@ def _normalised(strip: Tensor) -> Tensor:
     return strip / (norm + _NORM_EPS)
 
 
-def _load_heads(trunk: str) -> list[Tensor]:
-    """Return the weights (C,) of each layer's head from the installed ``lpips`` package."""
-    import torch
-
-    spec = importlib.util.find_spec("lpips")  # found, not imported: that would take seconds
-    if spec is None or spec.origin is None:
-        raise MissingError("the lpips package is not installed; run: pip install lpips")
-    path = Path(spec.origin).parent / "weights" / "v0.1" / f"{trunk}.pth"
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return [state[f"lin{layer}.model.1.weight"].reshape(-1) for layer in range(len(state))]
+def _load_heads(file: WeightsFile) -> list[Tensor]:
+    """Return the weights (C,) of each layer's head."""
+    state = load_state(file)
+    try:
+        return [state[f"lin{layer}.model.1.weight"].reshape(-1) for layer in range(len(state))]
+    except KeyError as error:
+        raise DataError(f"{file.path}: no heads of LPIPS: {error} is missing") from None
 
 
 def _input_table() -> npt.NDArray[np.float32]:

@@ -23,6 +23,8 @@ Progress = Callable[[str, int, "int | None"], None]
 def fetch(name: str, progress: Progress | None = None) -> list[WeightsFile]:
     """Return the files of weights ``name``, downloading what is not on this machine yet.
 
+    What these weights need besides is fetched before them.
+
     A broken download leaves ``<file>.part`` in the cache, and the next call goes on there.
 
     Raises:
@@ -30,6 +32,12 @@ def fetch(name: str, progress: Progress | None = None) -> list[WeightsFile]:
             address and the folder to put it in by hand. Or the bytes are not the known ones; then
             nothing is kept of them.
     """
+    for other in entry(name).needs:
+        _fetch(other, progress)
+    return _fetch(name, progress)
+
+
+def _fetch(name: str, progress: Progress | None) -> list[WeightsFile]:
     try:
         return locate(name)
     except MissingError:

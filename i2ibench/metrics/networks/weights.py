@@ -8,48 +8,21 @@ under the right name would load silently.
 
 from __future__ import annotations
 
-import importlib.resources
 import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import pydantic
-
-from i2ibench import registry
 from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.files import atomic_path, cache_folder, sha256_file
-from i2ibench.registry import tomllib
+from i2ibench.metrics.networks.known_weights import CatalogueEntry as CatalogueEntry
+from i2ibench.metrics.networks.known_weights import CatalogueFile as CatalogueFile
+from i2ibench.metrics.networks.known_weights import catalogue as catalogue
+from i2ibench.metrics.networks.known_weights import why_unknown
 
 UNVERIFIED_OPTION = "--allow-unverified-weights"
-
-
-class CatalogueFile(pydantic.BaseModel):
-    """One file of a catalogue entry; ``packaged`` are ``module:path`` of packages shipping it."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
-    also_named: tuple[str, ...] = ()
-    bytes: int | None = None
-    urls: tuple[str, ...] = ()
-    packaged: tuple[str, ...] = ()
-
-
-class CatalogueEntry(pydantic.BaseModel):
-    """Weights by name: all ``files`` are needed, or one of them where ``any_of`` is set."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-    title: str
-    metrics: tuple[str, ...]
-    licence: str
-    any_of: bool = False
-    files: tuple[CatalogueFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +44,10 @@ class WeightsFile:
     mark: str
 
 
-@cache
-def catalogue() -> dict[str, CatalogueEntry]:
-    """Return the known weights by name."""
-    text = importlib.resources.files(__package__).joinpath("weights.toml").read_text("utf-8")
-    return {name: CatalogueEntry(**entry) for name, entry in tomllib.loads(text).items()}
-
-
 def entry(name: str) -> CatalogueEntry:
     """Return the catalogue's entry of ``name``; an unknown name is a ``UsageError``."""
     if name not in catalogue():
-        raise UsageError(registry.unknown_name("weights", name, [*catalogue()]))
+        raise UsageError(why_unknown(name, [*catalogue()]))
     return catalogue()[name]
 
 
@@ -92,8 +58,15 @@ def locate(name: str, *, allow_unverified: bool = False) -> list[WeightsFile]:
     right name and another content is accepted where no verified one exists.
 
     Raises:
-        MissingError: a file is absent or is not what it should be.
+        MissingError: a file is absent or is not what it should be, or one of weights they need.
     """
+    located = _locate(name, allow_unverified)
+    for other in entry(name).needs:
+        _locate(other, allow_unverified)
+    return located
+
+
+def _locate(name: str, allow_unverified: bool) -> list[WeightsFile]:
     known = entry(name)
     found = [_best(name, file) for file in known.files]
     accepted = [copy for copy in found if copy is not None and (copy.verified or allow_unverified)]
@@ -104,7 +77,8 @@ def locate(name: str, *, allow_unverified: bool = False) -> list[WeightsFile]:
     for file, copy in zip(known.files, found, strict=True):
         if copy is not None and not copy.verified and not allow_unverified:
             raise _wrong(name, file, copy)
-    raise _not_found(name)
+    absent = [file for file, copy in zip(known.files, found, strict=True) if copy is None]
+    raise _not_found(name, absent)
 
 
 def lacking(name: str) -> list[CatalogueFile]:
@@ -123,10 +97,14 @@ def present(name: str) -> list[Path]:
 
     Their content is not looked at.
     """
-    known = entry(name)
-    found = [[p for p in candidates(name, file) if p.is_file()] for file in known.files]
-    enough = any(found) if known.any_of else all(found)
-    return [path for paths in found for path in paths] if enough else []
+    paths: list[Path] = []
+    for each in (name, *entry(name).needs):
+        known = entry(each)
+        found = [[p for p in candidates(each, file) if p.is_file()] for file in known.files]
+        if not (any(found) if known.any_of else all(found)):
+            return []
+        paths += [path for places in found for path in places]
+    return paths
 
 
 def add(name: str, path: Path, *, allow_unverified: bool = False) -> WeightsFile:
@@ -160,14 +138,14 @@ def add(name: str, path: Path, *, allow_unverified: bool = False) -> WeightsFile
 def check(name: str | None = None) -> list[dict[str, str]]:
     """Return each weights file on this machine with its state, ``"verified"`` or what it is.
 
-    With ``name`` also its files that are needed and nowhere, with state ``"missing"`` and the
-    file's name as path.
+    With ``name`` also the files of it, and of what it needs, that are nowhere: with state
+    ``"missing"`` and the file's name as path.
 
     Raises:
         UsageError: unknown name.
     """
     checked: list[dict[str, str]] = []
-    for each in [name] if name is not None else [*catalogue()]:
+    for each in [name, *entry(name).needs] if name is not None else [*catalogue()]:
         known = entry(each)
         copies = {file: [*_copies(each, file)] for file in known.files}
         for copy in (copy for found in copies.values() for copy in found):
@@ -207,9 +185,18 @@ def _places(name: str, file: CatalogueFile) -> Iterator[Path]:
     yield from (_torch_hub() / n for n in names)
     for packaged in file.packaged:
         module, _, inner = packaged.partition(":")
-        spec = importlib.util.find_spec(module)
-        if spec is not None and spec.submodule_search_locations:
-            yield Path(spec.submodule_search_locations[0]) / inner
+        yield from (folder / inner for folder in _package_folders(module))
+
+
+def _package_folders(module: str) -> Iterator[Path]:
+    """Yield where an installed package lies; nothing of it is imported."""
+    package, *inner = module.split(".")
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return
+    if spec is not None:
+        yield from (Path(place, *inner) for place in spec.submodule_search_locations or ())
 
 
 def _copies(name: str, file: CatalogueFile) -> Iterator[WeightsFile]:
@@ -243,16 +230,25 @@ def _weights_file(name: str, path: Path, digest: str, *, verified: bool) -> Weig
 
 
 def _wrong(name: str, file: CatalogueFile, copy: WeightsFile) -> MissingError:
+    how = f"fetch {name}" if file.urls else f"add {name} FILE"
     problem = (
         f"is not the known {file.name}: sha256 {copy.sha256[:8]}..., expected "
-        f"{file.sha256[:8]}...; replace it (i2ibench weights fetch {name}), or accept it with "
+        f"{file.sha256[:8]}...; replace it (i2ibench weights {how}), or accept it with "
         f"{UNVERIFIED_OPTION}"
     )
     return MissingError(f"{copy.path} {problem}", reason=f"a file of weights {name} {problem}")
 
 
-def _not_found(name: str) -> MissingError:
-    return MissingError(f"weights {name} not found; run: i2ibench weights fetch {name}")
+def _not_found(name: str, absent: list[CatalogueFile]) -> MissingError:
+    any_of = entry(name).any_of
+    nowhere = [file.name for file in absent if not file.urls]
+    if not nowhere or (any_of and len(nowhere) < len(absent)):
+        return MissingError(f"weights {name} not found; run: i2ibench weights fetch {name}")
+    return MissingError(
+        f"weights {name} not found, and no address is known of "
+        f"{(' or ' if any_of else ' and ').join(nowhere)}; bring it here and run: "
+        f"i2ibench weights add {name} FILE"
+    )
 
 
 def _torch_hub() -> Path:

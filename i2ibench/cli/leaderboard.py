@@ -121,7 +121,7 @@ def add(
 
 
 def _print(content: BoardContent) -> None:
-    from i2ibench.leaderboard.terminal import board_tables
+    from i2ibench.leaderboard.plain_tables import board_tables
 
     for title, header, rows in board_tables(content):
         answer(table(title, header, rows, names=1 + header.index("method")))

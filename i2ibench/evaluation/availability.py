@@ -15,7 +15,7 @@ from i2ibench.evaluation.metric_choice import choose_metrics
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import cache_folder, write_text
 from i2ibench.metrics.interface import Context, registered_metric
-from i2ibench.metrics.networks.loading import find_weights
+from i2ibench.metrics.networks.network_loading import find_weights
 from i2ibench.metrics.networks.weights import present
 
 

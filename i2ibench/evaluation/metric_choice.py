@@ -15,7 +15,7 @@ from i2ibench.metrics.interface import (
     Unavailable,
     build_metric,
 )
-from i2ibench.metrics.networks.loading import find_weights
+from i2ibench.metrics.networks.network_loading import find_weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench.metrics.interface import Context, PairImages, PairMetric, Signature
-from i2ibench.metrics.networks.loading import (
+from i2ibench.metrics.networks.network_loading import (
     NOT_LOADED,
     find_weights,
     load_state,

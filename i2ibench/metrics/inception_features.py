@@ -12,7 +12,7 @@ import numpy.typing as npt
 from i2ibench.errors import DataError
 from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric
 from i2ibench.metrics.interface import Context, PairImages, Signature
-from i2ibench.metrics.networks.loading import (
+from i2ibench.metrics.networks.network_loading import (
     NOT_LOADED,
     find_weights,
     load_state,

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench.errors import MissingError, named
-from i2ibench.metrics.networks.loading import load_state
+from i2ibench.metrics.networks.network_loading import load_state
 from i2ibench.metrics.networks.weights import WeightsFile
 from i2ibench.provenance import package_version
 

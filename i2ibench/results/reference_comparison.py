@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from i2ibench.errors import MissingError
 from i2ibench.metrics.interface import Context, registered_metric
-from i2ibench.metrics.networks.loading import find_weights, signature_mark
+from i2ibench.metrics.networks.network_loading import find_weights, signature_mark
 from i2ibench.metrics.networks.weights import WeightsFile
 from i2ibench.metrics.signature import Signature
 from i2ibench.results.record import MetricRecord, Result

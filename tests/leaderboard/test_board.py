@@ -19,7 +19,7 @@ from i2ibench.evaluation.scores import MetricValue
 from i2ibench.leaderboard.board import add_entry, build_board, check_board, read_board
 from i2ibench.leaderboard.entries import add_file
 from i2ibench.leaderboard.exports import board_lines, export
-from i2ibench.leaderboard.terminal import board_tables
+from i2ibench.leaderboard.plain_tables import board_tables
 from i2ibench.results.pair_scores import pair_scores_csv
 from i2ibench.results.record import ProtocolRecord
 from i2ibench.results.record_files import write_result

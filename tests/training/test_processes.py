@@ -78,7 +78,7 @@ def average(folder: Path) -> None:
 def run_two(folder: Path, call: str, *arguments: str) -> list[dict[str, torch.Tensor]]:
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
-        f"from pathlib import Path; import test_distribution as t; {call}"
+        f"from pathlib import Path; import test_processes as t; {call}"
     )
     script = folder / "two.py"
     folder.mkdir()

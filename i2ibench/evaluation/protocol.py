@@ -136,7 +136,8 @@ def _parse(content: dict[str, Any], where: str) -> Protocol:
         near = difflib.get_close_matches(key, list(Protocol.model_fields), n=1)
         hint = f" Did you mean '{near[0]}'?" if first["type"] == "extra_forbidden" and near else ""
         what = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"protocol {where}: {f'{key}: ' if key else ''}{what}.{hint}") from None
+        what = what if what.endswith("?") else f"{what}."
+        raise UsageError(f"protocol {where}: {f'{key}: ' if key else ''}{what}{hint}") from None
     for name in protocol.ranked or ():
         if name in registry.metrics and direction(name) is None:
             raise UsageError(

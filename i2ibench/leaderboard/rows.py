@@ -140,7 +140,8 @@ def natural(text: str) -> tuple[tuple[int, str], ...]:
 def _track_key(result: Result) -> tuple[str, ...]:
     dataset = result.dataset
     named = ("split", "direction", "manifest_sha256", "pairs")
-    return (result.protocol.id, result.protocol.sha256, *(str(dataset.get(key)) for key in named))
+    rules = (str(value) for value in result.protocol.model_dump().values())
+    return (*rules, *(str(dataset.get(key)) for key in named))
 
 
 def _track(entries: list[Entry]) -> Track:

@@ -87,3 +87,18 @@ def test_a_record_says_its_columns_only_where_they_are_its_protocols_own(tmp_pat
     read = parse_result(written, tmp_path)
     assert (read.protocol.main, read.protocol.ranked) == (("psnr",), ())
     assert read.to_json() == written
+
+
+def test_an_entry_that_claims_other_columns_for_a_protocol_decides_nothing_of_the_others(
+    board, tmp_path
+):
+    shown = board(main=("lpips-own", "psnr"), ranked=("lpips-own",))
+    [entry, *_] = shown.entries
+    claimed = entry.result.protocol.model_copy(update={"ranked": ("psnr",)})
+    other = entry.result.model_copy(
+        update={"protocol": claimed, "model": {**entry.result.model, "name": "c"}}
+    )
+    add_entry(tmp_path, other, pair_scores=entry.pair_scores)
+    again = read_board(tmp_path, "drawn")
+    assert [len(track.rows) for track in again.tracks] == [2, 1]
+    assert places(again)["b", "lpips-own"] == ("1", "1")

@@ -8,6 +8,7 @@ Everything above this room takes the handle.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,9 @@ class Dataset:
         """
         if limit is not None and limit < 1:
             raise UsageError(f"limit must be at least 1, not {limit}")
-        found = locate(str(name_or_path), None if data_root is None else Path(data_root), draw)
+        if isinstance(name_or_path, Path):  # never a name of the catalogue
+            name_or_path = os.path.abspath(name_or_path)  # noqa: PTH100
+        found = locate(name_or_path, None if data_root is None else Path(data_root), draw)
         return cls(found.name, found.card, found.root, direction, limit)
 
     @classmethod
@@ -100,7 +103,9 @@ class Dataset:
             raise DataError(f"{root}: holds no images")
         pairs = [ImagePair(each, ImageRef(path), ImageRef(path)) for each, path in images.items()]
         pairs = sorted(pairs, key=lambda pair: pair.id)[:limit]
-        name = name_of_own(root.resolve().name, None, root)
+        # Not resolve(): a linked folder keeps the name its user gave it.
+        own_name = Path(os.path.abspath(root)).name  # noqa: PTH100
+        name = name_of_own(own_name, None, root)
         test = PairedDataset(name, "test", tuple(pairs), root=root)
         card = Card(title="a folder of targets")
         return cls(name, card, root, limit=limit, _checked={"test": test})

@@ -13,6 +13,7 @@ from i2ibench import registry
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import UsageError
 from i2ibench.files import sha256_json
+from i2ibench.metrics.interface import registered_metric
 from i2ibench.metrics.presentation import direction
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.registry import tomllib
@@ -128,7 +129,8 @@ def _parse(content: dict[str, Any], where: str) -> Protocol:
     except pydantic.ValidationError as error:
         raise UsageError(f"protocol {where}: {explain(error, Protocol)}") from None
     for name in protocol.ranked or ():
-        if name in registry.metrics and direction(name) is None:
+        # One that is not installed is told when it is to be computed, one that is broken here.
+        if name in registry.metrics and registered_metric(name).better is None:
             raise UsageError(
                 f"protocol {where}: ranked: {name} has no direction, so it cannot rank; leave it "
                 "out of ranked"

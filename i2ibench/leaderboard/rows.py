@@ -145,11 +145,9 @@ def natural(text: str) -> tuple[tuple[int, str], ...]:
 def _track_key(result: Result) -> tuple[str, ...]:
     dataset = result.dataset
     named = ("split", "direction", "manifest_sha256", "pairs")
-    return (
-        result.protocol.id,
-        result.protocol.sha256,
-        *(str(getattr(dataset, key)) for key in named),
-    )
+    described = (str(getattr(dataset, key)) for key in named)
+    rules = (str(value) for value in result.protocol.model_dump().values())
+    return (*rules, *described)
 
 
 def _track(entries: list[Entry]) -> Track:

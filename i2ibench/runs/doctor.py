@@ -16,7 +16,7 @@ from i2ibench.data.throughput import decode_throughput
 from i2ibench.errors import UsageError
 from i2ibench.files import cache_folder
 from i2ibench.metrics.card import weights_state
-from i2ibench.metrics.networks.known_weights import catalogue, provider
+from i2ibench.metrics.networks.known_weights import catalogue
 from i2ibench.runtime import cpu_has_bf16
 
 _LITTLE_SPACE = 10 << 30
@@ -95,7 +95,7 @@ def _weights() -> list[Check]:
     for name in catalogue():
         state = weights_state(name)
         kind: Literal["ok", "note"] = "ok" if state == "verified" else "note"
-        findings.append(Check(f"weights {name}", kind, f"{state} (of {provider(name)})"))
+        findings.append(Check(f"weights {name}", kind, state))
     return findings
 
 

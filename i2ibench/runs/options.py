@@ -26,7 +26,8 @@ class SharedOptions:
     direction: str | None = field(
         default=None,
         metadata=shown(
-            "AtoB or BtoA; by default as the data set says.",
+            "AtoB or BtoA, or two panels of a strip, e.g. DAPItoLap2; by default as the data set "
+            "says.",
             WHAT,
             metavar="AtoB|BtoA",
             values=("AtoB", "BtoA"),

@@ -143,7 +143,7 @@ def _evaluate(
     requests: Sequence[_Request], options: EvaluationOptions, progress: Progress | None
 ) -> list[Result]:
     opened = _opened(options)
-    pairs = opened.split("test" if options.dataset is None else options.split)
+    pairs = opened.split(options.split)
     folders = list(dict.fromkeys(request.predictions for request in requests))
     found = {folder: find_predictions(folder, pairs) for folder in folders}
     check_outputs([request.output for request in requests if request.output is not None], folders)

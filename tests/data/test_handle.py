@@ -112,3 +112,25 @@ def test_the_direction_chooses_the_panels(six_panels: Path) -> None:
     assert [pairs[0].source.box[0], pairs[0].target.box[0]] == [32, 64]
     with pytest.raises(UsageError, match="unknown direction '3to9'"):
         Dataset.open(six_panels, direction="3to9").split("test")
+
+
+def test_a_linked_folder_of_targets_keeps_the_name_of_the_link(tmp_path: Path) -> None:
+    (tmp_path / "kept" / "images").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "kept" / "images" / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    link = tmp_path / "my_targets"
+    link.symlink_to(tmp_path / "kept" / "images")
+    assert Dataset.of_targets(link).name == "my_targets"
+
+
+def test_a_split_of_bare_targets_that_is_not_there_is_no_silent_test(tmp_path, capsys) -> None:
+    folder = tmp_path / "real"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    assert run_app(["evaluate", str(folder), "--targets", str(folder), "--split", "val"]) == 3
+    assert "has no split 'val'" in capsys.readouterr().err
+
+
+def test_a_path_object_is_never_a_name_of_the_catalogue(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no such folder"):
+        Dataset.open(Path("bci"))

@@ -99,3 +99,58 @@ def test_the_card_tells_what_is_fixed():
     facts = protocol_facts(load_protocol("bci-2022"))
     assert facts["images"] == "bicubic to width 320, centre 256 x 256"
     assert (facts["dropout"], facts["seed"], facts["quantisation"]) == ("active", "0", "truncate")
+
+
+OWN = (
+    'id = "own-1"\ntitle = "t"\n{columns}[[metrics]]\nname = "shift"\n[[metrics]]\nname = "ssim"\n'
+)
+
+
+def own(tmp_path, columns):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN.format(columns=columns), encoding="utf-8")
+    return path
+
+
+def test_the_usual_main_columns_are_those_that_the_protocol_has(tmp_path):
+    protocol = load_protocol(own(tmp_path, ""))
+    assert (protocol.main_metrics, protocol.ranked_metrics) == (["ssim"], ["ssim"])
+
+
+def test_a_protocol_names_its_main_columns_and_those_that_have_a_direction_rank(tmp_path):
+    plain = load_protocol(own(tmp_path, ""))
+    protocol = load_protocol(own(tmp_path, 'main = ["shift", "ssim"]\n'))
+    assert protocol.main_metrics == ["shift", "ssim"]
+    assert protocol.ranked_metrics == ["ssim"], "a shift describes"
+    assert protocol.sha256 != plain.sha256
+    unranked = load_protocol(own(tmp_path, 'main = ["shift", "ssim"]\nranked = []\n'))
+    assert unranked.ranked_metrics == []
+    assert unranked.sha256 != protocol.sha256
+    facts = protocol_facts(protocol)
+    assert (facts["main columns"], facts["ranked"]) == ("shift, ssim", "ssim")
+
+
+def test_a_part_of_a_protocol_with_columns_of_its_own_can_be_scored(tmp_path):
+    protocol = load_protocol(own(tmp_path, 'main = ["shift", "ssim"]\n'))
+    assert protocol.only(["ssim"]).metric_names == ["ssim"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ('main = ["sim"]', ["main: ", "'sim'", "did you mean ssim"]),
+        ('main = ["psnr"]', ["main: ", "'psnr'", "shift, ssim"]),
+        ('main = ["ssim", "ssim"]', ["listed twice"]),
+        ("main = []", ["main"]),
+        ('ranked = ["psnr"]', ["ranked: ", "'psnr'", "ssim"]),
+        ('main = ["shift"]\nranked = ["ssim"]', ["ranked: ", "'ssim'", "shift"]),
+        ('main = ["shift"]\nranked = ["shift"]', ["ranked: shift has no direction"]),
+    ],
+)
+def test_columns_that_are_no_metrics_of_the_protocol_are_wrong_usage(tmp_path, columns, words):
+    with pytest.raises(UsageError) as caught:
+        load_protocol(own(tmp_path, f"{columns}\n"))
+    message = str(caught.value)
+    assert "own.toml" in message and "\n" not in message
+    for word in words:
+        assert word in message, (word, message)

@@ -151,6 +151,7 @@ def test_one_edited_score_of_a_pair_is_named(run: Path) -> None:
         (lambda c: c["macro"]["mae"].update(value=0.0), "mae of macro mean"),
         (lambda c: c["dataset"].update(manifest_sha256="f" * 64), "data"),
         (lambda c: c["protocol"].update(sha256="f" * 64), "protocol"),
+        (lambda c: c["protocol"].update(main=["ssim"]), "protocol"),
     ],
 )
 def test_an_edited_record_is_named(run: Path, edit, subject: str) -> None:

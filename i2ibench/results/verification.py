@@ -257,7 +257,9 @@ def _hash_discrepancies(
         yield Discrepancy(
             "data", f"{pairs.root}: not the pairs the result was computed on; {_SAY_WHERE}"
         )
-    checkpoint = path.parent / "checkpoints" / "last.ckpt"
+    # The predictions of a run that kept its best state are not those of its last.
+    kept = "best.ckpt" if result.training.keep_best else "last.ckpt"
+    checkpoint = path.parent / "checkpoints" / kept
     trained = result.model.checkpoint_sha256
     if trained and checkpoint.exists() and sha256_file(checkpoint) != trained:
         yield Discrepancy("checkpoint", f"{checkpoint}: not the weights that made the predictions")

@@ -64,6 +64,8 @@ def translate(
         device: where the model runs.
         progress: called with (done, total).
     """
+    if model.stochastic and manifest.stochastic_seed is None:
+        manifest = manifest.model_copy(update={"seed": 0})
     done, earlier = _prepare_folder(folder, manifest, dataset)
     preparation = Preparation(**manifest.preparation)
     model.to(device).to(memory_format=torch.channels_last)

@@ -12,6 +12,7 @@ from plugin_source import LEARNER
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.results.record_files import read_result, write_result
+from i2ibench.results.verification import verify
 from i2ibench.runs.options import Options
 from i2ibench.runs.run import run, train, translate
 from i2ibench.training.checkpoint import load_checkpoint
@@ -111,6 +112,15 @@ def choosing(options) -> Options:
     """Options that translate with the state that validated best."""
     wish = {"training.validation_fraction": 0.4, "training.keep_best": "ssim"}
     return replace(options, settings={**TINY, **wish})
+
+
+def test_a_run_that_kept_its_best_state_is_confirmed(choosing):
+    done = run(choosing)
+    assert verify(done.folder, dataset=str(choosing.dataset), device="cpu").findings == ()
+    best = done.folder / "checkpoints" / "best.ckpt"
+    best.write_bytes(best.read_bytes() + b" ")
+    found = verify(done.folder, dataset=str(choosing.dataset), device="cpu")
+    assert [each.subject for each in found.findings] == ["checkpoint"]
 
 
 def test_a_best_state_that_was_deleted_is_missed_in_one_line_and_trained_again(choosing):

@@ -85,6 +85,22 @@ def test_a_resumed_translation_equals_one_in_one_go(noisy, drawn, tmp_path) -> N
     assert _predictions(tmp_path / "cut") != _predictions(tmp_path / "whole")
 
 
+def test_a_manifest_without_a_seed_gets_one_that_is_told(noisy, drawn, tmp_path) -> None:
+    pairs = Dataset.open(drawn.draw("test", 2).root).split()
+    manifest = Manifest(
+        model="noisy",
+        checkpoint_sha256=None,
+        protocol="i2i-1",
+        preparation={},
+        inference=load_protocol("i2i-1").inference,
+        precision="fp32",
+    )
+    for name in ("one", "two"):
+        translate(Noisy(ModelConfig()), pairs, tmp_path / name, manifest)
+    assert _predictions(tmp_path / "one") == _predictions(tmp_path / "two")
+    assert read_manifest(tmp_path / "one").seed == 0
+
+
 def test_manifests_of_deterministic_models_name_no_seed(drawn, tmp_path) -> None:
     root = drawn.draw("test", 2).root
     done = run(Options(model="copy", dataset=str(root), output=tmp_path, board=None, seed=7))

@@ -1,0 +1,72 @@
+"""The test over seeds and units: against textbook tests where it reduces to them, and simulated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from seeds_and_units import rejections
+
+from i2ibench.statistics.seeds_and_units import method_difference
+
+
+def _scores(seeds: int, units: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(20, 3, (seeds, units))
+
+
+def test_one_seed_a_side_is_the_paired_t_test() -> None:
+    first, second = _scores(1, 40), _scores(1, 40, seed=1)
+    found = method_difference(first, second)
+    expected = stats.ttest_rel(first[0], second[0])
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-10)
+    interval = expected.confidence_interval(0.95)
+    assert found.interval == pytest.approx((interval.low, interval.high), rel=1e-10)
+
+
+def test_without_differences_between_units_it_is_welchs_test_of_seeds() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(0, 1, (4, 1)), rng.normal(1, 2, (7, 1))
+    units = rng.normal(0, 3, 50)  # the same for both methods, and so no difference
+    found = method_difference(first + units, second + units)
+    expected = stats.ttest_ind(first[:, 0], second[:, 0], equal_var=False)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-8)
+    assert found.freedom == pytest.approx(expected.df, rel=1e-8)
+
+
+def test_equal_clusters_are_tested_by_their_means() -> None:
+    first, second = _scores(1, 60), _scores(1, 60, seed=1)
+    clusters = np.repeat(np.arange(20), 3)
+    means = [side.reshape(20, 3).mean(1) for side in (first, second)]
+    found = method_difference(first, second, clusters)
+    assert found.p_value == pytest.approx(stats.ttest_rel(*means).pvalue, rel=1e-10)
+    assert found.units == 20
+
+
+def test_swapping_the_methods_swaps_the_sign_alone() -> None:
+    first, second = _scores(3, 30), _scores(5, 30, seed=1)
+    one, two = method_difference(first, second), method_difference(second, first)
+    assert one.difference == pytest.approx(-two.difference)
+    assert one.p_value == pytest.approx(two.p_value)
+    assert one.interval == pytest.approx((-two.interval[1], -two.interval[0]))
+
+
+def test_equal_methods_do_not_differ_and_units_without_a_number_are_left_out() -> None:
+    scores = _scores(2, 30)
+    assert method_difference(scores, scores).p_value == 1.0
+    holes = scores.copy()
+    holes[0, :5] = np.inf
+    found = method_difference(holes, _scores(2, 30, seed=1))
+    assert found.units == 25
+    assert method_difference(scores[:, :1], scores[:, :1]) is None
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_equal_methods_are_told_apart_in_five_percent(seeds: int) -> None:
+    # 0.05 and three standard errors of 600 simulations.
+    assert rejections(seeds, units=16, effect=0.0, runs=600) <= 0.077
+
+
+def test_power_rises_with_seeds() -> None:
+    power = [rejections(seeds, units=16, effect=1.0, runs=200) for seeds in (2, 3, 5, 10)]
+    assert power == sorted(power)
+    assert power[-1] > 0.9

@@ -264,7 +264,9 @@ def _translate_pair(
 
 
 def _to_batch(image: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(image).permute(2, 0, 1)[None]
+    # Decoded pixels may lie in memory that must not be written; torch warns of such arrays.
+    own = image if image.flags.writeable else image.copy()
+    return torch.from_numpy(own).permute(2, 0, 1)[None]
 
 
 def _pad(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:

@@ -23,6 +23,7 @@ from i2ibench.results.reference import (
     PairReference,
     Subsets,
     UInt8Image,
+    check_importable,
     pair_reference,
     set_references,
 )
@@ -141,6 +142,7 @@ def cross_check(
     for name in REFERENCES:
         try:
             record = comparable(name, stored.result)
+            check_importable(name)
             weights = same_weights(name, record, context)
             if name in _SET_METRICS:
                 of_sets[name] = weights[0]

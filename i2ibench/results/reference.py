@@ -121,6 +121,17 @@ def pair_reference(metric: str, weights: Sequence[WeightsFile], device: str) -> 
     return ssim
 
 
+def check_importable(metric: str) -> None:
+    """Raise ``MissingError`` where the package of a metric cannot be imported, before its weights.
+
+    The package of LPIPS ships the heads: without it they would be called missing weights.
+    """
+    if metric in _TRUNKS:
+        with _importing("lpips"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import lpips  # noqa: F401
+
+
 def _lpips(trunk: str, weights: WeightsFile, device: str) -> PairReference:
     with _importing("lpips"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it calls torchvision and torch.load in their old ways

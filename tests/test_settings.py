@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import pydantic
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from i2ibench import registry
@@ -42,6 +43,7 @@ HASHED = [
 
 
 @pytest.mark.parametrize("settings", HASHED, ids=lambda settings: settings.__name__)
+@hypothesis_settings(deadline=None, max_examples=20)  # classes are made, and machines differ
 @given(value=st.integers())
 def test_a_later_field_changes_no_old_id(settings: type[Settings], value: int) -> None:
     class Grown(settings):  # type: ignore[misc, valid-type]

@@ -11,6 +11,7 @@ from i2ibench.cli.completion import completer
 from i2ibench.cli.options import DataRoot, Direction, Json, Limit
 from i2ibench.cli.terminal import answer, err, print_json, say, table
 from i2ibench.errors import DataError
+from i2ibench.wording import count
 
 if TYPE_CHECKING:
     from i2ibench.data.audit.findings import AuditReport
@@ -93,7 +94,7 @@ def _print(report: AuditReport, beside_json: bool) -> None:
 
 def _counts(report: AuditReport) -> str:
     parts = ((len(report.errors), "error"), (len(report.warnings), "warning"))
-    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in parts)
+    return ", ".join(count(number, word) for number, word in parts)
 
 
 def _items(value: object) -> list[tuple[str, int]]:

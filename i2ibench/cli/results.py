@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from i2ibench.cli.terminal import answer, escape, out, table
 from i2ibench.results.cells import record_cell
+from i2ibench.wording import count
 
 if TYPE_CHECKING:
     from i2ibench.results.record import MetricRecord, Result
@@ -28,7 +29,7 @@ def show_result(result: Result, *, beside_json: bool = False) -> None:
         if not _is_missing(record)
     ]
     where = f"{result.model.name} on {result.dataset.name}"
-    title = f"{where}, {_pairs(_size(result))}"
+    title = f"{where}, {count(_size(result), 'pair')}"
     answer(table(title, ["metric", *sets], rows, markup=True), beside_json=beside_json)
     _show_remarks([result], beside_json)
 
@@ -37,9 +38,9 @@ def show_models(results: Sequence[Result], *, beside_json: bool = False) -> None
     """Print the scores of several models, a column each: overall, for each group, macro."""
     first = results[0]
     group_name = first.dataset.group_name or "group"
-    sets = {f"all {_pairs(_size(first))}": [result.metrics for result in results]}
+    sets = {f"all {count(_size(first), 'pair')}": [result.metrics for result in results]}
     for name, group in first.groups.items():
-        title = f"{group_name} {name}, {_pairs(group.n)}"
+        title = f"{group_name} {name}, {count(group.n, 'pair')}"
         sets[title] = [result.groups[name].metrics for result in results]
     if first.groups:
         sets[f"macro mean over {group_name}"] = [result.macro for result in results]
@@ -79,10 +80,6 @@ def _show_remarks(results: Sequence[Result], beside_json: bool) -> None:
 
 def _size(result: Result) -> int:
     return result.dataset.pairs or 0
-
-
-def _pairs(count: int) -> str:
-    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def _title(name: str, record: MetricRecord) -> str:

@@ -37,6 +37,18 @@ def _predictions(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
 
+def _manifest(seed: int | None = None) -> Manifest:
+    return Manifest(
+        model="noisy",
+        checkpoint_sha256=None,
+        protocol="i2i-1",
+        preparation={},
+        inference=load_protocol("i2i-1").inference,
+        precision="fp32",
+        seed=seed,
+    )
+
+
 def _run(root: Path, output: Path, **options: object) -> dict[str, bytes]:
     torch.manual_seed(hash(str(output)) % 1000)  # whatever drew numbers before must not matter
     done = run(Options(model="noisy", dataset=str(root), output=output, board=None, **options))
@@ -60,15 +72,7 @@ def test_the_protocols_seed_decides_where_it_names_one(noisy, drawn, tmp_path) -
 
 def test_a_resumed_translation_equals_one_in_one_go(noisy, drawn, tmp_path) -> None:
     pairs = Dataset.open(drawn.draw("test", 4).root).split()
-    manifest = Manifest(
-        model="noisy",
-        checkpoint_sha256=None,
-        protocol="i2i-1",
-        preparation={},
-        inference=load_protocol("i2i-1").inference,
-        precision="fp32",
-        seed=3,
-    )
+    manifest = _manifest(seed=3)
     model = Noisy(ModelConfig())
     translate(model, pairs, tmp_path / "whole", manifest)
 
@@ -87,14 +91,7 @@ def test_a_resumed_translation_equals_one_in_one_go(noisy, drawn, tmp_path) -> N
 
 def test_a_manifest_without_a_seed_gets_one_that_is_told(noisy, drawn, tmp_path) -> None:
     pairs = Dataset.open(drawn.draw("test", 2).root).split()
-    manifest = Manifest(
-        model="noisy",
-        checkpoint_sha256=None,
-        protocol="i2i-1",
-        preparation={},
-        inference=load_protocol("i2i-1").inference,
-        precision="fp32",
-    )
+    manifest = _manifest()
     for name in ("one", "two"):
         translate(Noisy(ModelConfig()), pairs, tmp_path / name, manifest)
     assert _predictions(tmp_path / "one") == _predictions(tmp_path / "two")

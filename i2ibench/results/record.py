@@ -115,6 +115,8 @@ class DatasetRecord(_OpenPart):
         group_name: what the groups are, e.g. ``"HER2"``.
         manifest_sha256: hash of their content.
         limit: where only the first pairs were taken, how many.
+        clusters_unknown: whether pairs depend by slides or patients that nobody has published.
+        clusters: their number in all splits, where they are unknown and it is published.
     """
 
     name: str
@@ -124,6 +126,8 @@ class DatasetRecord(_OpenPart):
     group_name: str | None = None
     manifest_sha256: str | None = None
     limit: int | None = None
+    clusters_unknown: bool | None = None
+    clusters: int | None = None
 
 
 class IntervalRecord(_OpenPart):

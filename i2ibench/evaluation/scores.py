@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from i2ibench.evaluation.protocol import Endpoints
+
 Better = Literal["higher", "lower"]
 
 
@@ -70,6 +72,7 @@ class Evaluation:
         protocol_sha256: hash of the protocol's frozen content.
         main: the protocol's main metrics, where it names them.
         ranked: those of them that rank, where it names them.
+        endpoints: what the protocol says beforehand to decide, where it does.
         seconds: wall-clock time of the evaluation; of several at once this one's equal share.
         details: by metric, further facts, JSON values.
         device: where networks ran, if any did.
@@ -86,6 +89,7 @@ class Evaluation:
     device: str = "cpu"
     main: tuple[str, ...] | None = None
     ranked: tuple[str, ...] | None = None
+    endpoints: Endpoints | None = None
 
     @cached_property
     def pair_scores(self) -> pd.DataFrame:

@@ -75,6 +75,7 @@ def build_result(
                 sha256=evaluation.protocol_sha256,
                 main=evaluation.main,
                 ranked=evaluation.ranked,
+                endpoints=evaluation.endpoints,
             ),
             "metrics": _records(evaluation.metrics, made.overall),
             "groups": {

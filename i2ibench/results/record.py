@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
+from i2ibench.evaluation.protocol import Endpoints
 from i2ibench.evaluation.scores import Better
 from i2ibench.files import sha256_json
 
@@ -69,14 +70,15 @@ class GroupRecord(_Part):
 class ProtocolRecord(_Part):
     """The protocol's id and the hash of its frozen content.
 
-    ``main`` and ``ranked`` as in the protocol, where it names them: a board then needs no file of
-    a protocol of one's own.
+    ``main``, ``ranked`` and ``endpoints`` as in the protocol, where it names them: a board then
+    needs no file of a protocol of one's own.
     """
 
     id: str
     sha256: str
     main: tuple[str, ...] | None = None
     ranked: tuple[str, ...] | None = None
+    endpoints: Endpoints | None = None
 
 
 class ModelRecord(_OpenPart):

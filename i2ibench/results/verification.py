@@ -185,7 +185,10 @@ def open_stored(
     rules = load_protocol(protocol or result.protocol.id)
     if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
         findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
-    elif (rules.main, rules.ranked) != (result.protocol.main, result.protocol.ranked):
+    elif any(
+        getattr(rules, key) != getattr(result.protocol, key)
+        for key in ("main", "ranked", "endpoints")
+    ):
         findings.append(Discrepancy("protocol", f"{rules.id} has other columns than recorded"))
     return StoredResult(path, result, opened, pairs, images, rules, tuple(findings))
 

@@ -22,7 +22,7 @@ class MetricValue:
     Attributes:
         value: the score; None where it is unavailable (the reason stands in ``unavailable``)
             or infinite for every pair.
-        n: the number of pairs it rests on.
+        n: the number of pairs it rests on, without those on which the metric is undefined.
         unit: e.g. ``"dB"``; empty for a pure number.
         better: the direction of improvement; None for a description without one.
         signature: the one-line definition; never empty for a computed value.
@@ -51,7 +51,7 @@ class GroupScores:
 
 @dataclass(frozen=True, slots=True)
 class PairColumns:
-    """Scores per pair by column, in the order of the data set's pairs."""
+    """Scores per pair by column, in the order of the data set's pairs; NaN where undefined."""
 
     ids: Sequence[str]
     groups: Sequence[str | None]

@@ -32,11 +32,13 @@ Float64 = npt.NDArray[np.float64]
 BIN_WIDTH = 0.005
 BINS = 512
 # skimage clips light at 1e-6, so its densities are in units of log10(1e6).
-_DECADES = 6.0
+SKIMAGE_FLOOR = 1e-6
+DECADES = 6.0
 # What the density of red, green and blue adds to that of DAB: the third column of the inverse of
 # scikit-image's matrix, to the last bit.
 _DAB_OF_DENSITY = np.array([-0.5561158181996246, -0.13552179862837116, 1.5735880719641926])
 _ROWS = 128
+DECONVOLUTION = (("deconvolution", "skimage-hed"), ("density", "decadic"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class DABDensityError(PairMetric):
 
     def signature(self) -> Signature:
         """Return ``dab-od-error|deconvolution:skimage-hed|density:decadic|mean:image|v:1``."""
-        return self._signature(*_DECONVOLUTION, ("mean", "image"))
+        return self._signature(*DECONVOLUTION, ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the absolute error of the mean density."""
@@ -120,7 +122,7 @@ class DABAreaError(PairMetric):
     def signature(self) -> Signature:
         """Return ``dab-area-error|deconvolution:skimage-hed|density:decadic|positive:0.2|...``."""
         positive = ("positive", self.settings.positive)
-        return self._signature(*_DECONVOLUTION, positive, ("mean", "image"))
+        return self._signature(*DECONVOLUTION, positive, ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the absolute error of the positive share, in [0, 1]."""
@@ -143,7 +145,7 @@ class DABHistogramDistance(PairMetric):
 
     def signature(self) -> Signature:
         """Return ``dab-histogram-distance|...|bin:0.005|mean:image|v:1``."""
-        return self._signature(*_DECONVOLUTION, ("bin", BIN_WIDTH), ("mean", "image"))
+        return self._signature(*DECONVOLUTION, ("bin", BIN_WIDTH), ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the area between the two cumulative histograms."""
@@ -170,7 +172,7 @@ class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
 
     def signature(self) -> Signature:
         """Return ``dab-iod-correlation|deconvolution:skimage-hed|density:decadic|pearson|...``."""
-        return self._signature(*_DECONVOLUTION, "pearson", ("across", "images"))
+        return self._signature(*DECONVOLUTION, "pearson", ("across", "images"))
 
     def state_key(self) -> str:
         """Return the key that the stain correlations share."""
@@ -223,18 +225,21 @@ def stain_of(image: npt.NDArray[np.uint8]) -> Stain:
     return Stain(total / pixels, pixels, histogram)
 
 
-def dab_density(image: npt.NDArray[np.uint8]) -> Float64:
-    """Return the decadic DAB optical density (H, W) of uint8 RGB (H, W, 3)."""
-    channels = cv2.LUT(np.ascontiguousarray(image), _density_table())
+def dab_density(image: npt.NDArray[np.uint8], floor: float = SKIMAGE_FLOOR) -> Float64:
+    """Return the decadic DAB optical density (H, W) of uint8 RGB (H, W, 3).
+
+    Light, 0 to 1 in each channel, counts as ``floor`` where it is below.
+    """
+    channels = cv2.LUT(np.ascontiguousarray(image), _density_table(floor))
     density: Float64 = channels[:, :, 0] + channels[:, :, 1]
     density += channels[:, :, 2]
     return np.maximum(density, 0.0, out=density)
 
 
 @cache
-def _density_table() -> Float64:
+def _density_table(floor: float) -> Float64:
     """Return what each level of each channel adds to the DAB density: (1, 256, 3)."""
-    light = np.maximum(np.arange(256)[:, None] / 255.0, 10.0**-_DECADES)
+    light = np.maximum(np.arange(256)[:, None] / 255.0, floor)
     table: Float64 = (-np.log10(light) * _DAB_OF_DENSITY)[None]
     return table
 
@@ -251,6 +256,3 @@ def _pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
     if min(float(np.abs(a).max()), float(np.abs(b).max())) <= 1e-12 * scale:
         return None
     return max(-1.0, min(1.0, float(a @ b) / norm))
-
-
-_DECONVOLUTION = (("deconvolution", "skimage-hed"), ("density", "decadic"))

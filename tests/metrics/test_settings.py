@@ -26,6 +26,8 @@ AT_LEAST_1 = "greater than or equal to 1"
         ("dab-area-error", {"positive": 5}, "less than or equal to 2.555"),
         ("dab-area-error", {"positive": float("nan")}, "positive = nan"),
         ("dab-area-error", {"positive": 0.2023}, "the nearest are 0.2 and 0.205"),
+        ("dab-dice-tolerant", {"radius": -1}, "greater than or equal to 0"),
+        ("dab-dice-tolerant", {"radius": 101}, "less than or equal to 100"),
         ("kid", {"subset": 0}, "greater than or equal to 2"),
         ("kid", {"subset": 1}, "greater than or equal to 2"),
         ("kid", {"subsets": 0}, AT_LEAST_1),
@@ -56,6 +58,8 @@ def test_what_no_definition_holds_for_is_refused_by_name(metric, settings, messa
     [
         ("dab-area-error", {"positive": 0.005}),
         ("dab-area-error", {"positive": 2.555}),
+        ("dab-dice-tolerant", {"radius": 0}),
+        ("dab-dice-tolerant", {"radius": 100}),
         ("kid", {"subset": 2, "subsets": 1, "seed": 0}),
         ("precision", {"neighbour": 1}),
         ("swd", {"patches": 1, "kept": 1, "directions": 1}),

@@ -179,11 +179,11 @@ def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
 
 
 @given(
-    st.lists(st.floats(allow_nan=False, allow_infinity=True), min_size=1, max_size=6, unique=True),
+    st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=6),
     st.text(st.characters(categories=["L", "N"], include_characters='"+, '), min_size=1),
 )
 @settings(max_examples=40, deadline=None)
-def test_pair_scores_keep_every_digit(
+def test_pair_scores_keep_every_digit_and_every_undefined_value(
     tmp_path_factory: pytest.TempPathFactory, values: list[float], group: str
 ) -> None:
     path = tmp_path_factory.mktemp("scores") / "scores.csv"
@@ -197,6 +197,10 @@ def test_pair_scores_keep_every_digit(
     [
         (lambda text: text.replace("psnr,ssim\n", "psnr,ssim\n00000,0,,1,2\n"), "00000 stands"),
         (lambda text: text.replace("00003,3+,,", "00003,3+,,x"), "pair 00003 is no number"),
+        (lambda text: text.replace("00003,3+,,", "00003,3+,,nan,"), "scores.csv"),
+        (lambda text: text.replace("ssim\n00000,0,,", "ssim\n00000,0,,nan"), "00000 is no number"),
+        (lambda text: text[: text.index("00041,1+,,") + 10], r"\(00041\) has 4 fields"),
+        (lambda text: text.replace("psnr,ssim", "psnr,psnr"), "'psnr' stands in it twice"),
         (lambda text: text.replace("cluster", "slide"), "no column 'cluster'"),
         (lambda text: text[: len(text) // 2] + ",,,,,,", "scores.csv"),
         (lambda text: "", "not a table"),

@@ -16,10 +16,11 @@ import torch
 from PIL import Image
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity
 
-from i2ibench.metrics.distribution import FID, KID, FIDClean
+from i2ibench.metrics.distribution import FID, FIDClean
 from i2ibench.metrics.diversity import DistanceRatio
 from i2ibench.metrics.inception_features import open_inception
 from i2ibench.metrics.interface import Context, PairImages
+from i2ibench.metrics.kernel_distance import KID, KIDMarginal
 from i2ibench.metrics.manifold import Precision, Recall
 
 ALLOWED = {"allow_unverified_weights": True}
@@ -51,12 +52,15 @@ def _exact_frechet(x, y):
     return means + np.trace(a) + np.trace(b) - 2 * roots.sum()
 
 
-def _exact_kernel_distance(x, y):
+def _exact_kernel_distances(x, y):
+    """Return the distance with a mean over all pairs across, and with one over i != j."""
+
     def mean(a, b, kept):
         return (((a @ b.T) / 2048 + 1) ** 3)[kept].mean()
 
     others, all_ = ~np.eye(len(x), dtype=bool), np.ones((len(x), len(y)), bool)
-    return mean(x, x, others) + mean(y, y, others) - 2 * mean(x, y, all_)
+    within = mean(x, x, others) + mean(y, y, others)
+    return within - 2 * mean(x, y, all_), within - 2 * mean(x, y, others)
 
 
 def _thumbnails(shared):
@@ -87,7 +91,9 @@ def test_fid_and_kid_of_real_images_are_exact_on_torch_fidelitys_features(shared
     assert score.value == pytest.approx(_exact_frechet(x, y), rel=1e-5)
     floor = _exact_frechet(y[0::2], y[1::2])
     assert score.details["floor"] == pytest.approx(floor, rel=1e-5)
-    assert KID().compute(state).value == pytest.approx(_exact_kernel_distance(x, y), rel=1e-5)
+    all_across, marginal = _exact_kernel_distances(x, y)
+    assert KID().compute(state).value == pytest.approx(all_across, rel=1e-5)
+    assert KIDMarginal().compute(state).value == pytest.approx(marginal, rel=1e-5)
 
 
 def test_fid_clean_sees_what_pillow_shrinks_and_torch_fidelity_extracts(
@@ -115,7 +121,7 @@ def test_fid_clean_sees_what_pillow_shrinks_and_torch_fidelity_extracts(
 
 def test_a_pair_is_kept_as_sixteen_kibibytes_of_features(extractor, make_pair):
     """Shared by the metrics of one resize; docs/metrics.md says what else is kept."""
-    metrics = [FID(), KID(), Precision(), Recall()]
+    metrics = [FID(), KID(), KIDMarginal(), Precision(), Recall()]
     for metric in metrics:
         metric.prepare(Context(**ALLOWED))
     pair = make_pair(64, 64)

@@ -69,7 +69,12 @@ class FIDClean(FID):
     name = "fid-clean"
     title = "FID-clean"
     position = 220
+    version = 2  # 1 did not clip what the resize overshoots to [0, 255]
     resize = "pillow-bicubic"
+
+    def signature(self) -> Signature:
+        """Return ``fid-clean|inception:tf-2015-12-05|resize:pillow-bicubic|weights:...|v:2``."""
+        return self._inception_signature()
 
 
 def frechet_distance(x: Rows, y: Rows) -> float:

@@ -1,16 +1,15 @@
-"""Frechet and kernel distances between the Inception features of predictions and targets."""
+"""Frechet distances between the Inception features of predictions and targets."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pydantic
 
 from i2ibench.metrics.inception_features import FeatureMetric, FeatureState, both_sides
-from i2ibench.metrics.interface import MetricSettings, Score, Signature
+from i2ibench.metrics.interface import Score, Signature
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -19,9 +18,6 @@ Rows = Float32 | Sequence[Float32]
 # Below as many images as features the covariance is singular and FID is biased upwards, for
 # each model differently.
 UNBIASED_FROM = 2048
-
-# As few pairs as pair metrics need for an interval (results.statistics).
-_FEWEST_FOR_INTERVAL = 16
 
 # Rows of features that are brought to float64 at once.
 _BLOCK = 256
@@ -73,70 +69,12 @@ class FIDClean(FID):
     name = "fid-clean"
     title = "FID-clean"
     position = 220
+    version = 2  # 1 did not clip what the resize overshoots to [0, 255]
     resize = "pillow-bicubic"
 
-
-class KIDSettings(MetricSettings):
-    """Settings of KID: the largest subset; where N is larger, how many are drawn, by which seed.
-
-    Attributes:
-        subset: pairs in a subset, from 2: one has no kernel within itself.
-        subsets: drawn, from 1.
-        seed: of the draw, 0 to 2^32 - 1.
-    """
-
-    subset: int = pydantic.Field(default=1000, ge=2)
-    subsets: int = pydantic.Field(default=100, ge=1)
-    seed: int = pydantic.Field(default=2020, ge=0, lt=2**32)
-
-
-class KID(FeatureMetric):
-    """Kernel Inception distance, unbiased at every number of pairs.
-
-    The unbiased squared maximum mean discrepancy with the kernel ``(x.y / 2048 + 1)^3``. Binkowski
-    et al., ICLR 2018. Up to ``subset`` pairs one estimate over all of them, beyond that the mean
-    over ``subsets`` random subsets, drawn as torch-fidelity draws them. Values slightly below zero
-    are valid. The one estimate over all pairs has an interval: see ``paired_mmd``.
-    """
-
-    name = "kid"
-    title = "KID"
-    position = 210
-    better = "lower"
-    Settings = KIDSettings
-
     def signature(self) -> Signature:
-        """Return the definition; size and drawing of subsets follow from N: the score adds them."""
-        return self._inception_signature(("kernel", "poly3"), ("estimator", "unbiased"))
-
-    def compute(self, state: FeatureState) -> Score:
-        """Return the distance; two pairs are the least."""
-        n = len(state.pairs)
-        if n < 2:
-            return Score(None, unavailable=f"kid needs at least 2 pairs, not {n}")
-        predictions, targets = both_sides(state)
-        size = min(n, self.settings.subset)
-        interval = None
-        drawing: tuple[tuple[str, str], ...] = ()
-        if size == n:
-            everyone = range(n)
-            value, interval = paired_mmd(_some(predictions, everyone), _some(targets, everyone))
-            subsets = 1
-        else:
-            subsets = self.settings.subsets
-            # The legacy generator, because it is torch-fidelity's.
-            draw = np.random.RandomState(self.settings.seed)
-            drawn = [
-                squared_mmd(
-                    _some(predictions, draw.choice(n, size, replace=False)),
-                    _some(targets, draw.choice(n, size, replace=False)),
-                )
-                for _ in range(subsets)
-            ]
-            value = float(np.mean(drawn))
-            drawing = (("seed", str(self.settings.seed)),)
-        settings = (("subset", str(size)), ("subsets", str(subsets)), *drawing)
-        return Score(value, settings=settings, ci95=interval)
+        """Return ``fid-clean|inception:tf-2015-12-05|resize:pillow-bicubic|weights:...|v:2``."""
+        return self._inception_signature()
 
 
 def frechet_distance(x: Rows, y: Rows) -> float:
@@ -163,41 +101,6 @@ def frechet_distance(x: Rows, y: Rows) -> float:
     root = float(_singular_values(cross).sum()) / math.sqrt(scale_x * scale_y)
     difference = mean_x - mean_y
     return max(0.0, float(difference @ difference) + trace_x + trace_y - 2 * root)
-
-
-def squared_mmd(x: Float64, y: Float64) -> float:
-    """Return the unbiased squared MMD of two (n, d) samples, kernel ``(x.y / d + 1)^3``."""
-    n = len(x)
-    within = _off_diagonal_sum(_kernel(x, x)) + _off_diagonal_sum(_kernel(y, y))
-    across = float(_kernel(x, y).sum())
-    return within / (n * (n - 1)) - 2 * across / (n * n)
-
-
-def paired_mmd(x: Float64, y: Float64) -> tuple[float, tuple[float, float] | None]:
-    """Return ``squared_mmd`` of two paired (n, d) samples and its 95 % interval over pairs.
-
-    The interval is Student's with the jackknife's standard error, leaving out a prediction
-    together with its target; the estimates that remain follow from row sums of the kernel. None
-    below ``_FEWEST_FOR_INTERVAL`` pairs.
-    """
-    n = len(x)
-    rows_x, rows_y = _off_diagonal_rows(_kernel(x, x)), _off_diagonal_rows(_kernel(y, y))
-    across = _kernel(x, y)
-    within, total = float(rows_x.sum() + rows_y.sum()), float(across.sum())
-    value = within / (n * (n - 1)) - 2 * total / (n * n)
-    if n < _FEWEST_FOR_INTERVAL:
-        return value, None
-    left_within = within - 2 * (rows_x + rows_y)
-    left_across = total - across.sum(axis=0) - across.sum(axis=1) + np.diagonal(across)
-    left_out = left_within / ((n - 1) * (n - 2)) - 2 * left_across / (n - 1) ** 2
-    variance = (n - 1) / n * float(np.square(left_out - left_out.mean()).sum())
-    from scipy import special  # here, because FID should not wait for it
-
-    half = float(special.stdtrit(n - 1, 0.975)) * math.sqrt(variance)
-    # A prediction depends on its own target, which moves the estimate by a term in 1/n. The
-    # jackknife removes such terms; left in, they would be larger than the interval.
-    centre = n * value - (n - 1) * float(left_out.mean())
-    return value, (centre - half, centre + half)
 
 
 def _mean(rows: Rows) -> Float64:
@@ -251,25 +154,3 @@ class _Centred:
     def squares(self) -> float:
         """Return the sum of squares."""
         return math.fsum(float(np.vdot(block, block)) for _, block in self.blocks())
-
-
-def _kernel(x: Float64, y: Float64) -> Float64:
-    values: Float64 = x @ y.T
-    values /= x.shape[1]
-    values += 1
-    cubed = values * values
-    cubed *= values
-    return cubed
-
-
-def _some(rows: Sequence[Float32], numbers: Iterable[int]) -> Float64:
-    """Return some of the rows in float64; all of them beside their list would double memory."""
-    return np.array([rows[number] for number in numbers], dtype=np.float64)
-
-
-def _off_diagonal_rows(square: Float64) -> Float64:
-    return np.asarray(square.sum(axis=1) - np.diagonal(square))
-
-
-def _off_diagonal_sum(square: Float64) -> float:
-    return float(square.sum() - np.trace(square))

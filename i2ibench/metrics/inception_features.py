@@ -28,7 +28,7 @@ Float32 = npt.NDArray[np.float32]
 Resize = Literal["tf1-bilinear", "pillow-bicubic"]
 
 # Raised when code changes features beyond rounding: cached features of targets become void.
-FEATURES_VERSION = 1
+FEATURES_VERSIONS: dict[Resize, int] = {"tf1-bilinear": 1, "pillow-bicubic": 2}
 
 # Features of one block of memory: 2 MB.
 _ROWS = 256
@@ -47,7 +47,8 @@ class InceptionFeatures:
         self._network = network
         self._kept = _RowBlocks()
         # What cached features of targets depend on.
-        self.identity = f"inception-{resize}-{precision}-{sha256[:16]}-v{FEATURES_VERSION}"
+        version = FEATURES_VERSIONS[resize]
+        self.identity = f"inception-{resize}-{precision}-{sha256[:16]}-v{version}"
 
     def of_images(self, *images: npt.NDArray[np.uint8]) -> Float32:
         """Return the features (N, 2048) of N uint8 (H, W, 3) images.

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from i2ibench.metrics.interface import MetricSettings, PairImages, PairMetric, Signature, UInt8Image
+from i2ibench.metrics.interface import MetricSettings, PairImages, PairMetric, Signature
+from i2ibench.metrics.pair_images import UInt8Image
 from i2ibench.metrics.stain import DECADES, DECONVOLUTION, SKIMAGE_FLOOR, dab_density
 
 Mask = npt.NDArray[np.uint8]  # (H, W), 0 or 1
@@ -32,7 +33,7 @@ _ROWS = 128
 class _MaskMetric(PairMetric):
     """What the metrics of the mask share; higher is better in the range 0 to 1 unless said."""
 
-    better = "higher"
+    better: ClassVar[Literal["higher", "lower"] | None] = "higher"
     digits = 4
     undefined_means = "targets have no positive area"
     # What follows the definition of the mask in the signature.
@@ -221,8 +222,8 @@ def masks_of(pair: PairImages) -> tuple[Mask, Mask]:
 def counts_of(pair: PairImages) -> tuple[int, int, int, int]:
     """Return the pixels that are positive in both, in the prediction, in the target, and all."""
     prediction, target = pair.once(masks_of)
-    both, *each = (cv2.countNonZero(mask) for mask in (prediction & target, prediction, target))
-    return both, *each, target.size
+    both = cv2.countNonZero(prediction & target)
+    return both, cv2.countNonZero(prediction), cv2.countNonZero(target), target.size
 
 
 def surface_distances(pair: PairImages) -> tuple[Float64, Float64]:

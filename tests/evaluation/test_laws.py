@@ -134,6 +134,7 @@ PERFECT_FEATURES = {
     "lpips": 0,
     "lpips-squeeze": 0,
     "lpips-vgg": 0,
+    "kid-marginal": 0,
     "precision": 1,
     "recall": 1,
 }

@@ -13,9 +13,10 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from i2ibench.errors import DataError
-from i2ibench.metrics.distribution import FID, KID, FIDClean, KIDSettings, frechet_distance
+from i2ibench.metrics.distribution import FID, FIDClean, frechet_distance
 from i2ibench.metrics.inception_features import FeatureState
 from i2ibench.metrics.interface import Context
+from i2ibench.metrics.kernel_distance import KID, KIDMarginal, KIDSettings
 from i2ibench.metrics.manifold import Precision, Recall, covered_share
 from i2ibench.metrics.networks.inception import Inception
 from i2ibench.metrics.networks.resize import pillow_bicubic, tf1_bilinear
@@ -81,7 +82,18 @@ def test_tf1_resize_equals_torch_fidelity(make_pair):
         assert np.array_equal(found, expected[0].permute(1, 2, 0).numpy()), "to the last bit"
 
 
-def test_clean_resize_is_pillows_float_bicubic_and_overshoots(make_pair):
+def test_clean_resize_equals_clean_fid(make_pair):
+    resize = pytest.importorskip("cleanfid.resize", reason="clean-fid is not installed")
+    edge = np.zeros((64, 64, 3), np.uint8)
+    edge[:, 32:] = 255
+    images = [edge, make_pair(512, 400).target, make_pair(299, 299).target]
+    for image in images:
+        expected = resize.build_resizer("clean")(image)
+        assert np.array_equal(pillow_bicubic(image, 299), expected), "to the last bit"
+    assert (pillow_bicubic(edge, 299).min(), pillow_bicubic(edge, 299).max()) == (0, 255)
+
+
+def test_clean_resize_is_antialiased_bicubic(make_pair):
     from torch.nn.functional import interpolate
 
     image = make_pair(512, 400).target
@@ -92,11 +104,8 @@ def test_clean_resize_is_pillows_float_bicubic_and_overshoots(make_pair):
         antialias=True,
         align_corners=False,
     )
-    found = pillow_bicubic(image, 299)
-    assert np.abs(found - expected[0].permute(1, 2, 0).numpy()).max() < 1e-3
-    edge = np.zeros((64, 64, 3), np.uint8)
-    edge[:, 32:] = 255
-    assert pillow_bicubic(edge, 299).min() < -1, "not clipped, as clean-fid"
+    expected = expected[0].permute(1, 2, 0).clip(0, 255).numpy()
+    assert np.abs(pillow_bicubic(image, 299) - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize(("n", "m"), [(20, 20), (150, 97), (60, 400)])
@@ -130,7 +139,7 @@ def test_fid_marks_small_sets_and_stands_beside_its_floor():
     assert "floor" in score.notes[1]
 
 
-@pytest.mark.parametrize("metric", [FID(), FIDClean(), KID(), Precision(), Recall()])
+@pytest.mark.parametrize("metric", [FID(), FIDClean(), KID(), KIDMarginal(), Precision(), Recall()])
 def test_too_few_pairs_have_a_reason_instead_of_a_number(metric):
     score = metric.compute(_state(_features(0, 1), _features(1, 1)))
     assert score.value is None
@@ -145,6 +154,7 @@ def test_kid_equals_torch_fidelity_on_all_pairs():
     score = KID().compute(_state(x, y))
     assert score.value == pytest.approx(expected, rel=1e-5)
     assert dict(score.settings) == {"subset": "50", "subsets": "1"}
+    assert score.ci95 is None, "pairing moves it, so no interval holds"
 
 
 def test_kid_equals_torch_fidelity_on_random_subsets():
@@ -197,7 +207,7 @@ def test_laws_of_distribution_metrics(n, seed, cut):
     whole = _state(x, y)
     ids = list(whole.pairs)
     shards = [FeatureState({i: whole.pairs[i] for i in part}) for part in (ids[cut:], ids[:cut])]
-    for metric in (FID(), KID(), Precision(), Recall()):
+    for metric in (FID(), KID(), KIDMarginal(), Precision(), Recall()):
         merged = metric.merge(*shards)
         assert metric.compute(merged).value == pytest.approx(metric.compute(whole).value, abs=1e-9)
     assert FID().compute(_state(x, x)).value == pytest.approx(0, abs=1e-6)

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from PIL import Image
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity
 
-from i2ibench.metrics.distribution import FID, KID, FIDClean
+from i2ibench.metrics.distribution import FID, FIDClean
 from i2ibench.metrics.diversity import DistanceRatio
 from i2ibench.metrics.inception_features import open_inception
 from i2ibench.metrics.interface import Context, PairImages
+from i2ibench.metrics.kernel_distance import KID, KIDMarginal
 from i2ibench.metrics.manifold import Precision, Recall
 
 ALLOWED = {"allow_unverified_weights": True}
@@ -51,12 +51,15 @@ def _exact_frechet(x, y):
     return means + np.trace(a) + np.trace(b) - 2 * roots.sum()
 
 
-def _exact_kernel_distance(x, y):
+def _exact_kernel_distances(x, y):
+    """Return the distance with a mean over all pairs across, and with one over i != j."""
+
     def mean(a, b, kept):
         return (((a @ b.T) / 2048 + 1) ** 3)[kept].mean()
 
     others, all_ = ~np.eye(len(x), dtype=bool), np.ones((len(x), len(y)), bool)
-    return mean(x, x, others) + mean(y, y, others) - 2 * mean(x, y, all_)
+    within = mean(x, x, others) + mean(y, y, others)
+    return within - 2 * mean(x, y, all_), within - 2 * mean(x, y, others)
 
 
 def _thumbnails(shared):
@@ -87,35 +90,35 @@ def test_fid_and_kid_of_real_images_are_exact_on_torch_fidelitys_features(shared
     assert score.value == pytest.approx(_exact_frechet(x, y), rel=1e-5)
     floor = _exact_frechet(y[0::2], y[1::2])
     assert score.details["floor"] == pytest.approx(floor, rel=1e-5)
-    assert KID().compute(state).value == pytest.approx(_exact_kernel_distance(x, y), rel=1e-5)
+    all_across, marginal = _exact_kernel_distances(x, y)
+    assert KID().compute(state).value == pytest.approx(all_across, rel=1e-5)
+    assert KIDMarginal().compute(state).value == pytest.approx(marginal, rel=1e-5)
 
 
-def test_fid_clean_sees_what_pillow_shrinks_and_torch_fidelity_extracts(
-    extractor, make_pair, monkeypatch
-):
-    # It takes uint8 alone; a resized image has fractions, which clean-fid does not round.
+def test_fid_clean_is_exact_on_what_clean_fid_resizes(shared, extractor, monkeypatch):
+    resize = pytest.importorskip("cleanfid.resize", reason="clean-fid is not installed")
+    # torch-fidelity takes uint8 alone; a resized image has fractions, which clean-fid keeps.
     monkeypatch.setattr(fidelity, "vassert", lambda condition, message: None)
     metric, plain = FIDClean(), FID()
     for each in (metric, plain):
         each.prepare(Context(**ALLOWED))
     assert "resize:pillow-bicubic" in str(metric.signature())
-    for size in ((512, 400), (120, 90)):
-        pair = make_pair(*size)
-        for side, found, aliased in zip(
-            SIDES, metric.describe(pair), plain.describe(pair), strict=True
-        ):
-            channels = [
-                Image.fromarray(channel.astype(np.float32)).resize((299, 299), Image.BICUBIC)
-                for channel in np.moveaxis(getattr(pair, side), 2, 0)
-            ]
-            [expected] = _features(extractor, [np.stack([*map(np.asarray, channels)], axis=2)])
-            assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
-            assert np.abs(aliased - expected).max() > 1e-3 * np.abs(expected).max()
+    resizer, state, rows = resize.build_resizer("clean"), metric.new_state(), []
+    for pair in itertools.islice(_thumbnails(shared), 0, None, 6):
+        expected = _features(extractor, [resizer(getattr(pair, side)) for side in SIDES])
+        for found, feature in zip(metric.describe(pair), expected, strict=True):
+            assert np.abs(found - feature).max() <= 1e-5 * np.abs(feature).max()
+        aliased = plain.describe(pair)[0]
+        assert np.abs(aliased - expected[0]).max() > 1e-3 * np.abs(expected[0]).max()
+        metric.update(state, pair.id, metric.describe(pair))
+        rows.append(expected)
+    expected = _exact_frechet(*np.stack(rows, axis=1))
+    assert metric.compute(state).value == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_pair_is_kept_as_sixteen_kibibytes_of_features(extractor, make_pair):
     """Shared by the metrics of one resize; docs/metrics.md says what else is kept."""
-    metrics = [FID(), KID(), Precision(), Recall()]
+    metrics = [FID(), KID(), KIDMarginal(), Precision(), Recall()]
     for metric in metrics:
         metric.prepare(Context(**ALLOWED))
     pair = make_pair(64, 64)

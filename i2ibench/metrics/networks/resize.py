@@ -34,9 +34,10 @@ def tf1_bilinear(image: npt.NDArray[np.uint8], size: int) -> Float32:
 
 
 def pillow_bicubic(image: npt.NDArray[np.uint8], size: int) -> Float32:
-    """Resize as clean-fid does: Pillow's antialiased bicubic on float channels, not clipped.
+    """Resize as clean-fid does: Pillow's antialiased bicubic on float channels, not rounded.
 
-    uint8 (H, W, 3) -> float32 (size, size, 3). Parmar et al., CVPR 2022.
+    uint8 (H, W, 3) -> float32 (size, size, 3), clipped to [0, 255], as bicubic overshoots at edges.
+    Parmar et al., CVPR 2022.
     """
     from PIL import Image
 
@@ -48,7 +49,7 @@ def pillow_bicubic(image: npt.NDArray[np.uint8], size: int) -> Float32:
         )
         for c in range(3)
     ]
-    return np.stack(channels, axis=2)
+    return np.stack(channels, axis=2).clip(0, 255)
 
 
 @lru_cache(maxsize=32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from i2ibench.statistics.bootstrap import LEVEL, Codes, Floats
 
@@ -82,12 +82,12 @@ def method_difference(
         )
     freedom = variance**2 / sum(part**2 / df for part, df in parts if part > 0)
     error = float(np.sqrt(variance))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    half = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error
     return MethodDifference(
         difference=difference,
         standard_error=error,
         freedom=float(freedom),
-        p_value=float(2 * stats.t.sf(abs(difference) / error, freedom)),
+        p_value=float(2 * special.stdtr(freedom, -abs(difference) / error)),
         interval=(difference - half, difference + half),
         seeds=(len(a), len(b)),
         units=units,

@@ -37,7 +37,7 @@ def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, 
             if score.details:
                 details[name] = dict(score.details)
         elif isinstance(metric, PairMetric):
-            values[name] = _pair_value(metric, [row[name] for row in found.scores.values()])
+            values[name] = pair_value(metric, [row[name] for row in found.scores.values()])
     return values, details
 
 
@@ -61,7 +61,7 @@ def group_values(
                 values[name] = _set_value(metric, score, n)
             elif isinstance(metric, PairMetric):
                 rows = [found.scores[pair_id][name] for pair_id in members[group]]
-                values[name] = _pair_value(metric, rows)
+                values[name] = pair_value(metric, rows)
         groups[group] = GroupScores(n, values)
     return groups
 
@@ -76,20 +76,24 @@ def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Va
         if name in chosen.unavailable:
             n = sum(value.n for value in every.values())
             macro[name] = _without_value(metric, n, chosen.unavailable[name])
-            continue
-        signature = str(metric.signature().with_setting("macro", "group"))
-        values, left_out = _groups_that_count(metric, every)
-        n = sum(value.n for value in values.values())
-        empty = [group for group, value in values.items() if value.value is None]
-        numbers = [value.value for value in values.values() if value.value is not None]
-        if empty or not values:
-            reason = f"no finite value for group {', '.join(empty)}" if empty else left_out
-            macro[name] = MetricValue(None, n, metric.unit, metric.better, signature, reason)
         else:
-            mean = math.fsum(numbers) / len(numbers)
-            notes = tuple(dict.fromkeys([*_marks(values.values()), *filter(None, [left_out])]))
-            macro[name] = MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
+            signature = str(metric.signature().with_setting("macro", "group"))
+            macro[name] = macro_value(metric, every, signature)
     return macro
+
+
+def macro_value(metric: Metric, every: Mapping[str, MetricValue], signature: str) -> MetricValue:
+    """Return the mean of one metric's values over groups, each counting the same."""
+    values, left_out = _groups_that_count(metric, every)
+    n = sum(value.n for value in values.values())
+    empty = [group for group, value in values.items() if value.value is None]
+    numbers = [value.value for value in values.values() if value.value is not None]
+    if empty or not values:
+        reason = f"no finite value for group {', '.join(empty)}" if empty else left_out
+        return MetricValue(None, n, metric.unit, metric.better, signature, reason)
+    mean = math.fsum(numbers) / len(numbers)
+    notes = tuple(dict.fromkeys([*_marks(values.values()), *filter(None, [left_out])]))
+    return MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
 
 
 def pair_columns(found: Accumulation, chosen: ChosenMetrics, dataset: PairedDataset) -> PairColumns:
@@ -158,12 +162,15 @@ def _groups_that_count(
     return counted, f"without {', '.join(few)}: {why}"
 
 
-def _pair_value(metric: PairMetric, values: Sequence[float]) -> MetricValue:
+def pair_value(
+    metric: PairMetric, values: Sequence[float], signature: str | None = None
+) -> MetricValue:
     """Return the mean over the pairs on which the metric is defined; the others are counted.
 
-    Infinite values make it infinite, which is said and counted too.
+    Infinite values make it infinite, which is said and counted too. The signature is the metric's
+    own, which has to be prepared for it, unless it is given.
     """
-    signature = str(metric.signature())
+    signature = str(metric.signature()) if signature is None else signature
     defined = [value for value in values if not math.isnan(value)]
     notes = []
     if len(defined) < len(values):

@@ -25,7 +25,8 @@ from i2ibench.data.loading import to_unit_range
 from i2ibench.data.pairs import ImageRef
 from i2ibench.models.interface import InferencePolicy, TranslationModel
 from i2ibench.runs.plan import model_from_checkpoint
-from i2ibench.translation.translate import inference_mode, quantize, translate_image
+from i2ibench.translation.inference import inference_mode
+from i2ibench.translation.translate import quantize, translate_image
 
 
 def main() -> None:

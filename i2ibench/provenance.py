@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from i2ibench import registry
+from i2ibench.errors import UsageError
+from i2ibench.files import sha256_file, sha256_json
 from i2ibench.runtime import torch_if_loaded
 
 # The packages whose version can change a value or a file.
@@ -69,6 +73,50 @@ def package_version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def plugins_used(model: str | None, metrics: Iterable[str]) -> list[dict[str, object]]:
+    """Return of the model and the metrics those from other packages, and what code they were.
+
+    Kind, name, package, its version, and the SHA-256 of its top-level package's Python files: a
+    version alone does not tell what was edited. Names that are not registered are passed over.
+    """
+    asked = [(registry.models, name) for name in ([model] if model else [])]
+    asked += [(registry.metrics, name) for name in metrics]
+    found: list[dict[str, object]] = []
+    for known, name in asked:
+        try:
+            entry = known.entry(name)
+        except UsageError:
+            continue
+        if registry.is_ours(entry):
+            continue
+        top = entry.target.partition(":")[0].partition(".")[0]
+        found.append(
+            {
+                "kind": known.kind,
+                "name": name,
+                "package": entry.provider,
+                "version": package_version(entry.provider),
+                "sha256": _code_sha256(top) if top else None,
+            }
+        )
+    return found
+
+
+def _code_sha256(top: str) -> str | None:
+    """Return the hash of a top-level package's Python files, names and content."""
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    if not spec.submodule_search_locations:
+        return sha256_file(Path(spec.origin)) if spec.origin else None
+    files = {
+        str(path.relative_to(folder).as_posix()): sha256_file(path)
+        for folder in map(Path, spec.submodule_search_locations)
+        for path in sorted(folder.rglob("*.py"))
+    }
+    return sha256_json(files)
 
 
 def source_state() -> dict[str, object] | None:

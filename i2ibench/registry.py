@@ -45,7 +45,7 @@ __all__ = [
 T = TypeVar("T")
 
 # What this distribution ships, and what is registered in a notebook, which shows its tracebacks.
-_OURS = ("i2ibench", "i2ibench_baselines", "")
+_OURS = ("i2ibench", "i2ibench_baselines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,13 @@ def plugin_entries() -> Iterator[tuple[str, Entry]]:
     for each in (models, metrics):
         for name in each.names():
             entry = each.entry(name)
-            if entry.target.partition(".")[0] not in _OURS:
+            if entry.target and not is_ours(entry):
                 yield each.kind, entry
+
+
+def is_ours(entry: Entry) -> bool:
+    """Whether a plugin's code is i2ibench's own."""
+    return bool(entry.target) and entry.target.partition(".")[0] in _OURS
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> str:

@@ -25,6 +25,17 @@ SIGNATURES = {
 }
 BETTER: dict[str, Better] = {"psnr": "higher", "ssim": "higher", "lpips-squeeze": "lower"}
 CREATED = "2026-01-01T00:00:00Z"
+# Of pyramid and varpyramid: a network that trains in a second on images of 32 pixels.
+TINY = {
+    "model.generator": "resnet_6blocks",
+    "model.ngf": 2,
+    "model.ndf": 2,
+    "training.epochs": 1,
+    "training.decay_epochs": 1,
+    "training.batch_size": 2,
+    "images.crop": 24,
+    "images.resize": 32,
+}
 
 
 def pair_scores(

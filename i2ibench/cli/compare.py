@@ -10,6 +10,7 @@ import typer
 from i2ibench.cli.completion import completer
 from i2ibench.cli.options import DataRoot, Direction, Json
 from i2ibench.cli.terminal import answer, print_json, say, table
+from i2ibench.errors import UsageError
 from i2ibench.runs.option_fields import HOW, WHAT, WHERE, names_in
 
 
@@ -36,6 +37,15 @@ def compare(
             metavar="NAMES",
             rich_help_panel=WHAT,
             autocompletion=completer("metrics"),
+        ),
+    ] = None,
+    margin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--margin",
+            help="METRIC=D: methods whose difference is surely within D are called equal.",
+            metavar="METRIC=D",
+            rich_help_panel=HOW,
         ),
     ] = None,
     extremes: Annotated[
@@ -71,10 +81,11 @@ def compare(
 ) -> None:
     """Compare two or more methods on the same pairs.
 
-    Paired differences with intervals, Wilcoxon's signed-rank test with Holm's correction, effect
-    sizes and win rates: overall and per level.
+    Runs that differ in their seed alone are one method. Differences with intervals and a test over
+    seeds and pairs (Holm's correction), effect sizes, and the probability that one is better:
+    overall and per level. With --margin also whether two are equal.
 
-    i2ibench compare runs/synthetic/pyramid/* runs/synthetic/varpyramid/*
+    i2ibench compare runs/synthetic/pyramid/* runs/synthetic/varpyramid/* --margin psnr=0.5
 
     i2ibench compare --reported bcistainer
     """
@@ -85,7 +96,8 @@ def compare(
 
     methods = read_methods(runs or []) + (reported_methods(reported) if reported else [])
     chosen = names_in("--metrics", metrics)
-    comparison = compare_methods(methods, chosen, extremes=extremes)
+    margins = _margins(margin or [])
+    comparison = compare_methods(methods, chosen, extremes=extremes, margins=margins)
     if json:
         print_json(comparison.to_json())
     else:
@@ -101,3 +113,17 @@ def compare(
         if dataset is not None:
             handle = Dataset.open(dataset, direction=direction, data_root=data_root)
         say(f"pictures: {draw_extremes(methods, comparison, pictures, handle)}")
+
+
+def _margins(given: list[str]) -> dict[str, float]:
+    """Read ``METRIC=D``, several after commas or each with an option of its own."""
+    margins: dict[str, float] = {}
+    for item in ",".join(given).split(",") if given else []:
+        name, _, number = item.partition("=")
+        try:
+            margins[name.strip()] = float(number)
+        except ValueError:
+            raise UsageError(
+                f"--margin {item!r} is no METRIC=D; give e.g. --margin psnr=0.5"
+            ) from None
+    return margins

@@ -62,6 +62,13 @@ def show(
             autocompletion=completer(("markdown", "csv", "latex")),
         ),
     ] = None,
+    simultaneous: Annotated[
+        bool,
+        typer.Option(
+            "--simultaneous",
+            help="Ranks of the table corrected (Holm) over all pairs of methods in a column.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show a board as a table, or print it as markdown, CSV or LaTeX.
@@ -71,13 +78,17 @@ def show(
     from i2ibench.leaderboard.board import read_board
     from i2ibench.leaderboard.exports import board_lines, export
 
+    if simultaneous and (json or format is not None):
+        raise UsageError(
+            "--simultaneous is of the table; JSON and --format csv hold both forms of every rank"
+        )
     content = read_board(board, dataset)
     if json:
         print_json(board_lines(content))
     elif format is not None:
         write_answer(export(content, format))
     else:
-        _print(content)
+        _print(content, simultaneous)
 
 
 @app.command(cls=Verb)
@@ -120,8 +131,9 @@ def add(
             say(f"written: {build_board(board, dataset)}")
 
 
-def _print(content: BoardContent) -> None:
-    from i2ibench.leaderboard.plain_tables import board_tables
+def _print(content: BoardContent, simultaneous: bool) -> None:
+    from i2ibench.leaderboard.plain_tables import LEGEND, board_tables
 
-    for title, header, rows in board_tables(content):
-        answer(table(title, header, rows, names=1 + header.index("method")))
+    for title, header, rows in board_tables(content, simultaneous=simultaneous):
+        answer(table(title, header, rows, names=1 + header.index("method"), markup=True))
+    answer(LEGEND)

@@ -16,7 +16,9 @@ from i2ibench.errors import I2IBenchError, UsageError
 from i2ibench.runs.option_fields import HOW, WHAT, WHERE
 
 if TYPE_CHECKING:
+    from i2ibench.results.differences import Discrepancy
     from i2ibench.results.verification import Verification
+    from i2ibench.runs.reproduce import Reproduction
 
 
 def verify(
@@ -68,6 +70,22 @@ def verify(
             rich_help_panel=HOW,
         ),
     ] = False,
+    retranslate: Annotated[
+        bool,
+        typer.Option(
+            "--retranslate",
+            help="Also make the predictions again from the checkpoint and compare them.",
+            rich_help_panel=HOW,
+        ),
+    ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            help="Weights for --retranslate; default: those of the run folder.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
     sample: Annotated[
         int | None,
         typer.Option(
@@ -87,11 +105,19 @@ def verify(
     Exit code 5 where anything differs; of several results, the largest of their codes.
 
     i2ibench verify runs/synthetic/pyramid/* --record
+
+    i2ibench verify runs/synthetic/pyramid/* --retranslate --record
     """
     if predictions is not None and len(results) > 1:
         raise UsageError("--predictions are those of one result; verify the results one by one")
     if reference and record:
         raise UsageError("--reference records nothing; leave --record out, or verify without it")
+    if reference and retranslate:
+        raise UsageError("--reference or --retranslate, not both in one call")
+    if checkpoint is not None and not retranslate:
+        raise UsageError("--checkpoint is an option of --retranslate; add that, or leave it out")
+    if checkpoint is not None and len(results) > 1:
+        raise UsageError("--checkpoint is that of one result; verify the results one by one")
     if sample is not None and not reference:
         raise UsageError("--sample is an option of --reference; add that, or leave --sample out")
     where: dict[str, Any] = {
@@ -112,7 +138,14 @@ def verify(
 
                 report, error = cross_check_one(result, sample=sample, json=json, **where)
             else:
-                report, error = _verify_one(result, record=record, json=json, **where)
+                report, error = _verify_one(
+                    result,
+                    record=record,
+                    retranslate=retranslate,
+                    checkpoint=checkpoint,
+                    json=json,
+                    **where,
+                )
         except I2IBenchError as error:
             reports.append({"result": str(result), "confirmed": False, "error": str(error)})
             raise
@@ -129,40 +162,83 @@ def verify(
 
 
 def _verify_one(
-    result: Path, *, record: bool, json: bool, **where: Any
+    result: Path,
+    *,
+    record: bool,
+    retranslate: bool,
+    checkpoint: Path | None,
+    json: bool,
+    **where: Any,
 ) -> tuple[dict[str, Any], I2IBenchError | None]:
     from i2ibench.cli.progress import RichReporter
     from i2ibench.results.verification import record_verified
     from i2ibench.results.verification import verify as verify_result
 
+    again: Reproduction | None = None
     with closing(RichReporter()) as reporter:
         found = verify_result(result, progress=reporter.progress, **where)
+        if retranslate:
+            from i2ibench.runs.reproduce import reproduce
+
+            reporter.stage("translating again")
+            options = {k: v for k, v in where.items() if k != "allow_unverified_weights"}
+            again = reproduce(result, checkpoint=checkpoint, progress=reporter.progress, **options)
     if not json:
-        _print(found)
-    if record and not found.findings:
-        record_verified(found)
+        _print(found, again)
+    error = found.error() or (again.error() if again is not None else None)
+    if record and error is None:
+        marked = record_verified(found)
+        if again is not None:
+            from i2ibench.runs.reproduce import record_reproduced
+
+            marked = record_reproduced(again, marked)
         say(
-            f"{found.path}: recorded as verified; put it on a board with: i2ibench leaderboard "
-            "add --overwrite"
+            f"{found.path}: recorded as {marked.status}; put it on a board with: i2ibench "
+            "leaderboard add --overwrite"
         )
-    return _report(found), found.error()
+    return _report(found, again), error
 
 
-def _report(found: Verification) -> dict[str, Any]:
+def _report(found: Verification, again: Reproduction | None) -> dict[str, Any]:
+    findings = _findings(found, again)
+    reproduced = None
+    if again is not None:
+        reproduced = {
+            "pairs": again.pairs,
+            "equal": again.equal,
+            "largest_difference": again.largest_difference,
+        }
     return {
         "result": str(found.path),
-        "confirmed": not found.findings,
-        "findings": [{"subject": each.subject, "detail": each.detail} for each in found.findings],
+        "confirmed": not findings,
+        "findings": [{"subject": each.subject, "detail": each.detail} for each in findings],
+        "reproduced": reproduced,
+        "metrics": dict(found.metrics),
+        "hashes": dict(found.hashes),
         "checked": list(found.checked),
+        "not_checked": list(found.not_checked),
         "relative_tolerances": dict(found.tolerances),
     }
 
 
-def _print(found: Verification) -> None:
-    if found.findings:
-        rows = [[each.subject, each.detail] for each in found.findings]
+def _findings(found: Verification, again: Reproduction | None) -> tuple[Discrepancy, ...]:
+    return found.findings + (again.findings if again is not None else ())
+
+
+def _print(found: Verification, again: Reproduction | None) -> None:
+    findings = _findings(found, again)
+    if findings:
+        rows = [[each.subject, each.detail] for each in findings]
         answer(table(f"{found.path}: not as recorded", ["what", "how"], rows))
         return
     for line in found.checked:
         answer(line)
-    answer(f"{found.path}: confirmed")
+    if again is not None:
+        answer(
+            f"{again.equal} of {again.pairs} predictions made again are equal; the largest "
+            f"difference is {again.largest_difference} grey levels"
+        )
+    for line in found.not_checked:
+        if again is None or "--retranslate" not in line:
+            answer(f"not looked at: {line}")
+    answer(f"{found.path}: confirmed in what was looked at")

@@ -16,22 +16,27 @@ from i2ibench.results.scored_method import ScoredMethod
 def aligned(methods: Sequence[ScoredMethod]) -> list[ScoredMethod]:
     """Return the methods with their pairs in one order, or say how the pairs differ."""
     first = methods[0]
-    ids = list(first.scores["id"])
-    found = [first]
     for other in methods[1:]:
         _check_data(first, other)
-        theirs = set(other.scores["id"])
-        if theirs != set(ids):
-            raise DataError(_pair_sets(first, other))
-        scores = other.scores.set_index("id", drop=False).loc[ids].reset_index(drop=True)
+    return [_in_order(first, method) for method in methods]
+
+
+def _in_order(first: ScoredMethod, other: ScoredMethod) -> ScoredMethod:
+    """Return ``other`` with the pairs of each seed as the first method's first seed has them."""
+    ids = list(first.scores["id"])
+    tables = []
+    for table in other.seed_tables:
+        if set(table["id"]) != set(ids):
+            raise DataError(_pair_sets(first, replace(other, scores=table)))
+        scores = table.set_index("id", drop=False).loc[ids].reset_index(drop=True)
         apart = scores["group"].fillna("") != first.scores["group"].fillna("")
         if apart.any():
             pair = scores["id"][int(np.flatnonzero(apart)[0])]
             raise DataError(
                 f"pair {pair} is of one group in {first.label}, another in {other.label}"
             )
-        found.append(replace(other, scores=scores))
-    return found
+        tables.append(scores)
+    return replace(other, scores=tables[0], further_seeds=tuple(tables[1:]))
 
 
 def _check_data(first: ScoredMethod, other: ScoredMethod) -> None:
@@ -58,7 +63,7 @@ def common_metrics(
     methods: Sequence[ScoredMethod], wanted: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
     """Return the metrics that every method has, or those wanted, and a note on what is left out."""
-    columns = [metric_columns(method.scores) for method in methods]
+    columns = [metric_columns(table) for method in methods for table in method.seed_tables]
     common = [name for name in columns[0] if all(name in other for other in columns)]
     if wanted is not None:
         for name in wanted:

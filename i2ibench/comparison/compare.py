@@ -8,70 +8,20 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from i2ibench.comparison.common_pairs import aligned, common_metrics, common_signature
+from i2ibench.comparison.differences import PairedDifference, method_differences
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.scores import Better
+from i2ibench.registry import unknown_name
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.scored_method import ScoredMethod
-from i2ibench.statistics.bootstrap import Codes, Floats, finite_mean, mean_intervals
-from i2ibench.statistics.paired_tests import (
-    SIGNIFICANCE,
-    holm,
-    is_separated,
-    paired_differences,
-    rank_biserial,
-    signed_rank_p,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PairedDifference:
-    """What the pairs say about two methods and one metric.
-
-    Attributes:
-        first, second: labels of the methods.
-        metric: its name.
-        means: mean score of both.
-        difference: mean of first minus second, pair by pair; infinite where it is so on every pair.
-        ci95: interval of ``difference``; None of too few units.
-        p_value: of the two-sided Wilcoxon signed-rank test over pairs or cluster means.
-        p_holm: corrected over all tests of one set of pairs (Holm 1979).
-        effect: matched-pairs rank-biserial correlation (Kerby 2014): 1 where the first method has
-            the higher score on every pair (or cluster), -1 where the second has, 0 for balance.
-        win_rate: share of pairs on which the first method is better, ties counting half; None for
-            metrics without a direction.
-        n: pairs; ``units``: what was resampled and tested, pairs or clusters.
-    """
-
-    first: str
-    second: str
-    metric: str
-    means: tuple[float, float]
-    difference: float
-    ci95: tuple[float, float] | None
-    p_value: float
-    p_holm: float
-    effect: float
-    win_rate: float | None
-    n: int
-    units: int
-
-    @property
-    def proven(self) -> bool:
-        """Whether mean and ranks both say, in one direction, that the methods differ."""
-        return is_separated(self.difference, self.ci95, self.p_holm, self.effect)
-
-    @property
-    def split(self) -> bool:
-        """Whether the ranks prove a difference, but the mean does not confirm it."""
-        return self.p_holm < SIGNIFICANCE and not self.proven
+from i2ibench.statistics.paired_tests import paired_differences
 
 
 @dataclass(frozen=True, slots=True)
 class Extreme:
-    """A pair on which two methods differ most: its id and both scores."""
+    """A pair on which two methods differ most: its id and both scores, means over seeds."""
 
     first: str
     second: str
@@ -88,6 +38,7 @@ class Comparison:
     """
 
     labels: tuple[str, ...]
+    seeds: Mapping[str, int]
     signatures: Mapping[str, str]
     better: Mapping[str, Better | None]
     sets: Mapping[str, tuple[PairedDifference, ...]]
@@ -98,6 +49,7 @@ class Comparison:
         """Return the comparison as JSON values; an infinite score is the text ``"inf"``."""
         return {
             "methods": list(self.labels),
+            "seeds": dict(self.seeds),
             "signatures": dict(self.signatures),
             "sets": {
                 name or "all": [_json(difference) for difference in found]
@@ -109,21 +61,31 @@ class Comparison:
 
 
 def compare(
-    methods: Sequence[ScoredMethod], metrics: Sequence[str] | None = None, *, extremes: int = 3
+    methods: Sequence[ScoredMethod],
+    metrics: Sequence[str] | None = None,
+    *,
+    extremes: int = 3,
+    margins: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Compare two or more methods pair by pair.
+    """Compare two or more methods over their seeds and pairs.
 
     Args:
         methods: with their scores per pair.
         metrics: names; by default all that every method has.
         extremes: how many pairs to name for each two methods, metric and direction.
+        margins: by metric, the difference below which two methods count as equal; > 0.
 
     Raises:
-        UsageError: fewer than two methods, two of one label, a metric that not all have.
+        UsageError: fewer than two methods, two of one label, a metric that not all have, a margin
+            of a metric that is not compared.
         DataError: other pairs, other data, or other definitions of a metric; says what differs.
     """
     if len(methods) < 2:
-        raise UsageError("a comparison needs at least two methods; give two or more runs")
+        joined = len(methods) == 1 and len(methods[0].seed_tables) > 1
+        seeds = " (runs that differ in their seed alone are one method)" if joined else ""
+        raise UsageError(
+            f"a comparison needs at least two methods{seeds}; give runs of two or more"
+        )
     labels = [method.label for method in methods]
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
@@ -132,6 +94,7 @@ def compare(
         )
     methods = aligned(methods)
     chosen, notes = common_metrics(methods, metrics)
+    margins = _checked(margins or {}, chosen)
     signatures = {name: common_signature(methods, name) for name in chosen}
     scores = methods[0].scores
     clusters = cluster_codes(scores)
@@ -139,17 +102,14 @@ def compare(
     sets = {"": np.ones(len(scores), dtype=bool)}
     sets.update({str(group): (scores["group"] == group).to_numpy() for group in groups})
     unit = "pairs" if clusters is None else "clusters (slides or patients), whose pairs depend"
-    notes.append(
-        f"Intervals and tests are over {unit}. p: Wilcoxon signed-rank, Holm over each table. "
-        "Effect: rank-biserial correlation. Wins: pairs on which a is better. Better: "
-        "proven by the mean and by the ranks; split: the ranks prove what the mean does not."
-    )
+    notes += _reading(methods, unit)
     return Comparison(
         labels=tuple(labels),
+        seeds={method.label: len(method.seed_tables) for method in methods},
         signatures=signatures,
         better={name: methods[0].better.get(name) for name in chosen},
         sets={
-            name: tuple(_differences(methods, chosen, rows, clusters))
+            name: tuple(method_differences(methods, chosen, rows, clusters, margins))
             for name, rows in sets.items()
         },
         extremes=tuple(_extremes(methods, chosen, extremes)),
@@ -157,56 +117,40 @@ def compare(
     )
 
 
-def _differences(
-    methods: Sequence[ScoredMethod],
-    metrics: Sequence[str],
-    rows: np.ndarray,
-    clusters: Codes | None,
-) -> list[PairedDifference]:
-    codes = None if clusters is None else clusters[rows]
-    tests = [(a, b, m) for a, b in combinations(methods, 2) for m in metrics]
-    firsts = [_column(a.scores, m)[rows] for a, _, m in tests]
-    seconds = [_column(b.scores, m)[rows] for _, b, m in tests]
-    differences = paired_differences(np.stack(firsts, axis=1), np.stack(seconds, axis=1))
-    intervals = mean_intervals(differences, codes)
-    p_values, effects = signed_rank_p(differences, codes), rank_biserial(differences, codes)
-    units = int(rows.sum()) if codes is None else len(np.unique(codes))
-    found = []
-    for index, (corrected, (a, b, metric)) in enumerate(zip(holm(p_values), tests, strict=True)):
-        difference = differences[:, index]
-        found.append(
-            PairedDifference(
-                first=a.label,
-                second=b.label,
-                metric=metric,
-                means=(finite_mean(firsts[index]), finite_mean(seconds[index])),
-                difference=finite_mean(difference),
-                ci95=intervals[index],
-                p_value=p_values[index],
-                p_holm=corrected,
-                effect=effects[index],
-                win_rate=_win_rate(difference, a.better.get(metric)),
-                n=int(rows.sum()),
-                units=units,
-            )
+def _reading(methods: Sequence[ScoredMethod], unit: str) -> list[str]:
+    """Return what a reader of the tables must know."""
+    notes = [
+        f"Intervals and tests are over seeds and {unit}. p: the test over seeds and units, Holm "
+        "over each table. Effect: rank-biserial correlation. P(a): probability that a is better on "
+        "a pair. Verdict: which is better where p < 0.05, and whether they are equal within a "
+        "margin (TOST at 5 %, each by itself)."
+    ]
+    weights = [str(i) for i, method in enumerate(methods, start=1) if not method.is_method]
+    if weights:
+        notes.append(
+            f"One set of weights: {', '.join(weights)}. A claim that names them is about these "
+            "weights, not about their methods; give runs of other seeds for that."
         )
-    return found
+    return notes
 
 
-def _win_rate(differences: Floats, better: Better | None) -> float | None:
-    if better is None:
-        return None
-    signed = differences if better == "higher" else -differences
-    return float(np.mean(signed > 0) + np.mean(signed == 0) / 2)
+def _checked(margins: Mapping[str, float], metrics: Sequence[str]) -> Mapping[str, float]:
+    for name, margin in margins.items():
+        if name not in metrics:
+            raise UsageError(unknown_name("metric to give a margin", name, list(metrics)))
+        if not 0 < margin < np.inf:
+            raise UsageError(f"the margin of {name} is {margin:g}; give a number above 0")
+    return margins
 
 
 def _extremes(methods: Sequence[ScoredMethod], metrics: Sequence[str], count: int) -> list[Extreme]:
     found: list[Extreme] = []
     for a, b in combinations(methods, 2):
         for metric in metrics:
-            first, second = _column(a.scores, metric), _column(b.scores, metric)
+            first, second = a.seed_scores(metric).mean(0), b.seed_scores(metric).mean(0)
             difference = paired_differences(first, second)
-            order = np.argsort(difference, kind="stable")
+            order = [i for i in np.argsort(difference, kind="stable") if difference[i] != 0]
+            order = [i for i in order if not np.isnan(difference[i])]
             chosen = [i for i in order[::-1][:count] if difference[i] > 0]
             chosen += [i for i in order[:count] if difference[i] < 0]
             ids = a.scores["id"]
@@ -215,10 +159,6 @@ def _extremes(methods: Sequence[ScoredMethod], metrics: Sequence[str], count: in
                 for i in chosen
             ]
     return found
-
-
-def _column(scores: pd.DataFrame, metric: str) -> Floats:
-    return np.asarray(scores[metric].to_numpy(dtype=np.float64))
 
 
 def _json(found: PairedDifference | Extreme) -> dict[str, Any]:

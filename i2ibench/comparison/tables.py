@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from i2ibench import wording
-from i2ibench.comparison.compare import Comparison, PairedDifference
+from i2ibench.comparison.compare import Comparison
+from i2ibench.comparison.differences import PairedDifference
 from i2ibench.results.cells import NumberCell
 
 Table = tuple[str, list[str], list[list[str]]]
 
-_HEADER = ["metric", "a - b", "mean", "95 %", "p", "effect", "wins", "better"]
+_HEADER = ["metric", "a - b", "mean", "95 %", "p", "effect", "P(a)", "verdict"]
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
@@ -42,10 +43,15 @@ def _methods(comparison: Comparison) -> Table:
     for found in comparison.sets[""]:
         means[found.first, found.metric], means[found.second, found.metric] = found.means
     metrics = list(comparison.signatures)
-    header = ["", "method", *(f"{m} {wording.ARROWS[comparison.better.get(m)]}" for m in metrics)]
+    header = [
+        "",
+        "method",
+        "seeds",
+        *(f"{m} {wording.ARROWS[comparison.better.get(m)]}" for m in metrics),
+    ]
     rows = [
-        [str(number), label, *(NumberCell(means[label, m], m).text for m in metrics)]
-        for number, label in enumerate(comparison.labels, start=1)
+        [str(number), label, str(seeds), *(NumberCell(means[label, m], m).text for m in metrics)]
+        for number, (label, seeds) in enumerate(comparison.seeds.items(), start=1)
     ]
     return "methods", header, rows
 
@@ -61,8 +67,8 @@ def _row(found: PairedDifference, comparison: Comparison) -> list[str]:
         cell.interval or wording.NO_VALUE,
         probability(found.p_holm),
         f"{found.effect:+.2f}",
-        wording.NO_VALUE if found.win_rate is None else f"{found.win_rate:.0%}",
-        _better(found, comparison),
+        _improvement(found),
+        _verdict(found, comparison),
     ]
 
 
@@ -75,10 +81,23 @@ def probability(p_value: float) -> str:
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-def _better(found: PairedDifference, comparison: Comparison) -> str:
-    """Return the number of the better method where the difference is proven."""
+def _improvement(found: PairedDifference) -> str:
+    if found.improvement is None:
+        return wording.NO_VALUE
+    interval = found.improvement_ci95
+    bounds = f"\n[{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
+    return f"{found.improvement:.2f}{bounds}"
+
+
+def _verdict(found: PairedDifference, comparison: Comparison) -> str:
+    """Return the number of the better method where that is proven, and equality in a margin."""
+    words = []
     better = comparison.better.get(found.metric)
-    if better is None or not found.proven:
-        return "split" if found.split else wording.NO_VALUE
-    first_wins = (found.difference > 0) == (better == "higher")
-    return str(comparison.labels.index(found.first if first_wins else found.second) + 1)
+    if better is not None and found.proven:
+        first_wins = (found.difference > 0) == (better == "higher")
+        words.append(str(comparison.labels.index(found.first if first_wins else found.second) + 1))
+    if found.equal:
+        words.append(f"equal within {found.margin:g}")
+    if words and not found.about_methods:
+        words.append("(these weights)")
+    return " ".join(words) or wording.NO_VALUE

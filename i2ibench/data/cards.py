@@ -156,12 +156,23 @@ class Clusters(_Declared):
     Attributes:
         name: what the clusters are, e.g. ``"slide"``.
         pattern: regular expression with the named group ``cluster``, searched in the id.
+        unknown: whether pairs depend by clusters that nobody has published; intervals over single
+            pairs are then too narrow, and say so.
+        number: how many clusters there are in all splits, where that is published.
     """
 
     name: str
     pattern: str = ""
+    unknown: bool = False
+    number: Annotated[int, Field(ge=1)] | None = None
 
     _compiles = pydantic.field_validator("pattern")(lambda value: _pattern(value, "cluster"))
+
+    @pydantic.model_validator(mode="after")
+    def _unknown_or_read(self) -> Clusters:
+        if self.unknown and self.pattern:
+            raise ValueError("clusters that are read by a pattern are not unknown; keep one key")
+        return self
 
 
 class Download(_Declared):
@@ -193,7 +204,10 @@ class Card(_Declared):
         layouts: the forms in which it is distributed.
         splits: by name (train, val, test).
         groups: how groups are read, where there are any.
-        clusters: how slides or patients are read, where they can be.
+        clusters: how slides or patients are read, where they can be; ``"unknown"`` where pairs
+            depend by them but nobody has published which.
+        stain: the stain of the targets that stain metrics read, ``"DAB"``, where there is one.
+        recipes: the data set whose recipes are used, where it is not this one.
         licence: under which terms it may be used.
         citation: what to cite.
         home: its web page.
@@ -213,6 +227,8 @@ class Card(_Declared):
     splits: dict[SplitName, Split] = {}
     groups: Groups | None = None
     clusters: Clusters | None = None
+    stain: Literal["", "DAB"] = ""
+    recipes: str = ""
     licence: str = ""
     citation: str = ""
     home: str = ""
@@ -220,6 +236,11 @@ class Card(_Declared):
     download: Download | None = None
     notes: tuple[str, ...] = ()
     synthetic: dict[str, Any] | None = None
+
+    @pydantic.field_validator("clusters", mode="before")
+    @classmethod
+    def _unknown_clusters(cls, value: Any) -> Any:
+        return {"name": "cluster", "unknown": True} if value == "unknown" else value
 
     def split_folders(self, split: SplitName) -> tuple[str, ...]:
         """Return the names that ``split`` may have on disk."""

@@ -116,6 +116,16 @@ class Dataset:
         return self.name in registry.datasets.names()
 
     @property
+    def recipes(self) -> str:
+        """The name of the data set whose recipes train on this one, usually its own."""
+        return self.card.recipes or self.name
+
+    @property
+    def has_stain(self) -> bool:
+        """Whether stain metrics can read the targets: a stain is declared, and they carry it."""
+        return bool(self.card.stain) and self.direction in (None, self.card.direction)
+
+    @property
     def place(self) -> Path:
         """The folder it lies in.
 
@@ -193,6 +203,13 @@ class Dataset:
         groups = {pair.group for pair in found.pairs if pair.group is not None}
         declared = self.card.groups
         order = declared.order if declared is not None else ()
+        clusters = self.card.clusters
+        # A clusters.csv of the user's own tells what the card calls unknown.
+        hidden = (
+            clusters is not None
+            and clusters.unknown
+            and all(pair.cluster is None for pair in found.pairs)
+        )
         return PairedDataset(
             name=self.name,
             split=split,
@@ -204,6 +221,8 @@ class Dataset:
                 [group for group in order if group in groups] + sorted(groups - set(order))
             ),
             layout=str(found.layout),
+            hidden_clusters=hidden,
+            cluster_number=clusters.number if clusters is not None and hidden else None,
         )
 
 

@@ -55,6 +55,8 @@ class PairedDataset(Sequence[ImagePair]):
         group_name: what the groups are, e.g. ``"HER2"``; None where pairs have no group.
         group_order: the groups in the order in which tables show them.
         layout: the form on disk the pairs were read from, for the reader of a log.
+        hidden_clusters: whether pairs depend by clusters (slides, patients) that are not known.
+        cluster_number: of clusters in all splits, where they are hidden and that is published.
     """
 
     name: str
@@ -65,6 +67,8 @@ class PairedDataset(Sequence[ImagePair]):
     group_name: str | None = None
     group_order: tuple[str, ...] = field(default=())
     layout: str = ""
+    hidden_clusters: bool = False
+    cluster_number: int | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)

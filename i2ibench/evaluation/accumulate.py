@@ -32,7 +32,7 @@ class Accumulation:
     """What a pass over pairs found; accumulations of disjoint shards merge.
 
     Attributes:
-        scores: by pair id, the values of pair metrics by name.
+        scores: by pair id, the values of pair metrics by name; NaN where one is undefined.
         states: by state key, the states by group; set metrics may share them.
         counts: pairs by group.
     """
@@ -90,7 +90,8 @@ def accumulate(
     networks at once.
 
     Raises:
-        DataError: an unreadable image, or a metric that fails or is NaN, with the pair's id.
+        DataError: an unreadable image, or a metric that fails or is NaN without saying that it may
+            be undefined, with the pair's id.
     """
     networks = any(scoring.chosen.networks for scoring in prediction_sets)
     turns = Semaphore(workers)

@@ -44,10 +44,11 @@ def guarded(metric: Metric, where: str, call: Callable[[], T]) -> T:
 
 
 def check_value(metric: PairMetric, value: object, pair: str) -> float:
-    """Return the value of one pair as a float.
+    """Return the value of one pair as a float; NaN where the metric is undefined on the pair.
 
     Raises:
-        DataError: it is no number, NaN, or an infinity that the metric does not have.
+        DataError: it is no number, NaN of a metric that is defined on every pair, or an infinity
+            that the metric does not have.
     """
     if not isinstance(value, numbers.Real):
         raise DataError(
@@ -56,6 +57,8 @@ def check_value(metric: PairMetric, value: object, pair: str) -> float:
         )
     value = float(value)
     if math.isfinite(value) or (metric.infinite_when_equal and value == math.inf):
+        return value
+    if math.isnan(value) and metric.undefined_means:
         return value
     raise DataError(f"metric {metric.name} is {value} on pair {pair}; look at its images")
 

@@ -210,6 +210,7 @@ def _summed_up(
         protocol_sha256=protocol.sha256,
         main=protocol.main,
         ranked=protocol.ranked,
+        endpoints=protocol.endpoints,
         details=details,
         device=device,
     )

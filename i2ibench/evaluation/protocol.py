@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pydantic
 
@@ -30,6 +30,33 @@ class MetricChoice(Settings):
     settings: dict[str, Any] = pydantic.Field(default_factory=dict)
 
 
+class Endpoints(Settings):
+    """What a protocol says before anything is measured: which metrics decide, and which only guard.
+
+    Attributes:
+        primary: decide between methods; a board's rows stand in the order of the first.
+        secondary: rank as well, and decide nothing.
+        guardrails: shown and never ranked: a method can be best there and still fail its purpose.
+        primary_mean: ``"pairs"``, or ``"groups"``: a primary endpoint is the mean over groups
+            (HER2 levels), each counting the same.
+        margins: by metric, the difference up to which two methods are taken as equal.
+    """
+
+    primary: tuple[str, ...] = pydantic.Field(min_length=1)
+    secondary: tuple[str, ...] = ()
+    guardrails: tuple[str, ...] = ()
+    primary_mean: Literal["pairs", "groups"] = "pairs"
+    margins: dict[str, pydantic.PositiveFloat] = pydantic.Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _one_role_each(self) -> Endpoints:
+        names = [*self.primary, *self.secondary, *self.guardrails]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]} has two roles; keep one")
+        return self
+
+
 class Protocol(Settings):
     """How predictions are made comparable, and which metrics with which settings.
 
@@ -41,10 +68,12 @@ class Protocol(Settings):
         inference: how a model is run.
         metrics: in the order of tables.
         main: the metrics of a board's main columns, in their order; None for the usual ones.
-        ranked: those main metrics that rank; None for all that have a direction.
+        ranked: those main metrics that rank; None for all that have a direction, or for those
+            that ``endpoints`` names.
+        endpoints: what decides between methods, said beforehand.
     """
 
-    added_later: ClassVar[frozenset[str]] = frozenset({"main", "ranked"})
+    added_later: ClassVar[frozenset[str]] = frozenset({"main", "ranked", "endpoints"})
 
     id: str = pydantic.Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     title: str
@@ -54,6 +83,7 @@ class Protocol(Settings):
     metrics: tuple[MetricChoice, ...] = pydantic.Field(min_length=1)
     main: tuple[str, ...] | None = pydantic.Field(default=None, min_length=1)
     ranked: tuple[str, ...] | None = None
+    endpoints: Endpoints | None = None
 
     @pydantic.model_validator(mode="after")
     def _columns_are_metrics(self) -> Protocol:
@@ -63,6 +93,13 @@ class Protocol(Settings):
                 raise ValueError("a metric is listed twice")
         _check_among("main", self.main, names)
         _check_among("ranked", self.ranked, self.main_metrics)
+        if self.endpoints is not None:
+            if self.ranked is not None:
+                raise ValueError("ranked: the endpoints say what ranks; leave it out")
+            for key in ("primary", "secondary"):
+                _check_among(f"endpoints.{key}", getattr(self.endpoints, key), self.main_metrics)
+            _check_among("endpoints.guardrails", self.endpoints.guardrails, names)
+            _check_among("endpoints.margins", tuple(self.endpoints.margins), names)
         return self
 
     @cached_property
@@ -82,7 +119,9 @@ class Protocol(Settings):
 
     @property
     def ranked_metrics(self) -> list[str]:
-        """Names of the main metrics that rank: those said, or all that have a direction."""
+        """Names of the main metrics that rank, in the order in which they decide."""
+        if self.endpoints is not None:
+            return [*self.endpoints.primary, *self.endpoints.secondary]
         if self.ranked is not None:
             return [*self.ranked]
         return [name for name in self.main_metrics if direction(name) is not None]
@@ -90,7 +129,7 @@ class Protocol(Settings):
     def only(self, metrics: Sequence[str]) -> Protocol:
         """Return these rules with some of their metrics, to compute what a record lacks."""
         some = [choice for choice in self.metrics if choice.name in metrics]
-        content = self.model_dump(exclude={"main", "ranked"})
+        content = self.model_dump(exclude={"main", "ranked", "endpoints"})
         return Protocol(**{**content, "metrics": some})
 
     def settings_of(self, metric: str) -> dict[str, Any]:
@@ -128,12 +167,12 @@ def _parse(content: dict[str, Any], where: str) -> Protocol:
         protocol = Protocol(**content)
     except pydantic.ValidationError as error:
         raise UsageError(f"protocol {where}: {explain(error, Protocol)}") from None
-    for name in protocol.ranked or ():
+    for name in protocol.ranked_metrics if protocol.ranked or protocol.endpoints else ():
         # One that is not installed is told when it is to be computed, one that is broken here.
         if name in registry.metrics and registered_metric(name).better is None:
             raise UsageError(
                 f"protocol {where}: ranked: {name} has no direction, so it cannot rank; leave it "
-                "out of ranked"
+                "out of ranked and endpoints"
             )
     return protocol
 

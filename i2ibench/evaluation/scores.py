@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from i2ibench.evaluation.protocol import Endpoints
+
 Better = Literal["higher", "lower"]
 
 
@@ -20,7 +22,7 @@ class MetricValue:
     Attributes:
         value: the score; None where it is unavailable (the reason stands in ``unavailable``)
             or infinite for every pair.
-        n: the number of pairs it rests on.
+        n: the number of pairs it rests on, without those on which the metric is undefined.
         unit: e.g. ``"dB"``; empty for a pure number.
         better: the direction of improvement; None for a description without one.
         signature: the one-line definition; never empty for a computed value.
@@ -49,7 +51,7 @@ class GroupScores:
 
 @dataclass(frozen=True, slots=True)
 class PairColumns:
-    """Scores per pair by column, in the order of the data set's pairs."""
+    """Scores per pair by column, in the order of the data set's pairs; NaN where undefined."""
 
     ids: Sequence[str]
     groups: Sequence[str | None]
@@ -70,6 +72,7 @@ class Evaluation:
         protocol_sha256: hash of the protocol's frozen content.
         main: the protocol's main metrics, where it names them.
         ranked: those of them that rank, where it names them.
+        endpoints: what the protocol says beforehand to decide, where it does.
         seconds: wall-clock time of the evaluation; of several at once this one's equal share.
         details: by metric, further facts, JSON values.
         device: where networks ran, if any did.
@@ -86,6 +89,7 @@ class Evaluation:
     device: str = "cpu"
     main: tuple[str, ...] | None = None
     ranked: tuple[str, ...] | None = None
+    endpoints: Endpoints | None = None
 
     @cached_property
     def pair_scores(self) -> pd.DataFrame:

@@ -72,20 +72,22 @@ def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Va
         return {}
     macro: Values = {}
     for name, metric in chosen.metrics.items():
-        values = {group: scores.metrics[name] for group, scores in groups.items()}
-        n = sum(value.n for value in values.values())
+        every = {group: scores.metrics[name] for group, scores in groups.items()}
         if name in chosen.unavailable:
+            n = sum(value.n for value in every.values())
             macro[name] = _without_value(metric, n, chosen.unavailable[name])
             continue
         signature = str(metric.signature().with_setting("macro", "group"))
+        values, left_out = _groups_that_count(metric, every)
+        n = sum(value.n for value in values.values())
         empty = [group for group, value in values.items() if value.value is None]
         numbers = [value.value for value in values.values() if value.value is not None]
-        if empty:
-            reason = f"no finite value for group {', '.join(empty)}"
+        if empty or not values:
+            reason = f"no finite value for group {', '.join(empty)}" if empty else left_out
             macro[name] = MetricValue(None, n, metric.unit, metric.better, signature, reason)
         else:
             mean = math.fsum(numbers) / len(numbers)
-            notes = tuple(dict.fromkeys(_marks(values.values())))
+            notes = tuple(dict.fromkeys([*_marks(values.values()), *filter(None, [left_out])]))
             macro[name] = MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
     return macro
 
@@ -138,15 +140,43 @@ def _set_value(metric: Metric, score: Score, n: int) -> MetricValue:
     )
 
 
+def _groups_that_count(
+    metric: Metric, values: Mapping[str, MetricValue]
+) -> tuple[dict[str, MetricValue], str | None]:
+    """Return the groups of a macro mean, and which others there are and why, if there are any.
+
+    All groups count, but of a metric that may be undefined those with enough defined pairs.
+    """
+    if not isinstance(metric, PairMetric) or not metric.undefined_means:
+        return {**values}, None
+    least = metric.least_pairs_of_group
+    few = [group for group, value in values.items() if value.n < max(1, least)]
+    if not few:
+        return {**values}, None
+    why = "no defined pair" if least <= 1 else f"fewer than {least} defined pairs"
+    counted = {group: value for group, value in values.items() if group not in few}
+    return counted, f"without {', '.join(few)}: {why}"
+
+
 def _pair_value(metric: PairMetric, values: Sequence[float]) -> MetricValue:
-    """Return the mean over pairs; infinite values make it infinite, which is said and counted."""
+    """Return the mean over the pairs on which the metric is defined; the others are counted.
+
+    Infinite values make it infinite, which is said and counted too.
+    """
     signature = str(metric.signature())
-    infinite = sum(math.isinf(value) for value in values)
-    value = MetricValue(None, len(values), metric.unit, metric.better, signature)
+    defined = [value for value in values if not math.isnan(value)]
+    notes = []
+    if len(defined) < len(values):
+        undefined = len(values) - len(defined)
+        notes.append(f"undefined: {undefined} of {len(values)} {metric.undefined_means}")
+    value = MetricValue(None, len(defined), metric.unit, metric.better, signature)
+    if not defined:
+        return replace(value, unavailable=notes[0])
+    infinite = sum(math.isinf(value) for value in defined)
     if not infinite:
-        return replace(value, value=math.fsum(values) / len(values))
-    notes = [f"infinite: {infinite} of {len(values)} {metric.infinite_means}"]
-    finite = [value for value in values if not math.isinf(value)]
+        return replace(value, value=math.fsum(defined) / len(defined), notes=tuple(notes))
+    notes.append(f"infinite: {infinite} of {len(defined)} {metric.infinite_means}")
+    finite = [value for value in defined if not math.isinf(value)]
     if finite:
         mean = math.fsum(finite) / len(finite)
         notes.append(f"mean of the other {len(finite)}: {mean:.4f} {metric.unit}".strip())

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from i2ibench.errors import UsageError
+from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.board import Board, render_page
 from i2ibench.leaderboard.placement import PlacedRow, rank_track
 from i2ibench.leaderboard.reported import Reported
@@ -22,7 +23,7 @@ _FIELDS = (
     "protocol",
     "comparable_group",
     "set",
-    "place",
+    "kind",
     "method",
     "metric",
     "value",
@@ -30,7 +31,13 @@ _FIELDS = (
     "ci95_high",
     "seeds",
     "seed_sd",
-    "rank",
+    "rank_best",
+    "rank_worst",
+    "simultaneous_best",
+    "simultaneous_worst",
+    "weights_better_than",
+    "weights_worse_than",
+    "weights_compared_with",
     "n",
     "unit",
     "better",
@@ -83,7 +90,7 @@ def board_lines(board: Board) -> list[dict[str, object]]:
 
 
 def latex_board(board: Board) -> str:
-    """Return one booktabs table a track; all methods of rank 1 in a column are bold."""
+    """Return one booktabs table a track; the best group of each column is bold."""
     return "\n".join(_latex_table(board.dataset, track) for track in board.tracks)
 
 
@@ -93,18 +100,20 @@ def _measured_lines(dataset: str, track: Track, name: str) -> Iterable[dict[str,
     for placed in ranked.rows:
         row = placed.row
         for column, cell in row.tables[name].items():
-            fields = placed.cell(column, name).fields()
-            fields["rank"] = None if name == MACRO else fields["rank"]
+            shown = placed if name != MACRO else PlacedRow(row)
+            together = shown.cell(column, name, simultaneous=True).rank or (None, None)
             statuses = {entry.result.status for entry in row.entries}
             yield {
                 "dataset": dataset,
                 "status": "verified" if statuses == {"verified"} else "measured",
                 "protocol": track.protocol,
                 "set": name or "all",
-                "place": None if name == MACRO else placed.place,
                 "method": row.label,
+                "kind": remarks.kind(row) or "method",
                 "metric": column.metric,
-                **fields,
+                **shown.cell(column, name).fields(),
+                "simultaneous_best": together[0],
+                "simultaneous_worst": together[1],
                 "seeds": len(cell.seeds),
                 "n": cell.n,
                 "unit": column.unit,
@@ -117,10 +126,7 @@ def _measured_lines(dataset: str, track: Track, name: str) -> Iterable[dict[str,
 def _reported_lines(dataset: str, reported: Reported) -> Iterable[dict[str, object]]:
     for row in reported_rows(reported):
         entry = row.entry
-        for metric, cell in row.cells.items():
-            fields = row.cell(metric).fields()
-            # Without scores per pair a rank would claim more than the source shows.
-            fields["rank"] = fields["rank"] if cell.mean is not None else None
+        for metric in row.cells:
             yield {
                 "dataset": dataset,
                 "status": "reported",
@@ -128,8 +134,9 @@ def _reported_lines(dataset: str, reported: Reported) -> Iterable[dict[str, obje
                 "set": "all",
                 "method": row.method
                 + (f" (on {entry.trained_on})" if entry and entry.trained_on else ""),
+                "kind": "one set of weights",
                 "metric": metric,
-                **fields,
+                **row.cell(metric).fields(),
                 "n": entry.pairs if entry else None,
                 "source": entry.source if entry else None,
             }
@@ -150,6 +157,7 @@ def _latex_table(dataset: str, track: Track) -> str:
     lines = [
         f"% {dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs; "
         "needs the package booktabs",
+        "% bold: the best group, than which no method is surely better",
         *(f"% {metric_title(column.metric)}: {column.signature}" for column in columns),
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
@@ -164,7 +172,8 @@ def _latex_table(dataset: str, track: Track) -> str:
 
 
 def _latex_row(placed: PlacedRow, columns: Sequence[Column]) -> str:
-    label = _escape(placed.row.label) + (" (oracle)" if placed.row.is_oracle else "")
+    kind = remarks.kind(placed.row)
+    label = _escape(placed.row.label) + (f" ({kind})" if kind else "")
     return " & ".join([label, *(_latex_cell(placed.cell(column)) for column in columns)]) + r" \\"
 
 

@@ -20,14 +20,20 @@ COLUMNS_A_TABLE = 6
 
 READING = f"""### How to read these tables
 
-- **Arrows** point to better values. **Bold** is rank 1 in its column, shared where nothing better \
-is proven. Small print: 95 % interval of the mean over pairs; ± standard deviation over seeds; \
-# rank in the column.
-- **Ranks.** {RULE}
-- **Place** (first column): by the mean of a method's ranks in all columns.
+- **Arrows** point to better values. Small print: 95 % interval of the mean over pairs; ± standard \
+deviation over seeds; #1-3 the rank in the column.
+- **Ranks.** {RULE} "#1-3" means: one of the first three, and the tests cannot say which.
+- **Bold** marks the best group of a column: the methods than which none is surely better.
+- **One set of weights**: a single training, a checkpoint from elsewhere, or predictions that were \
+given. It says nothing of the method's other seeds, so it has no rank, is never bold, and changes \
+no rank. "+3 -1 of 5": these weights are surely better than 3 of the 5 other rows, and surely \
+worse than 1.
+- **Order.** All tables list rows by their value in the first ranked column overall, methods and \
+single sets of weights alike. The order itself claims nothing, and there is no place over columns.
 - Neither intervals nor ranks are given below {FEWEST_UNITS} independent pairs or clusters. FID \
-and other distances of sets have no interval: none is known to hold; KID's is Student's with the \
-jackknife's standard error, given where pairs are independent.
+and other distances of sets have no scores per pair that could be tested, so they never rank. Nor \
+do they have an interval, because none is known to hold; KID's is Student's with the jackknife's \
+standard error, given where pairs are independent.
 - An **oracle** reads the target: a bound to read others against, never ranked."""
 
 
@@ -36,14 +42,14 @@ def measured_section(track: Track) -> str:
     ranking = rank_track(track)
     tables = _Tables()
     parts = [_headline(track)]
-    parts.append(tables.ranked(ranking, [c for c in track.columns[OVERALL] if c.is_main], OVERALL))
+    parts.append(tables.of(ranking, [c for c in track.columns[OVERALL] if c.is_main], OVERALL))
     parts.append(_reading(track, ranking))
     parts += [_level(track, level, tables) for level in track.groups]
     if MACRO in track.columns:
         name = track.dataset.group_name or "group"
         main = _with_values(ranking, [c for c in track.columns[MACRO] if c.is_main], MACRO)
         parts.append(f"#### Mean over the {name} levels, each level counting the same")
-        parts.append(tables.plain(ranking, main, MACRO, signed=False))
+        parts.append(tables.of(ranking, main, MACRO, signed=False))
     parts += _further(ranking, track, tables)
     parts.append(_methods(ranking))
     parts.append(tables.definitions())
@@ -70,27 +76,14 @@ class _Tables:
     signatures: Footnotes = field(default_factory=lambda: Footnotes("1"))
     notes: Footnotes = field(default_factory=lambda: Footnotes("a"))
 
-    def ranked(self, ranking: Ranking, columns: Sequence[Column], name: str) -> str:
-        """Return a table with places and ranks; a plain one where nothing is ranked."""
-        if not ranking.columns:
-            return self.plain(ranking, columns, name)
-        header = ["rank", "method", *(self._header(ranking, c, name) for c in columns)]
-        rows = []
-        for placed in ranking.rows:
-            place = NO_VALUE if placed.place is None else str(placed.place)
-            cells = [self._cell(ranking, placed, column, name) for column in columns]
-            rows.append([place, _label(placed.row), *cells])
-        return table(header, rows, left=2)
-
-    def plain(
+    def of(
         self, ranking: Ranking, columns: Sequence[Column], name: str, *, signed: bool = True
     ) -> str:
-        """Return a table without ranks, in the order of ``ranking``."""
+        """Return a table in the order of ``ranking``, with the ranks that it holds."""
         header = ["method", *(self._header(ranking, c, name, signed=signed) for c in columns)]
         rows = []
         for placed in ranking.rows:
-            unranked = PlacedRow(placed.row, None)
-            cells = [self._cell(ranking, unranked, column, name) for column in columns]
+            cells = [self._cell(ranking, placed, column, name) for column in columns]
             rows.append([_label(placed.row), *cells])
         return table(header, rows)
 
@@ -144,16 +137,8 @@ def _reading(track: Track, ranking: Ranking) -> str:
             f"Intervals: {statement.method}, {statement.resamples} resamples of "
             f"{statement.units} {unit}."
         )
-    if ranking.columns:
-        sentences.append(f"Ranked by: {_titles(ranking.columns)}.")
-    if ranking.untested:
-        titles = _titles(ranking.untested)
-        sentences.append(f"{titles}: no scores per pair, so values (and seeds) alone decide.")
+    sentences += remarks.ranking_words(ranking)
     return remarks.small_print(" ".join(sentences)).removeprefix("<br>")
-
-
-def _titles(columns: Sequence[Column]) -> str:
-    return ", ".join(metric_title(column.metric) for column in columns)
 
 
 def _level(track: Track, level: str, tables: _Tables) -> str:
@@ -168,7 +153,7 @@ def _level(track: Track, level: str, tables: _Tables) -> str:
     pairs = " or ".join(str(size) for size in sorted(sizes))
     unit = "pair" if pairs == "1" else "pairs"
     title = f"#### {track.dataset.group_name or 'group'} {level}: {pairs} {unit}"
-    parts = [title, tables.ranked(ranking, main, level)]
+    parts = [title, tables.of(ranking, main, level)]
     if ranking.units < FEWEST_UNITS:
         count = "1 unit proves" if ranking.units == 1 else f"{ranking.units} units prove"
         parts.append(f"<sub>Not ranked: {count} no difference.</sub>")
@@ -181,7 +166,7 @@ def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
     known = _with_values(ranking, others, OVERALL)
     parts = ["#### Further metrics"] if others else []
     chunks = range(0, len(known), COLUMNS_A_TABLE)
-    parts += [tables.plain(ranking, known[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
+    parts += [tables.of(ranking, known[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
     absent = [
         f"{metric_title(column.metric)}<sup>{mark}</sup>"
         for column in others
@@ -222,7 +207,7 @@ def _methods(ranking: Ranking) -> str:
 
 
 def _label(row: Row) -> str:
-    return row.label + remarks.small_print("oracle") if row.is_oracle else row.label
+    return row.label + remarks.small_print(remarks.kind(row))
 
 
 def _links(row: Row) -> str:

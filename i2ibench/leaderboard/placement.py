@@ -1,53 +1,69 @@
-"""From rows to places: every main column ranked, rows placed by the mean of their ranks."""
+"""From rows to standings: every ranked column tested, rows in the order of the first endpoint."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
-from i2ibench.leaderboard.ranking import Contestant, places, rank_column
-from i2ibench.leaderboard.rows import OVERALL, Column, Row, Track
+from i2ibench.leaderboard.ranking import Contestant, Standing, rank_column
+from i2ibench.leaderboard.rows import OVERALL, Column, Row, Track, column_record
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
 
+_NOT_RANKED = "not ranked: its scores per pair are not at hand, or are those of other pairs"
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedRow:
-    """A row with its place; None for oracles and for rows that lack a ranked column.
-
-    Attributes:
-        row: the method.
-        place: 1 for the best mean rank.
-        ranks: rank in each column it was ranked in.
-    """
+    """A row with what each ranked column says of it; nothing of oracles."""
 
     row: Row
-    place: int | None
-    ranks: Mapping[Column, int] = field(default_factory=dict)
+    standings: Mapping[Column, Standing] = field(default_factory=dict)
 
-    def cell(self, column: Column, table: str = OVERALL) -> NumberCell:
-        """Return what a table says of this row in ``column``; notes are the reason of no value."""
+    def cell(
+        self, column: Column, table: str = OVERALL, *, simultaneous: bool = False
+    ) -> NumberCell:
+        """Return what a table says of this row in ``column``; notes are the reason of no value.
+
+        ``simultaneous`` asks for ranks that are corrected over all pairs of methods.
+        """
         found = self.row.tables[table][column]
         notes = found.notes if found.value is not None else (found.reason or "no value",)
-        rank = self.ranks.get(column)
-        return NumberCell(found.value, column.metric, found.ci95, found.spread, rank, notes)
+        standing = self.standings.get(column)
+        if standing is None:
+            return NumberCell(found.value, column.metric, found.ci95, found.spread, notes=notes)
+        if standing == Standing() and found.value is not None:
+            notes = (*notes, _NOT_RANKED)
+        return NumberCell(
+            found.value,
+            column.metric,
+            found.ci95,
+            found.spread,
+            rank=standing.simultaneous if simultaneous else standing.rank,
+            claim=standing.claim,
+            notes=notes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The rows of one table in the order of their places, and the columns that decided.
+    """The rows of one table in their order, and the columns that were tested.
 
     Attributes:
-        rows: the best first, oracles last.
-        columns: those that were ranked; none where there is nothing to rank or no way to tell.
-        untested: of these, the ones that counted by value alone, for want of scores per pair.
+        rows: by the value of the first ranked column overall, oracles last.
+        ordered_by: that column; None where no column ranks.
+        columns: those that were tested; none below ``FEWEST_UNITS`` units.
+        untested: of those that the protocol lets rank, the ones without scores per pair.
         units: pairs, or clusters where they are known, that differences were tested over.
     """
 
     rows: tuple[PlacedRow, ...]
+    ordered_by: Column | None
     columns: tuple[Column, ...]
     untested: tuple[Column, ...]
     units: int
@@ -56,94 +72,107 @@ class Ranking:
 def rank_track(track: Track, table: str = OVERALL) -> Ranking:
     """Rank the rows of one table of ``track``: overall, or a group.
 
-    A column counts where the protocol lets it rank, it has a direction, and every ranked row has a
-    value.
-    Nothing is ranked below ``FEWEST_UNITS`` pairs or clusters: no difference could be proven, and
-    all methods would share the first rank.
+    A column is tested where the protocol lets it rank, it has a direction, and two rows have its
+    scores per pair. A row without them gets no rank there, and changes none: the others stand as if
+    it were not listed.
     """
-    rows = [row for row in track.rows if not row.is_oracle]
-    others = [PlacedRow(row, None) for row in track.rows if row.is_oracle]
-    shared, clusters = _common_scores(rows, table)
-    units = _units(rows, table, clusters)
-    if len(rows) < 2 or units < FEWEST_UNITS:
-        ordered = _in_overall_order(track, rows, table)
-        return Ranking((*ordered, *others), (), (), units)
-    counted = tuple(
-        column
-        for column in track.columns.get(table, ())
-        if column.is_ranked and all(row.tables[table][column].value is not None for row in rows)
-    )
-    ranks: dict[Column, list[int]] = {}
+    rows, ordered_by = _in_order(track)
+    competing = [row for row in rows if not row.is_oracle]
+    pairs = _common_pairs(competing)
+    chosen = _of_table(pairs, table)
+    clusters = None if chosen is None else cluster_codes(chosen)
+    units = _units(competing, table, chosen, clusters)
+    standings: dict[Column, list[Standing]] = {}
     untested = []
-    for column in counted:
-        contestants = [_contestant(row, column, table, shared) for row in rows]
-        if any(contestant.pair_scores is None for contestant in contestants):
+    for column in track.columns.get(table, ()):
+        if not column.is_ranked or column.better is None or units < FEWEST_UNITS:
+            continue
+        scores = [_seed_scores(row, column, table, pairs) for row in competing]
+        if sum(found is not None for found in scores) > 1:
+            contestants = [
+                Contestant(found, row.is_method)
+                for row, found in zip(competing, scores, strict=True)
+            ]
+            standings[column] = rank_column(contestants, column.better, clusters)
+        elif any(row.tables[table][column].value is not None for row in competing):
             untested.append(column)
-        if column.better is not None:
-            ranks[column] = rank_column(contestants, column.better, clusters)
-    return Ranking((*_placed(rows, ranks), *others), counted, tuple(untested), units)
+    placed = {
+        id(row): PlacedRow(row, {column: found[i] for column, found in standings.items()})
+        for i, row in enumerate(competing)
+    }
+    ordered = tuple(placed.get(id(row), PlacedRow(row)) for row in rows)
+    return Ranking(ordered, ordered_by, tuple(standings), tuple(untested), units)
 
 
-def _units(rows: Sequence[Row], table: str, clusters: Codes | None) -> int:
-    if clusters is not None:
-        return len(np.unique(clusters))
-    sizes = [cell.n for row in rows for cell in row.tables[table].values()]
-    return max(sizes, default=0)
+def _in_order(track: Track) -> tuple[list[Row], Column | None]:
+    """Return all rows by the first ranked column that has values, oracles last; and that column.
 
-
-def _in_overall_order(track: Track, rows: Sequence[Row], table: str) -> list[PlacedRow]:
-    if table == OVERALL:
-        return [PlacedRow(row, None) for row in sorted(rows, key=lambda row: row.label)]
-    order = [placed.row.label for placed in rank_track(track).rows]
-    return [PlacedRow(row, None) for row in sorted(rows, key=lambda row: order.index(row.label))]
-
-
-def _placed(rows: Sequence[Row], ranks: Mapping[Column, list[int]]) -> list[PlacedRow]:
-    if not rows:
-        return []
-    if not ranks:
-        return [PlacedRow(row, None) for row in sorted(rows, key=lambda row: row.label)]
-    means = [float(np.mean([column[i] for column in ranks.values()])) for i in range(len(rows))]
-    order = sorted(range(len(rows)), key=lambda i: (means[i], rows[i].label))
-    place = places(means)
-    return [
-        PlacedRow(rows[i], place[i], {column: found[i] for column, found in ranks.items()})
-        for i in order
+    Every table has this order. Rows without a value there follow, by the next ranked column.
+    """
+    overall = track.columns[OVERALL]
+    ranked = sorted(
+        (c for c in overall if c.is_ranked), key=lambda c: track.endpoints.index(c.metric)
+    )
+    known = [
+        c for c in ranked if any(row.tables[OVERALL][c].value is not None for row in track.rows)
     ]
 
+    def order(row: Row) -> tuple[object, ...]:
+        values = [row.tables[OVERALL][column].value for column in known]
+        signs = [-1.0 if column.better == "higher" else 1.0 for column in known]
+        keys = [
+            (value is None, 0.0 if value is None else sign * value)
+            for value, sign in zip(values, signs, strict=True)
+        ]
+        return (row.is_oracle, *keys, row.label)
 
-def _common_scores(rows: Sequence[Row], table: str) -> tuple[bool, Codes | None]:
-    """Whether all rows have scores of the same pairs in one order, and the pairs' clusters."""
-    if table != OVERALL and any(table not in _groups(row) for row in rows):
-        return False, None
-    scores = [row.pair_scores for row in rows]
-    if not rows or any(found is None for found in scores):
-        return False, None
-    first = scores[0]
-    if first is None:
-        return False, None
-    for other in scores:
-        if other is None or list(other["id"]) != list(first["id"]):
-            return False, None
-    chosen = first if table == OVERALL else first[first["group"] == table]
-    return True, cluster_codes(chosen)
+    return sorted(track.rows, key=order), known[0] if known else None
 
 
-def _groups(row: Row) -> set[str]:
-    scores = row.pair_scores
-    return set() if scores is None else set(scores["group"].dropna())
-
-
-def _contestant(row: Row, column: Column, table: str, shared: bool) -> Contestant:
-    cell = row.tables[table][column]
-    value = cell.value if cell.value is not None else float("nan")
-    return Contestant(value, cell.seeds, _column_scores(row, column, table) if shared else None)
-
-
-def _column_scores(row: Row, column: Column, table: str) -> Floats | None:
-    scores = row.pair_scores
-    if scores is None or column.metric not in scores.columns:
+def _common_pairs(rows: Sequence[Row]) -> pd.DataFrame | None:
+    """Return id, group and cluster of the pairs that most entries have, ordered by id."""
+    tables = [
+        entry.pair_scores[["id", "group", "cluster"]].sort_values("id").reset_index(drop=True)
+        for row in rows
+        for entry in row.entries
+        if entry.pair_scores is not None
+    ]
+    if not tables:
         return None
-    if table != OVERALL:
-        scores = scores[scores["group"] == table]
-    return scores[column.metric].to_numpy(dtype=np.float64)
+    contents = [tuple(table.fillna("").itertuples(index=False, name=None)) for table in tables]
+    most: pd.DataFrame = tables[contents.index(Counter(contents).most_common(1)[0][0])]
+    return most
+
+
+def _of_table(pairs: pd.DataFrame | None, table: str) -> pd.DataFrame | None:
+    if pairs is None or table == OVERALL:
+        return pairs
+    chosen: pd.DataFrame = pairs[pairs["group"] == table]
+    return chosen
+
+
+def _units(
+    rows: Sequence[Row], table: str, pairs: pd.DataFrame | None, clusters: Codes | None
+) -> int:
+    if clusters is not None:
+        return len(np.unique(clusters))
+    if pairs is not None:
+        return len(pairs)
+    return max((cell.n for row in rows for cell in row.tables[table].values()), default=0)
+
+
+def _seed_scores(row: Row, column: Column, table: str, pairs: pd.DataFrame | None) -> Floats | None:
+    """Return a row's scores ``(S, N)`` in the order of ``pairs``; None where one seed has none."""
+    chosen = _of_table(pairs, table)
+    if pairs is None or chosen is None or row.tables[table][column].value is None:
+        return None
+    seeds = []
+    for entry in row.first_of_each_seed:
+        scores, record = entry.pair_scores, column_record(entry, column, table)
+        if scores is None or record is None or column.metric not in scores.columns:
+            return None
+        by_id = scores.set_index("id")[column.metric]
+        if set(by_id.index) != set(pairs["id"]):
+            return None
+        seeds.append(by_id.loc[chosen["id"]].to_numpy(dtype=np.float64))
+    return np.stack(seeds)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from i2ibench import wording
+from rich.markup import escape
+
+from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.board import Board
 from i2ibench.leaderboard.placement import rank_track
 from i2ibench.leaderboard.reported import Reported
@@ -13,35 +15,46 @@ from i2ibench.leaderboard.rows import OVERALL, Track
 from i2ibench.metrics.presentation import column_title, direction, table_order
 from i2ibench.results.cells import NumberCell
 
+# What the tables' small print says.
+LEGEND = (
+    "#1-3: one of the first three, the tests cannot say which. Bold: the best group, than which no "
+    "method is surely better. +3 -1 of 5: one set of weights, surely better than 3 and surely "
+    "worse than 1 of the 5 others; it says nothing of the method's other seeds."
+)
+
 Table = tuple[str, list[str], list[list[str]]]
 
 
-def board_tables(board: Board) -> Iterator[Table]:
-    """Yield title, header and rows of every track, then of every reported group."""
+def board_tables(board: Board, *, simultaneous: bool = False) -> Iterator[Table]:
+    """Yield title, header and rows of every track, then of every reported group.
+
+    Cells are in rich's markup: the best group of a column is bold. ``simultaneous``: ranks after
+    Holm's correction over all pairs of methods in a column.
+    """
     for track in board.tracks:
-        yield _measured(board.dataset, track)
+        yield _measured(board.dataset, track, simultaneous)
     for group in board.reported:
         yield _reported(board.dataset, group)
 
 
-def _measured(dataset: str, track: Track) -> Table:
+def _measured(dataset: str, track: Track, simultaneous: bool) -> Table:
     ranking = rank_track(track)
     columns = [column for column in track.columns[OVERALL] if column.is_main]
-    header = ["rank", "method"]
-    header += [column_title(c.metric, c.better) for c in columns]
+    header = ["method", *(column_title(c.metric, c.better) for c in columns)]
     rows = []
     for placed in ranking.rows:
-        place = wording.NO_VALUE if placed.place is None else str(placed.place)
-        label = placed.row.label + (" (oracle)" if placed.row.is_oracle else "")
-        cells = [_cell(placed.cell(column)) for column in columns]
-        rows.append([place, label, *cells])
+        kind = remarks.kind(placed.row)
+        label = f"{placed.row.label} ({kind})" if kind else placed.row.label
+        cells = [_cell(placed.cell(c, simultaneous=simultaneous)) for c in columns]
+        rows.append([escape(label), *cells])
     title = f"{dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs"
     return title, header, rows
 
 
 def _cell(cell: NumberCell) -> str:
+    value = f"[bold]{cell.text}[/bold]" if cell.is_best else cell.text
     spread = f"± {cell.deviation}" if cell.deviation else ""
-    return "\n".join(filter(None, [cell.text, cell.interval, spread]))
+    return "\n".join(filter(None, [value, escape(cell.interval), spread, cell.place]))
 
 
 def _reported(dataset: str, group: Reported) -> Table:
@@ -52,5 +65,10 @@ def _reported(dataset: str, group: Reported) -> Table:
     lines = []
     for row in rows:
         trained = f" (on {row.entry.trained_on})" if row.entry and row.entry.trained_on else ""
-        lines.append([row.method + trained, *(row.cell(metric).text for metric in metrics)])
+        cells = [_reported_cell(row.cell(metric)) for metric in metrics]
+        lines.append([escape(row.method + trained), *cells])
     return f"{dataset}, reported: {group.group.title}", header, lines
+
+
+def _reported_cell(cell: NumberCell) -> str:
+    return "\n".join(filter(None, [cell.text, cell.place]))

@@ -1,108 +1,153 @@
-"""Ranks that say only what the data support: methods that cannot be separated share one."""
+"""Ranks that say only what the data support: intervals, from tests of two methods at a time.
+
+No verdict depends on which other methods are listed. A rank says how many of those listed are
+surely better and how many surely worse, so removing one moves the others' ranks by one at most and
+never turns two of them round: a method whose whole interval lies before another's stays before it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.evaluation.scores import Better
-from i2ibench.statistics.bootstrap import Codes, Floats, finite_mean, mean_intervals
-from i2ibench.statistics.paired_tests import (
-    SIGNIFICANCE,
-    holm,
-    is_separated,
-    paired_differences,
-    rank_biserial,
-    signed_rank_p,
-)
+from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
+from i2ibench.statistics.paired_tests import SIGNIFICANCE, holm
+from i2ibench.statistics.seeds_and_units import method_difference
 
 # How a board says what these functions do.
 RULE = (
-    "Two methods are separated in a column where their paired differences say so twice and in one "
-    "direction: the 95 % interval of the mean difference excludes zero, and the Wilcoxon "
-    f"signed-rank test has p < {SIGNIFICANCE} after Holm's correction over all pairs of methods "
-    "(both over pairs, or over clusters where clusters are known). Where seeds were repeated, the "
-    "ranges of the seeds must not overlap either. A rank is one more than the number of methods "
-    "that are better and separated from it: what cannot be separated shares a rank."
+    "A method is surely better than another in a column where the test over seeds and test units "
+    "at once (units are clusters where these are known, else pairs) gives "
+    f"p < {SIGNIFICANCE}, two methods at a time, whichever others are listed. A rank is an "
+    "interval: from one more than the number of methods that are surely better, to the number of "
+    "methods less those that are surely worse."
 )
+
+
+class Span(NamedTuple):
+    """The best and the worst rank that the tests leave open, 1 for the best of all."""
+
+    best: int
+    worst: int
+
+
+class WeightsClaim(NamedTuple):
+    """Than how many of ``of`` others one set of weights is surely better, and surely worse."""
+
+    better: int
+    worse: int
+    of: int
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One method in one column.
+    """A method, or one set of weights, in one column.
 
     Attributes:
-        value: its score.
-        seeds: the score of every seed.
-        pair_scores: its score of every pair (mean over seeds), in the common order of pairs; None
-            for metrics of sets and where the scores are not at hand.
+        scores: ``(S, N)``, one row a seed, one column a pair in the common order; a pair on which
+            the metric is undefined is NaN. None where the scores are not at hand.
+        is_method: whether it bears claims about a method; else about one set of weights.
     """
 
-    value: float
-    seeds: tuple[float, ...]
-    pair_scores: Floats | None = None
+    scores: Floats | None
+    is_method: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a column says of a contestant: a rank of a method, or a claim of one set of weights.
+
+    ``simultaneous`` is the rank after Holm's correction over all pairs of methods in the column.
+    All are None where nothing could be tested.
+    """
+
+    rank: Span | None = None
+    simultaneous: Span | None = None
+    claim: WeightsClaim | None = None
 
 
 def rank_column(
     contestants: Sequence[Contestant], better: Better, clusters: Codes | None = None
-) -> list[int]:
-    """Return the rank of every contestant, 1 for the best; ties share the smaller number."""
-    separated = separations(contestants, clusters)
-    sign = 1.0 if better == "higher" else -1.0
-    values = np.array([sign * contestant.value for contestant in contestants])
-    return [
-        1 + int(sum(separated[i, j] and values[j] > values[i] for j in range(len(values))))
-        for i in range(len(values))
-    ]
+) -> list[Standing]:
+    """Return what one column says of every contestant.
 
-
-def separations(
-    contestants: Sequence[Contestant], clusters: Codes | None = None
-) -> NDArray[np.bool_]:
-    """Return which contestants differ beyond chance, a symmetric ``(K, K)`` table.
-
-    Where the scores per pair are missing (or a metric has none), the values of the seeds alone
-    decide: two single numbers then differ if they are not equal.
+    Methods rank among methods. One set of weights is compared with everything else, and changes
+    no rank. Whoever has no scores, or fewer than ``FEWEST_UNITS`` units with one, is left out as if
+    it were not listed.
     """
+    entered = [i for i, each in enumerate(contestants) if _can_be_tested(each, clusters)]
+    tests = pairwise_tests([contestants[i] for i in entered], better, clusters)
+    surely = tests.ahead & (tests.p_values < SIGNIFICANCE)
+    methods = np.array([contestants[i].is_method for i in entered], dtype=bool)
+    together = _simultaneous(tests, methods)
+    standings = [Standing()] * len(contestants)
+    for place, i in enumerate(entered):
+        if not methods[place]:
+            counts = int(surely[place].sum()), int(surely[:, place].sum()), len(entered) - 1
+            standings[i] = Standing(claim=WeightsClaim(*counts) if len(entered) > 1 else None)
+        elif methods.sum() > 1:
+            alone, joint = (_span(table, methods, place) for table in (surely, together))
+            standings[i] = Standing(rank=alone, simultaneous=joint)
+    return standings
+
+
+class PairwiseTests(NamedTuple):
+    """Tables ``(K, K)``: whether row is ahead of column by its mean, and the p-value of that."""
+
+    ahead: NDArray[np.bool_]
+    p_values: Floats
+
+
+def pairwise_tests(
+    contestants: Sequence[Contestant], better: Better, clusters: Codes | None = None
+) -> PairwiseTests:
+    """Test every two contestants that have scores; what cannot be tested has p = 1."""
     size = len(contestants)
-    separated = np.zeros((size, size), dtype=bool)
-    tested: list[tuple[int, int]] = []
-    differences: list[Floats] = []
+    ahead = np.zeros((size, size), dtype=bool)
+    p_values = np.ones((size, size))
+    sign = 1.0 if better == "higher" else -1.0
     for i, j in combinations(range(size), 2):
-        first, second = contestants[i], contestants[j]
-        apart = _ranges_apart(first.seeds or (first.value,), second.seeds or (second.value,))
-        separated[i, j] = separated[j, i] = apart
-        if apart and first.pair_scores is not None and second.pair_scores is not None:
-            tested.append((i, j))
-            differences.append(paired_differences(first.pair_scores, second.pair_scores))
-    for (i, j), proven in zip(tested, _proven(differences, clusters), strict=True):
-        separated[i, j] = separated[j, i] = proven
-    return separated
+        first, second = contestants[i].scores, contestants[j].scores
+        if first is None or second is None:
+            continue
+        difference, p_value = _test(first, second, clusters)
+        ahead[i, j], ahead[j, i] = sign * difference > 0, sign * difference < 0
+        p_values[i, j] = p_values[j, i] = p_value
+    return PairwiseTests(ahead, p_values)
 
 
-def _proven(differences: Sequence[Floats], clusters: Codes | None) -> list[bool]:
-    """Whether each column of paired differences separates two methods; Holm over all of them."""
-    if not differences:
-        return []
-    table = np.stack(differences, axis=1)
-    rows = zip(
-        (finite_mean(difference) for difference in differences),
-        mean_intervals(table, clusters),
-        holm(signed_rank_p(table, clusters)),
-        rank_biserial(table, clusters),
-        strict=True,
-    )
-    return [is_separated(*row) for row in rows]
+def _test(first: Floats, second: Floats, clusters: Codes | None) -> tuple[float, float]:
+    found = method_difference(first, second, clusters)
+    if found is not None and found.units >= FEWEST_UNITS:
+        return found.difference, found.p_value
+    return 0.0, 1.0
 
 
-def places(mean_ranks: Sequence[float]) -> list[int]:
-    """Return the place of every mean rank: 1, 2, 2, 4 where the second and third are equal."""
-    return [1 + sum(other < mine for other in mean_ranks) for mine in mean_ranks]
+def _can_be_tested(contestant: Contestant, clusters: Codes | None) -> bool:
+    if contestant.scores is None:
+        return False
+    known = ~np.isnan(contestant.scores).any(0)
+    units = int(known.sum()) if clusters is None else len(np.unique(clusters[known]))
+    return units >= FEWEST_UNITS
 
 
-def _ranges_apart(first: Sequence[float], second: Sequence[float]) -> bool:
-    return min(first) > max(second) or min(second) > max(first)
+def _simultaneous(tests: PairwiseTests, methods: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return who is surely better than whom with all pairs of methods tested at once."""
+    pairs = list(combinations(np.flatnonzero(methods).tolist(), 2))
+    surely = np.zeros_like(tests.ahead)
+    adjusted = holm([float(tests.p_values[pair]) for pair in pairs])
+    for (i, j), p_value in zip(pairs, adjusted, strict=True):
+        if p_value < SIGNIFICANCE:
+            surely[i, j], surely[j, i] = tests.ahead[i, j], tests.ahead[j, i]
+    return surely
+
+
+def _span(surely: NDArray[np.bool_], methods: NDArray[np.bool_], place: int) -> Span:
+    better, worse = surely[methods, place].sum(), surely[place, methods].sum()
+    return Span(1 + int(better), int(methods.sum() - worse))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from i2ibench.leaderboard.placement import Ranking
 from i2ibench.leaderboard.rows import Cell, Column, Row
 from i2ibench.metrics.presentation import metric_title
 from i2ibench.wording import NO_VALUE
@@ -45,6 +47,30 @@ def column_note(column: Column) -> str:
     unit = f", in {column.unit}" if column.unit else ""
     signature = f"`{column.signature}`" if column.signature else "not computed in any entry"
     return f"{metric_title(column.metric)}: {signature}{unit}; {better}"
+
+
+def kind(row: Row) -> str:
+    """Say what a row is where it bears no claim about a method; nothing of a method."""
+    if row.is_oracle:
+        return "oracle"
+    return "" if row.is_method else "one set of weights"
+
+
+def ranking_words(ranking: Ranking) -> list[str]:
+    """Say by what the rows are ordered, what was ranked, and what could not be."""
+    sentences = []
+    if ranking.ordered_by:
+        sentences.append(f"Ordered by {metric_title(ranking.ordered_by.metric)}.")
+    if ranking.columns:
+        sentences.append(f"Ranked, each by itself: {_titles(ranking.columns)}.")
+    if ranking.untested:
+        titles = _titles(ranking.untested)
+        sentences.append(f"Not ranked, without scores per pair of two rows to test: {titles}.")
+    return sentences
+
+
+def _titles(columns: Sequence[Column]) -> str:
+    return ", ".join(metric_title(column.metric) for column in columns)
 
 
 def small_print(*lines: str) -> str:

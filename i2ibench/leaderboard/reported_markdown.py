@@ -113,7 +113,7 @@ def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
 
 def _cell(row: ReportedRow, metric: str) -> str:
     cell = row.cell(metric)
-    value = f"**{cell.text}**" if cell.is_best else cell.text
+    value = cell.text
     mean = row.cells[metric].mean if metric in row.cells else None
     if cell.value is None or mean is None:
         return value
@@ -157,13 +157,14 @@ def _remarks(reported: Reported) -> list[str]:
     remarks = list(reported.group.remarks)
     if reported.pair_scores:
         remarks.append(
-            "Intervals, ranks (#) and levels are computed here from the published scores per pair; "
-            "ranks follow the rule of measured boards."
+            "Intervals, tests and levels are computed here from the published scores per pair, "
+            "each method's of one set of weights: +3 -1 of 7 are surely better than 3 and surely "
+            "worse than 1 of the 7 others. Nothing is known of other seeds, so nothing is ranked."
         )
     elif reported.id is not None and len(reported.entries) > 1:
         remarks.append(
-            "Bold: the best value. Without scores per pair nothing says whether it is really "
-            "better than the next."
+            "Without scores per pair nothing says whether a value is really better than the next, "
+            "so nothing is ranked or bold."
         )
     both = [e.metrics for e in reported.entries if {"psnr", "lpips"} <= set(e.metrics)]
     if reported.id is not None and len(both) >= _FEWEST_FOR_CORRELATION:

@@ -1,4 +1,4 @@
-"""Reported numbers of one comparable group as a table: values, intervals, ranks where testable."""
+"""Reported numbers of one comparable group as a table: values, intervals, claims where testable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from i2ibench.leaderboard.ranking import Contestant, rank_column
+from i2ibench.leaderboard.ranking import Contestant, WeightsClaim, rank_column
 from i2ibench.leaderboard.reported import Reported, ReportedEntry
 from i2ibench.metrics.presentation import direction, table_order
 from i2ibench.results.cells import NumberCell
@@ -24,14 +24,14 @@ class ReportedCell:
         value: as the source states it; computed from its scores per pair in tables a level.
         mean: of the published scores per pair, with its interval; None without them.
         ci95: 95 % interval of ``mean``.
-        rank: 1 for the best; with ties where scores per pair allow a test, by value otherwise;
-            None where the rows have no common protocol.
+        claim: than how many others its weights are surely better and worse; None where no scores
+            per pair allow a test.
     """
 
     value: float
     mean: float | None = None
     ci95: tuple[float, float] | None = None
-    rank: int | None = None
+    claim: WeightsClaim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class ReportedRow:
     def cell(self, metric: str) -> NumberCell:
         """Return what a table says of this method under ``metric``.
 
-        Without scores per pair a rank is that of the value alone.
+        What is published is one set of weights a method: it has no rank.
         """
         found = self.cells.get(metric)
         if found is None:
             return NumberCell(None, metric)
         return NumberCell(
-            found.value, metric, found.ci95, rank=found.rank, like=found.mean, style="printed"
+            found.value, metric, found.ci95, claim=found.claim, like=found.mean, style="printed"
         )
 
 
@@ -99,23 +99,19 @@ def _cells(
         indices = [index for index, values in enumerate(stated) if metric in values]
         scores = {i: _scores(tables[i], metric) for i in indices if i in tables}
         intervals = _intervals(scores)
-        contestants = [
-            Contestant(value, (value,), scores.get(i))
-            for i, value in ((i, _mean(scores, i, stated[i][metric])) for i in indices)
-        ]
+        claims: dict[int, WeightsClaim | None] = {}
         better = direction(metric)
-        ranks: Sequence[int | None] = [None] * len(indices)
-        if comparable and better is not None and len(indices) > 1:
-            ranks = rank_column(contestants, better)
-        for i, rank in zip(indices, ranks, strict=True):
+        if comparable and better is not None:
+            # Where a source's number does not follow from its own scores, these are tested.
+            published = [Contestant(found[None], is_method=False) for found in scores.values()]
+            standings = rank_column(published, better)
+            claims = {i: each.claim for i, each in zip(scores, standings, strict=True)}
+        for i in indices:
             mean = float(scores[i].mean()) if i in scores else None
-            cells[i][metric] = ReportedCell(stated[i][metric], mean, intervals.get(i), rank)
+            cells[i][metric] = ReportedCell(
+                stated[i][metric], mean, intervals.get(i), claims.get(i)
+            )
     return cells
-
-
-def _mean(scores: Mapping[int, Floats], index: int, stated: float) -> float:
-    # Where a source's number does not follow from its own scores, the scores are what is tested.
-    return float(scores[index].mean()) if index in scores else stated
 
 
 def _intervals(scores: Mapping[int, Floats]) -> dict[int, tuple[float, float] | None]:
@@ -135,18 +131,15 @@ def _means(table: pd.DataFrame) -> dict[str, float]:
 
 
 def _sorted(rows: list[ReportedRow]) -> list[ReportedRow]:
-    """Return rows by mean rank where all were tested, else by their first metric."""
+    """Return rows by the first metric that all have, else by the first of any."""
     found = sorted({metric for row in rows for metric in row.cells}, key=table_order)
     directed = [metric for metric in found if direction(metric) is not None]
     shared = [metric for metric in directed if all(metric in row.cells for row in rows)]
     first = next(iter(shared or directed), "")
     sign = -1.0 if direction(first) == "higher" else 1.0
-    tested = all(cell.mean is not None for row in rows for cell in row.cells.values())
 
-    def order(row: ReportedRow) -> tuple[float, float, str]:
-        ranks = [cell.rank for cell in row.cells.values() if cell.rank is not None]
-        mean = float(np.mean(ranks)) if ranks and tested else 0.0
+    def order(row: ReportedRow) -> tuple[float, str]:
         value = sign * row.cells[first].value if first in row.cells else float("inf")
-        return (mean, value, row.method)
+        return (value, row.method)
 
     return sorted(rows, key=order)

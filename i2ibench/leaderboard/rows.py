@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.evaluation.scores import Better
-from i2ibench.files import sha256_json
 from i2ibench.leaderboard.entries import Entry
 from i2ibench.metrics.presentation import table_order
 from i2ibench.results.evaluation_intervals import cluster_codes
+from i2ibench.results.methods import is_one_set_of_weights, method_key, method_labels
 from i2ibench.results.record import DatasetRecord, MetricRecord, ProtocolRecord, Result
 from i2ibench.statistics import bootstrap as statistics
 
@@ -89,6 +88,16 @@ class Row:
         """Whether the method reads the target."""
         return bool(self.result.model.uses_target)
 
+    @property
+    def is_method(self) -> bool:
+        """Whether the entries bear claims about a method, not about one set of weights alone."""
+        return not is_one_set_of_weights([entry.result for entry in self.entries])
+
+    @property
+    def first_of_each_seed(self) -> tuple[Entry, ...]:
+        """The entries that tests may count as seeds: one added twice is one seed."""
+        return tuple({entry.result.seed: entry for entry in reversed(self.entries)}.values())[::-1]
+
     @cached_property
     def pair_scores(self) -> pd.DataFrame | None:
         """Scores per pair, the mean over seeds; None where an entry has none."""
@@ -112,6 +121,7 @@ class Track:
 
     ``columns`` belong to each table: ``OVERALL``, every group, ``MACRO``. Settings that follow from
     the number of pairs (the subsets of KID) make a group's signature another than the whole's.
+    ``endpoints`` are the metrics that may rank, the first primary endpoint first.
     """
 
     dataset: DatasetRecord
@@ -120,6 +130,7 @@ class Track:
     columns: Mapping[str, tuple[Column, ...]]
     rows: tuple[Row, ...]
     groups: tuple[str, ...]
+    endpoints: tuple[str, ...]
 
 
 def tracks(entries: Iterable[Entry]) -> list[Track]:
@@ -166,7 +177,19 @@ def _track(entries: list[Entry]) -> Track:
         columns=columns,
         rows=tuple(rows),
         groups=tuple(groups),
+        endpoints=_endpoints(first.protocol),
     )
+
+
+def _endpoints(protocol: ProtocolRecord) -> tuple[str, ...]:
+    main = protocol.main or DEFAULT_MAIN
+    return main if protocol.ranked is None else tuple(n for n in protocol.ranked if n in main)
+
+
+def column_record(entry: Entry, column: Column, table: str) -> MetricRecord | None:
+    """Return what an entry's record says under ``column``; None under another definition."""
+    record = _records(entry.result, table).get(column.metric)
+    return record if record is not None and record.signature == column.signature else None
 
 
 def _records(result: Result, table: str) -> Mapping[str, MetricRecord]:
@@ -180,60 +203,22 @@ def _records(result: Result, table: str) -> Mapping[str, MetricRecord]:
 def _rows(entries: list[Entry]) -> list[Row]:
     methods: dict[str, list[Entry]] = {}
     for entry in entries:
-        methods.setdefault(_method_key(entry.result), []).append(entry)
-    labels = _labels([group[0].result for group in methods.values()])
+        methods.setdefault(method_key(entry.result), []).append(entry)
+    labels = method_labels([group[0].result for group in methods.values()])
     return [
         Row(label, tuple(sorted(group, key=lambda e: (e.result.seed or 0, e.path.name))))
         for label, group in zip(labels, methods.values(), strict=True)
     ]
 
 
-def _method_key(result: Result) -> str:
-    """Identify a method: everything that defines it but the seed."""
-    return sha256_json(
-        {
-            "name": result.model.name,
-            "config": result.model.config,
-            "training": result.training.model_dump(mode="json"),
-            # Without a seed the weights came from elsewhere and make the method.
-            "checkpoint": result.model.checkpoint_sha256 if result.seed is None else None,
-        }
-    )
-
-
-def _labels(results: Sequence[Result]) -> list[str]:
-    """Name every method; where two share a name, by the settings in which they differ."""
-    labels = []
-    for result in results:
-        name = result.model.name
-        namesakes = [other for other in results if other.model.name == name]
-        settings = [_settings(other) for other in namesakes]
-        mine = _settings(result)
-        differing = [
-            key
-            for key in sorted({key for found in settings for key in found})
-            if len({repr(found.get(key)) for found in settings}) > 1
-        ]
-        described = ", ".join(f"{key}={mine.get(key)}" for key in differing[:3])
-        labels.append(f"{name} ({described})" if described else name)
-    return labels
-
-
-def _settings(result: Result) -> dict[str, Any]:
-    config = result.model.config or {}
-    return {**config, **result.training.model_dump(mode="json")}
-
-
 def _columns(
     tables: Sequence[Mapping[str, MetricRecord]], protocol: ProtocolRecord
 ) -> tuple[Column, ...]:
     """Return one column a metric and signature; an unavailable metric joins its namesake."""
-    main = protocol.main or DEFAULT_MAIN
+    main, endpoints = protocol.main or DEFAULT_MAIN, _endpoints(protocol)
 
     def column(name: str, record: MetricRecord) -> Column:
-        ranks = record.better is not None and name in main
-        if protocol.ranked is not None:
-            ranks = ranks and name in protocol.ranked
+        ranks = record.better is not None and name in endpoints
         return Column(name, record.signature, record.unit, record.better, name in main, ranks)
 
     found: dict[tuple[str, str], Column] = {}

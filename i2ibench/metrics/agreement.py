@@ -25,7 +25,7 @@ from i2ibench.metrics.interface import (
     TrainingTarget,
     Unavailable,
 )
-from i2ibench.metrics.stain import BIN_WIDTH, BINS, Stain, stain_of, stains_of
+from i2ibench.metrics.stain import BIN_WIDTH, BINS, DECONVOLUTION, Stain, stain_of, stains_of
 from i2ibench.seeds import derive_seed
 from i2ibench.statistics.agreement import confusion, quadratic_kappa
 
@@ -78,6 +78,7 @@ class GroupAccuracy(KeyedSetMetric[Reading]):
     """
 
     name = "group-accuracy"
+    version = 2
     position = 360
     better = "higher"
     Settings = AgreementSettings
@@ -94,7 +95,7 @@ class GroupAccuracy(KeyedSetMetric[Reading]):
         return self._signature(
             ("classifier", "lda"),
             ("features", "dab6"),
-            ("deconvolution", "skimage-hed"),
+            *DECONVOLUTION,
             ("priors", "equal"),
             ("fitted", f"train-{self.settings.per_group}-a-group"),
         )
@@ -152,6 +153,7 @@ class GroupKappa(GroupAccuracy):
     """
 
     name = "group-kappa"
+    version = 2
     position = 370
 
     def signature(self) -> Signature:

@@ -145,15 +145,25 @@ class Metric:
 
 
 class PairMetric(Metric):
-    """A metric with one value a pair; its score over a set is the mean over the pairs."""
+    """A metric with one value a pair; its score over a set is the mean over the pairs.
+
+    A metric may be undefined on a pair, such as the overlap with an empty mask. It then says so in
+    ``undefined_means`` and returns NaN: the pair is left out of the mean, and counted in a note.
+    """
 
     # +inf is a value of this metric (PSNR of equal images) and not a failure.
     infinite_when_equal: ClassVar[bool] = False
     # What an infinite value says of its pair, after a number of pairs: "3 of 24 ...".
     infinite_means: ClassVar[str] = "pairs have no error"
+    # What an undefined value (NaN) says of its pair, after a number of pairs: "7 of 24 targets have
+    # no positive area". Empty: the metric is defined on every pair, and NaN is a failure.
+    undefined_means: ClassVar[str] = ""
+    # Of a metric that may be undefined: the fewest defined pairs with which a group counts in the
+    # macro mean.
+    least_pairs_of_group: ClassVar[int] = 1
 
     def score_pair(self, pair: PairImages) -> float:
-        """Return the value of one pair. Called from several threads at once."""
+        """Return the value of one pair, NaN where it is undefined. Called from several threads."""
         raise NotImplementedError
 
     def score(self, predictions: UInt8Image, targets: UInt8Image) -> Float64:

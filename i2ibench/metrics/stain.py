@@ -2,7 +2,9 @@
 
 The stain's optical density comes from scikit-image's ``hed`` matrix (Ruifrok and Johnston 2001),
 in decadic units: the amount of the DAB vector of unit length in ``-log10`` of the transmitted
-light. scikit-image's own third channel is this divided by 6.
+light. Light counts as at least 1/255, the darkest grey level that 8 bits tell from black: a channel
+at 0 is a density of 2.4. scikit-image's floor is 1e-6, which makes it 6, so that grey 0 and grey 1
+differ by 3.17 in DAB density; its third channel divided by 6 is the density with that floor.
 """
 
 from __future__ import annotations
@@ -28,15 +30,21 @@ from i2ibench.metrics.interface import (
 
 Float64 = npt.NDArray[np.float64]
 
-# Histograms of optical density: bins of this width from 0; the last one holds all above.
+# Light below this counts as this.
+LIGHT_FLOOR = 1 / 255
+# Histograms of optical density: bins of this width from 0, up to 3.84. With light of at least 1/255
+# the largest DAB density is 3.79.
 BIN_WIDTH = 0.005
-BINS = 512
+BINS = 768
 # skimage clips light at 1e-6, so its densities are in units of log10(1e6).
-_DECADES = 6.0
+SKIMAGE_FLOOR = 1e-6
+DECADES = 6.0
 # What the density of red, green and blue adds to that of DAB: the third column of the inverse of
 # scikit-image's matrix, to the last bit.
 _DAB_OF_DENSITY = np.array([-0.5561158181996246, -0.13552179862837116, 1.5735880719641926])
 _ROWS = 128
+DECONVOLUTION = (("deconvolution", "skimage-hed"), ("floor", "1/255"))
+_DENSITY = (*DECONVOLUTION, ("density", "decadic"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Stain:
 class StainSettings(MetricSettings):
     """Settings: the optical density from which a pixel counts as ``positive``.
 
-    A multiple of 0.005, from 0.005 to 2.555; any other would be rounded to the edge of a bin.
+    A multiple of 0.005, from 0.005 to 3.835; any other would be rounded to the edge of a bin.
     """
 
     positive: float = pydantic.Field(default=0.2, ge=BIN_WIDTH, le=(BINS - 1) * BIN_WIDTH)
@@ -92,13 +100,14 @@ class DABDensityError(PairMetric):
     """
 
     name = "dab-od-error"
+    version = 2
     position = 310
     unit = "OD"
     better = "lower"
 
     def signature(self) -> Signature:
-        """Return ``dab-od-error|deconvolution:skimage-hed|density:decadic|mean:image|v:1``."""
-        return self._signature(*_DECONVOLUTION, ("mean", "image"))
+        """Return ``dab-od-error|deconvolution:skimage-hed|floor:1/255|density:decadic|...``."""
+        return self._signature(*_DENSITY, ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the absolute error of the mean density."""
@@ -113,14 +122,15 @@ class DABAreaError(PairMetric):
     """
 
     name = "dab-area-error"
+    version = 2
     position = 320
     better = "lower"
     Settings = StainSettings
 
     def signature(self) -> Signature:
-        """Return ``dab-area-error|deconvolution:skimage-hed|density:decadic|positive:0.2|...``."""
+        """Return ``dab-area-error|deconvolution:skimage-hed|floor:1/255|...|positive:0.2|...``."""
         positive = ("positive", self.settings.positive)
-        return self._signature(*_DECONVOLUTION, positive, ("mean", "image"))
+        return self._signature(*_DENSITY, positive, ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the absolute error of the positive share, in [0, 1]."""
@@ -130,26 +140,27 @@ class DABAreaError(PairMetric):
 
 
 class DABHistogramDistance(PairMetric):
-    """Earth mover's distance between the DAB density histograms of one image pair, mean over pairs.
+    """Earth mover's distance between the DAB densities of one image pair, mean over pairs.
 
-    Blind to where the stain is, and so to the offset of adjacent sections. Bins of 0.005 up to
-    2.56, which holds all that 8 bits can measure.
+    The mean difference between the densities of the pixels of both images, each in their order: the
+    1-Wasserstein distance, exact to the rounding of float64. Blind to where the stain is, and so to
+    the offset of adjacent sections.
     """
 
     name = "dab-histogram-distance"
+    version = 2
     position = 330
     unit = "OD"
     better = "lower"
 
     def signature(self) -> Signature:
-        """Return ``dab-histogram-distance|...|bin:0.005|mean:image|v:1``."""
-        return self._signature(*_DECONVOLUTION, ("bin", BIN_WIDTH), ("mean", "image"))
+        """Return ``dab-histogram-distance|deconvolution:skimage-hed|floor:1/255|...``."""
+        return self._signature(*_DENSITY, ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
-        """Return the area between the two cumulative histograms."""
-        prediction, target = pair.once(stains_of)
-        difference = prediction.histogram / prediction.pixels - target.histogram / target.pixels
-        return float(np.abs(np.cumsum(difference)).sum()) * BIN_WIDTH
+        """Return the area between the two cumulative distributions."""
+        predicted = _sorted_densities(pair.prediction)
+        return float(np.abs(predicted - pair.once_of_target(_sorted_densities)).mean())
 
 
 # Mean density of prediction and target, integrated density of prediction and target.
@@ -164,13 +175,14 @@ class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
     """
 
     name = "dab-iod-correlation"
+    version = 2
     position = 340
     better = "higher"
     _columns = (2, 3)
 
     def signature(self) -> Signature:
-        """Return ``dab-iod-correlation|deconvolution:skimage-hed|density:decadic|pearson|...``."""
-        return self._signature(*_DECONVOLUTION, "pearson", ("across", "images"))
+        """Return ``dab-iod-correlation|...|density:decadic|pearson|across:images|v:2``."""
+        return self._signature(*_DENSITY, "pearson", ("across", "images"))
 
     def state_key(self) -> str:
         """Return the key that the stain correlations share."""
@@ -200,6 +212,7 @@ class MeanDensityCorrelation(IntegratedDensityCorrelation):
     """
 
     name = "dab-od-correlation"
+    version = 2
     position = 350
     _columns = (0, 1)
 
@@ -223,18 +236,26 @@ def stain_of(image: npt.NDArray[np.uint8]) -> Stain:
     return Stain(total / pixels, pixels, histogram)
 
 
-def dab_density(image: npt.NDArray[np.uint8]) -> Float64:
-    """Return the decadic DAB optical density (H, W) of uint8 RGB (H, W, 3)."""
-    channels = cv2.LUT(np.ascontiguousarray(image), _density_table())
+def dab_density(image: npt.NDArray[np.uint8], floor: float = LIGHT_FLOOR) -> Float64:
+    """Return the decadic DAB optical density (H, W) of uint8 RGB (H, W, 3).
+
+    Light, 0 to 1 in each channel, counts as ``floor`` where it is below.
+    """
+    channels = cv2.LUT(np.ascontiguousarray(image), _density_table(floor))
     density: Float64 = channels[:, :, 0] + channels[:, :, 1]
     density += channels[:, :, 2]
     return np.maximum(density, 0.0, out=density)
 
 
+def _sorted_densities(image: npt.NDArray[np.uint8]) -> Float64:
+    """Return the densities of all pixels from lowest to highest: (H * W,)."""
+    return np.sort(dab_density(image), axis=None)
+
+
 @cache
-def _density_table() -> Float64:
+def _density_table(floor: float) -> Float64:
     """Return what each level of each channel adds to the DAB density: (1, 256, 3)."""
-    light = np.maximum(np.arange(256)[:, None] / 255.0, 10.0**-_DECADES)
+    light = np.maximum(np.arange(256)[:, None] / 255.0, floor)
     table: Float64 = (-np.log10(light) * _DAB_OF_DENSITY)[None]
     return table
 
@@ -251,6 +272,3 @@ def _pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
     if min(float(np.abs(a).max()), float(np.abs(b).max())) <= 1e-12 * scale:
         return None
     return max(-1.0, min(1.0, float(a @ b) / norm))
-
-
-_DECONVOLUTION = (("deconvolution", "skimage-hed"), ("density", "decadic"))

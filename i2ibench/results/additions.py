@@ -33,8 +33,8 @@ def with_metrics(
     """Return ``result`` and its scores per pair with the metrics of ``evaluation`` added.
 
     The values that are there are kept to the last bit; where and when the new ones were computed
-    stands in the record's environment under ``added``. A mark ``verified`` spoke of the former
-    values alone, and is not kept.
+    stands in the record's environment under ``added``. A higher status spoke of the
+    former values alone, and is not kept.
 
     Args:
         result: as recorded; it lacks the metrics of ``evaluation``.
@@ -75,6 +75,7 @@ def with_metrics(
         update={
             "status": "measured",
             "verified": None,
+            "reproduced": None,
             "metrics": {**result.metrics, **made.metrics},
             "groups": groups,
             "macro": {**result.macro, **made.macro},

@@ -8,6 +8,7 @@ from typing import Any
 
 from i2ibench.evaluation.scores import Evaluation, MetricValue
 from i2ibench.files import sha256_bytes
+from i2ibench.provenance import plugins_used
 from i2ibench.results.evaluation_intervals import (
     EvaluationIntervals,
     Interval,
@@ -65,7 +66,7 @@ def build_result(
     made = _made_intervals(evaluation, intervals)
     if cluster_codes(evaluation.pair_scores) is not None:
         evaluation = _without_pair_intervals(evaluation)
-    return Result.model_validate(
+    result = Result.model_validate(
         {
             "status": status,
             "model": model,
@@ -75,6 +76,7 @@ def build_result(
                 sha256=evaluation.protocol_sha256,
                 main=evaluation.main,
                 ranked=evaluation.ranked,
+                endpoints=evaluation.endpoints,
             ),
             "metrics": _records(evaluation.metrics, made.overall),
             "groups": {
@@ -95,6 +97,17 @@ def build_result(
             **extra,
         }
     )
+    return _with_plugins(result)
+
+
+def _with_plugins(result: Result) -> Result:
+    """Say what code of other packages had a part in it."""
+    model = None if result.model.is_external else result.model.name
+    plugins = plugins_used(model, result.metrics) if result.environment else []
+    if not plugins:
+        return result
+    environment = result.environment.model_copy(update={"plugins": plugins})
+    return result.model_copy(update={"environment": environment})
 
 
 def can_make_intervals(recorded: IntervalRecord) -> bool:

@@ -24,7 +24,9 @@ class NumberCell:
         metric: whose digits the words have; of an empty one about four significant digits.
         ci95: 95 % interval.
         spread: standard deviation over seeds.
-        rank: in its column.
+        rank: the best and the worst rank in its column that tests leave open.
+        claim: of one set of weights, which has no rank: than how many others it is surely better
+            and surely worse, and how many there are.
         notes: what a reader must know; a table marks them, or says them beside.
         like: the number whose size decides the digits where the metric does not: by default value.
         style: ``rounded`` to the metric's digits, ``signed`` of a difference, ``short`` with four
@@ -35,7 +37,8 @@ class NumberCell:
     metric: str = ""
     ci95: tuple[float, float] | None = None
     spread: float | None = None
-    rank: int | None = None
+    rank: tuple[int, int] | None = None
+    claim: tuple[int, int, int] | None = None
     notes: tuple[str, ...] = ()
     like: float | None = None
     style: Style = "rounded"
@@ -70,23 +73,35 @@ class NumberCell:
 
     @property
     def place(self) -> str:
-        """``#2``, or nothing of what is not ranked."""
-        return "" if self.rank is None else f"#{self.rank}"
+        """``#1-3`` of a rank, ``+3 -1 of 5`` of a claim, or nothing of what was not tested."""
+        if self.rank is not None:
+            best, worst = self.rank
+            return f"#{best}" if best == worst else f"#{best}-{worst}"
+        if self.claim is not None:
+            better, worse, others = self.claim
+            return f"+{better} -{worse} of {others}"
+        return ""
 
     @property
     def is_best(self) -> bool:
-        """Whether nothing in its column is proven better; tables print it bold."""
-        return self.rank == 1
+        """Whether it is a method's and none is surely better: the best group, printed bold."""
+        return self.rank is not None and self.rank[0] == 1
 
     def fields(self) -> dict[str, Any]:
         """Return the numbers at full precision, under the names that programs read."""
         low, high = self.ci95 or (None, None)
+        best, worst = self.rank or (None, None)
+        better, poorer, others = self.claim or (None, None, None)
         return {
             "value": self.value,
             "ci95_low": low,
             "ci95_high": high,
             "seed_sd": self.spread,
-            "rank": self.rank,
+            "rank_best": best,
+            "rank_worst": worst,
+            "weights_better_than": better,
+            "weights_worse_than": poorer,
+            "weights_compared_with": others,
         }
 
     def _rounded(self, value: float) -> str:

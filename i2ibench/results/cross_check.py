@@ -35,7 +35,7 @@ from i2ibench.results.reference_comparison import (
     same_weights,
     without_reference,
 )
-from i2ibench.results.verification import StoredResult, open_stored
+from i2ibench.results.stored_result import StoredResult, open_stored
 from i2ibench.runtime import exact_torch, resolve_device
 
 # scikit-image and lpips take seconds for a pair of 1024 pixels.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from i2ibench.results.record import MetricRecord, Result
 _EXACT, _SET, _NETWORK, _SET_OF_NETWORK = 1e-9, 1e-6, 1e-4, 1e-3
 # Differences below this are none, whatever the size of the numbers.
 _NOTHING = 1e-9
+# Numbers in notes are rounded.
+_OF_A_NOTE = 1e-2
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 # Of many scores per pair that differ, this many are named.
 _NAMED = 5
 
@@ -93,8 +97,11 @@ def _table_discrepancies(
                 reason = theirs.unavailable or "; ".join(theirs.notes)
                 yield Discrepancy(subject, f"cannot be recomputed: {reason}", missing)
             continue
-        if mine.value is None:
-            # A metric that was unavailable then may be computed now; that refutes nothing.
+        if mine.value is None and theirs.value is not None:
+            if not _weights_have_come(name, mine):
+                yield Discrepancy(subject, f"no value recorded, {theirs.value:.10g} recomputed")
+            continue
+        if not theirs.signature:  # neither could be computed
             continue
         for what, left, right in _compared(mine, theirs, intervals):
             if not _agree(left, right, tolerances.get(name, _EXACT)):
@@ -111,8 +118,42 @@ def _compared(
     yield "pairs", mine.n, theirs.n
     yield "unit", mine.unit, theirs.unit
     yield "direction", mine.better, theirs.better
+    yield "notes", _Notes(mine.notes), _Notes(theirs.notes)
     if intervals or theirs.ci95 is not None:  # a metric may bring its own
         yield "interval", mine.ci95, theirs.ci95
+
+
+def _weights_have_come(name: str, recorded: MetricRecord) -> bool:
+    """Whether a metric was left out for want of weights, which may be here now."""
+    from i2ibench.metrics.interface import registered_metric
+
+    left_out = recorded.unavailable is not None and not recorded.signature
+    return left_out and bool(registered_metric(name).weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Notes:
+    """Notes of a number; numbers in them are rounded, so their last digit may differ."""
+
+    notes: tuple[str, ...]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Notes):
+            return NotImplemented
+        (mine, ours), (theirs, others) = self._parts(), other._parts()
+        close = (
+            math.isclose(a, b, rel_tol=_OF_A_NOTE, abs_tol=_OF_A_NOTE)
+            for a, b in zip(ours, others, strict=False)
+        )
+        return mine == theirs and len(ours) == len(others) and all(close)
+
+    def __str__(self) -> str:
+        return repr("; ".join(self.notes))
+
+    def _parts(self) -> tuple[str, list[float]]:
+        """Return the words, and the numbers that stand in them."""
+        text = "; ".join(self.notes)
+        return _NUMBER.sub("#", text), [float(each) for each in _NUMBER.findall(text)]
 
 
 def score_discrepancies(
@@ -141,6 +182,8 @@ def score_discrepancies(
 
 
 def _agree(mine: Any, theirs: Any, relative: float) -> bool:
+    if isinstance(mine, float) and isinstance(theirs, float) and math.isnan(mine):
+        return math.isnan(theirs)  # undefined on this pair
     if isinstance(mine, tuple) and isinstance(theirs, tuple):
         # Ends of an interval move with the largest of them.
         scale = max(abs(each) for each in (*mine, *theirs))

@@ -1,4 +1,7 @@
-"""Scores per pair as a CSV table: id, group, cluster, then one column a pair metric."""
+"""Scores per pair as a CSV table: id, group, cluster, then one column a pair metric.
+
+An empty field says that the pair has no group or cluster, or that the metric is undefined on it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def write_pair_scores(path: Path, evaluation: Evaluation) -> None:
 
 
 def pair_scores_csv(scores: pd.DataFrame) -> str:
-    """Return a table of pair scores as CSV; a missing group or cluster is an empty field."""
+    """Return a table of pair scores as CSV; NaN, a missing group or cluster is an empty field."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     names = metric_columns(scores)
@@ -30,7 +33,7 @@ def pair_scores_csv(scores: pd.DataFrame) -> str:
     keys = scores[list(KEYS)].astype(object).where(scores[list(KEYS)].notna(), "")
     values = scores[names].to_numpy(dtype=np.float64)
     for labels, numbers in zip(keys.itertuples(index=False), values.tolist(), strict=True):
-        writer.writerow([*labels, *map(repr, numbers)])
+        writer.writerow([*labels, *("" if math.isnan(each) else repr(each) for each in numbers)])
     return buffer.getvalue()
 
 
@@ -49,20 +52,48 @@ def pair_scores_beside(result: Path) -> Path | None:
 
 def read_pair_scores(path: Path) -> pd.DataFrame:
     """Read a table of pair scores; a torn or edited one is a ``DataError`` that names the row."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a table of pair scores: {error}") from None
+    table = read_texts(path)
     missing = [key for key in KEYS if key not in table.columns]
     if missing:
         raise DataError(f"{path}: not a table of pair scores: no column {missing[0]!r}")
     return check_pair_scores_table(table, path)
 
 
+def read_texts(path: Path) -> pd.DataFrame:
+    """Read a CSV of scores as texts.
+
+    Raises:
+        DataError: no such file, no table, or a row that has not as many fields as the header: a
+            torn row must not pass for one whose last values are undefined.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file, strict=True) if row]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a table of scores per pair: {error}") from None
+    if not rows:
+        raise DataError(f"{path}: not a table of scores per pair: it is empty")
+    header, *rows = rows
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: column {twice!r} stands in it twice")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise DataError(
+                f"{path}: row {number} ({row[0]}) has {len(row)} fields and the header "
+                f"{len(header)}; the file is torn or edited"
+            )
+    table: pd.DataFrame = pd.DataFrame(rows, columns=pd.Index(header), dtype=str)
+    return table
+
+
 def check_pair_scores_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Turn a table of texts into scores; ``path`` is named where it cannot be done."""
+    """Turn a table of texts into scores; ``path`` is named where it cannot be done.
+
+    An empty field of a metric is NaN: the metric is undefined on that pair.
+    """
     repeated = table["id"][table["id"].duplicated()]
     if len(repeated):
         raise DataError(f"{path}: pair {repeated.iloc[0]} stands in it twice")
@@ -70,8 +101,9 @@ def check_pair_scores_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     for name in metric_columns(table):
         # Not pandas' parser: before version 3 it rounds some numbers to a neighbour.
         numbers = np.array([_number(text) for text in table[name]], dtype=np.float64)
-        if np.isnan(numbers).any():
-            row = int(np.flatnonzero(np.isnan(numbers))[0])
+        wrong = np.isnan(numbers) & (table[name] != "").to_numpy(dtype=bool)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
             pair = table["id"].iloc[row]
             raise DataError(
                 f"{path}: {name} of pair {pair} is no number: {table[name].iloc[row]!r}"

@@ -10,11 +10,14 @@ from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
+from i2ibench.evaluation.protocol import Endpoints
 from i2ibench.evaluation.scores import Better
 from i2ibench.files import sha256_json
 
 SCHEMA: Final = 1
-Status = Literal["measured", "verified"]
+# What was made again: nothing; the numbers, from the stored predictions; the predictions, too, from
+# the checkpoint.
+Status = Literal["measured", "verified", "reproduced"]
 Moment = Annotated[str, pydantic.Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 # An integer stays one, so that a record is written as it was read.
 Number = int | float
@@ -69,14 +72,15 @@ class GroupRecord(_Part):
 class ProtocolRecord(_Part):
     """The protocol's id and the hash of its frozen content.
 
-    ``main`` and ``ranked`` as in the protocol, where it names them: a board then needs no file of
-    a protocol of one's own.
+    ``main``, ``ranked`` and ``endpoints`` as in the protocol, where it names them: a board then
+    needs no file of a protocol of one's own.
     """
 
     id: str
     sha256: str
     main: tuple[str, ...] | None = None
     ranked: tuple[str, ...] | None = None
+    endpoints: Endpoints | None = None
 
 
 class ModelRecord(_OpenPart):
@@ -115,6 +119,8 @@ class DatasetRecord(_OpenPart):
         group_name: what the groups are, e.g. ``"HER2"``.
         manifest_sha256: hash of their content.
         limit: where only the first pairs were taken, how many.
+        clusters_unknown: whether pairs depend by slides or patients that nobody has published.
+        clusters: their number in all splits, where they are unknown and it is published.
     """
 
     name: str
@@ -124,6 +130,8 @@ class DatasetRecord(_OpenPart):
     group_name: str | None = None
     manifest_sha256: str | None = None
     limit: int | None = None
+    clusters_unknown: bool | None = None
+    clusters: int | None = None
 
 
 class IntervalRecord(_OpenPart):
@@ -189,6 +197,8 @@ class EnvironmentRecord(_OpenPart):
 
     Attributes:
         added: of each later addition of metrics: which, when, and where.
+        plugins: of each model and metric from another package: kind, name, package, version, and
+            the hash of the package's code.
     """
 
     python: str | None = None
@@ -203,6 +213,7 @@ class EnvironmentRecord(_OpenPart):
     cuda: str | None = None
     device: str | None = None
     added: list[dict[str, Any]] | None = None
+    plugins: list[dict[str, Any]] | None = None
 
 
 class VerifiedRecord(_OpenPart):
@@ -213,11 +224,30 @@ class VerifiedRecord(_OpenPart):
     relative_tolerances: dict[str, float] | None = None
 
 
+class ReproducedRecord(_OpenPart):
+    """How the predictions were made again from the checkpoint, and how near they came.
+
+    Attributes:
+        created: when.
+        environment: where.
+        pairs: predictions that were made again and compared.
+        equal: of these, those that are equal to the last grey level.
+        largest_difference: in grey levels, over all.
+    """
+
+    created: str | None = None
+    environment: EnvironmentRecord | None = None
+    pairs: int | None = None
+    equal: int | None = None
+    largest_difference: int | None = None
+
+
 class Result(_Part):
     """What one run measured; schema 1.
 
-    ``pair_scores_sha256`` is the hash of ``scores.csv``; ``verified`` is absent until a
-    recomputation confirmed the numbers.
+    ``pair_scores_sha256`` is the hash of ``scores.csv``; ``experiment`` is what the run was asked
+    for, whose hash is its id; ``verified`` is absent until a recomputation confirmed the numbers,
+    ``reproduced`` until the predictions were made again.
     """
 
     schema_: Literal[1] = pydantic.Field(default=SCHEMA, alias="schema")
@@ -236,7 +266,9 @@ class Result(_Part):
     run_id: str | None = None
     pair_scores_sha256: str | None = None
     created: Moment
+    experiment: dict[str, Any] | None = None
     verified: VerifiedRecord | None = None
+    reproduced: ReproducedRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values, with the hash of its content under ``sha256``."""
@@ -247,7 +279,7 @@ class Result(_Part):
 def _without_defaults(result: Result) -> dict[str, Any]:
     """Return JSON values without what is absent; ``value`` stays, null says something there."""
     content: dict[str, Any] = result.model_dump(mode="json", by_alias=True)
-    for optional in ("verified", "pair_scores_sha256", "run_id"):
+    for optional in ("verified", "reproduced", "experiment", "pair_scores_sha256", "run_id"):
         if content[optional] is None:
             del content[optional]
     content["protocol"] = {k: v for k, v in content["protocol"].items() if v is not None}

@@ -40,13 +40,15 @@ def parse_result(content: Any, path: Path) -> Result:
 
 def parse_unsealed(content: Any, path: Path) -> tuple[Result, bool]:
     """Return the ``Result`` even of an edited file, and whether it is as it was written."""
+    # Drafts had no seal; from schema 1 on one that is absent was removed.
+    drafted = isinstance(content, dict) and content.get("schema") == 0
     content = migrate(content, path)
     stated = content.pop("sha256", None)
     try:
         result = Result.model_validate(content)
     except pydantic.ValidationError as error:
         raise DataError(f"{path}: not a result: {explain(error)}") from None
-    return result, stated is None or stated == sha256_json(content)
+    return result, (stated is None and drafted) or stated == sha256_json(content)
 
 
 def migrate(content: Any, path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from i2ibench.errors import DataError
-from i2ibench.results.pair_scores import check_pair_scores_table
+from i2ibench.results.pair_scores import check_pair_scores_table, read_texts
 
 # Other names under which published tables hold the group.
 _GROUP_NAMES = ("group", "level")
@@ -19,13 +19,7 @@ def read_score_table(path: Path) -> dict[str, pd.DataFrame]:
     Columns: ``id``, optionally ``group`` (or ``level``), ``cluster`` and ``method``; every other
     column is a metric. A row that is torn or no number is a ``DataError`` that names it.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a table of scores per pair: {error}") from None
-    table = _with_keys(table, path)
+    table = _with_keys(read_texts(path), path)
     if "method" not in table.columns:
         return {path.stem: check_pair_scores_table(table, path)}
     return {

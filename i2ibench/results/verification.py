@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from i2ibench import provenance
-from i2ibench.data.content_hash import manifest_sha256
-from i2ibench.data.dataset import Dataset
-from i2ibench.data.pairs import PairedDataset
-from i2ibench.errors import (
-    DataError,
-    I2IBenchError,
-    MissingError,
-    UsageError,
-    VerificationError,
-)
+from i2ibench.errors import I2IBenchError, MissingError, UsageError, VerificationError
 from i2ibench.evaluation.one_pass import evaluate
-from i2ibench.evaluation.predictions import find_predictions
-from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.scores import Evaluation
-from i2ibench.files import read_json, sha256_file
 from i2ibench.results.build_record import build_result, can_make_intervals
 from i2ibench.results.differences import (
     Discrepancy,
@@ -30,35 +18,15 @@ from i2ibench.results.differences import (
     tolerance,
 )
 from i2ibench.results.evaluation_intervals import metric_columns
+from i2ibench.results.origin import folder_discrepancies, model_discrepancies
+from i2ibench.results.pair_scores import pair_scores_beside
 from i2ibench.results.record import EnvironmentRecord, Result, VerifiedRecord
-from i2ibench.results.record_files import parse_unsealed, write_result
-from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
+from i2ibench.results.record_files import write_result
+from i2ibench.results.stored_result import StoredResult, open_stored
+from i2ibench.wording import count
 
-# A name in a record is no place, and a folder of that name may be another.
-_SAY_WHERE = "say where it is with --dataset PATH"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResult:
-    """A result with what it was computed from.
-
-    Attributes:
-        path: of the result.
-        result: as recorded.
-        dataset: opened.
-        pairs: whose targets it was scored against.
-        predictions: image file by pair id.
-        protocol: that prepares targets.
-        findings: everything that is no longer as it was when the result was written.
-    """
-
-    path: Path
-    result: Result
-    dataset: Dataset
-    pairs: PairedDataset
-    predictions: Mapping[str, Path]
-    protocol: Protocol
-    findings: tuple[Discrepancy, ...]
+# What is said of a metric that was looked at.
+RECOMPUTED = "recomputed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +37,20 @@ class Verification:
         path: of the result.
         result: as recorded.
         findings: everything that differs; empty where the result is confirmed.
+        metrics: by name, ``"recomputed"``, or why it was not.
+        hashes: by what was hashed, ``"as recorded"``, ``"differs"``, or why it was not looked at.
         checked: what was looked at, one line each.
+        not_checked: what could not be looked at, one line each.
         tolerances: relative, by metric.
     """
 
     path: Path
     result: Result
     findings: tuple[Discrepancy, ...]
+    metrics: Mapping[str, str]
+    hashes: Mapping[str, str]
     checked: tuple[str, ...]
+    not_checked: tuple[str, ...]
     tolerances: Mapping[str, float]
 
     def error(self) -> I2IBenchError | None:
@@ -103,6 +77,9 @@ def verify(
 ) -> Verification:
     """Hash predictions and data again, recompute every metric, and compare.
 
+    What could not be looked at (a metric without its weights, a hash without its file) is said, and
+    is no part of what is confirmed.
+
     Args:
         path: a run folder, its ``result.json``, or an entry of a board.
         dataset: name or path of the data set; by default the recorded name.
@@ -127,7 +104,6 @@ def verify(
         protocol=protocol,
     )
     path, result, pairs, rules = stored.path, stored.result, stored.pairs, stored.protocol
-    findings = [*stored.findings]
     names = list(result.metrics)
     by_name = None if sorted(names) == sorted(rules.metric_names) else names
     again = evaluate(
@@ -141,66 +117,45 @@ def verify(
         training_targets=stored.dataset.split_if_there("train"),
     )
     tolerances = {name: tolerance(name) for name in names}
-    findings += number_discrepancies(result, _as_result(result, again), tolerances)
-    findings += score_discrepancies(path, again.pair_scores, tolerances)
-    checked = (
-        f"{len(pairs)} predictions and their targets hashed",
-        f"{len(names)} metrics recomputed: overall, in {len(result.groups)} groups, macro mean",
-        f"{len(again.pair_scores)} x {len(metric_columns(again.pair_scores))} scores per pair",
-        _about_intervals(result),
+    findings = [
+        *stored.findings,
+        *model_discrepancies(result),
+        *folder_discrepancies(result, path.parent),
+        *number_discrepancies(result, _as_result(result, again), tolerances),
+        *score_discrepancies(path, again.pair_scores, tolerances),
+    ]
+    metrics = {name: _looked_at(again, name) for name in names}
+    return Verification(
+        path,
+        result,
+        tuple(findings),
+        metrics,
+        stored.hashes,
+        tuple(_checked(stored, again, metrics)),
+        tuple(_not_checked(stored, metrics)),
+        tolerances,
     )
-    return Verification(path, result, tuple(findings), checked, tolerances)
-
-
-def _about_intervals(result: Result) -> str:
-    if can_make_intervals(result.intervals):
-        return f"intervals recomputed by the recorded method: {result.intervals.method or 'none'}"
-    return (
-        f"intervals NOT recomputed: this i2ibench does not know their method, "
-        f"'{result.intervals.method}'; all values were"
-    )
-
-
-def open_stored(
-    path: str | Path,
-    *,
-    dataset: str | None = None,
-    targets: str | Path | None = None,
-    data_root: str | Path | None = None,
-    predictions: str | Path | None = None,
-    protocol: str | None = None,
-) -> StoredResult:
-    """Find what a result was computed from, and hash it again; arguments as ``verify``."""
-    path = Path(path)
-    path = path / "result.json" if path.is_dir() else path
-    targets, data_root = _optional(targets), _optional(data_root)
-    result, intact = parse_unsealed(read_json(path), path)
-    opened, pairs = _open_pairs(result, dataset, targets, data_root)
-    folder = _optional(predictions) or path.parent / "predictions"
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
-    findings = [] if intact else [Discrepancy("record", "edited after it was written")]
-    findings += _hash_discrepancies(result, pairs, path, folder)
-    images = _find_predictions(folder, pairs, path, findings)
-    rules = load_protocol(protocol or result.protocol.id)
-    if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
-        findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
-    elif (rules.main, rules.ranked) != (result.protocol.main, result.protocol.ranked):
-        findings.append(Discrepancy("protocol", f"{rules.id} has other columns than recorded"))
-    return StoredResult(path, result, opened, pairs, images, rules, tuple(findings))
 
 
 def record_verified(verification: Verification) -> Result:
-    """Mark a confirmed result as verified, with the versions that recomputed it, and return it."""
+    """Mark a confirmed result as verified, with the versions that recomputed it, and return it.
+
+    A result whose predictions were made again keeps its higher status.
+    """
     if verification.findings:
         raise UsageError(f"{verification.path} is not confirmed and cannot be marked verified")
-    confirmed = verification.result.model_copy(
+    known = verification.result
+    confirmed = known.model_copy(
         update={
-            "status": "verified",
+            "status": "reproduced" if known.status == "reproduced" else "verified",
             "verified": VerifiedRecord(
                 created=provenance.now(),
                 environment=EnvironmentRecord.model_validate(provenance.environment()),
-                relative_tolerances=dict(verification.tolerances),
+                relative_tolerances={
+                    name: limit
+                    for name, limit in verification.tolerances.items()
+                    if verification.metrics[name] == RECOMPUTED
+                },
             ),
         }
     )
@@ -208,69 +163,46 @@ def record_verified(verification: Verification) -> Result:
     return confirmed
 
 
-def _optional(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)
+def _looked_at(again: Evaluation, name: str) -> str:
+    found = again.metrics[name]
+    # One that is undefined on these data was looked at, and has a signature.
+    return RECOMPUTED if found.signature else f"not recomputed: {found.unavailable}"
 
 
-def _open_pairs(
-    result: Result, dataset: str | None, targets: Path | None, data_root: Path | None
-) -> tuple[Dataset, PairedDataset]:
-    recorded = result.dataset
-    if targets is not None:
-        found = Dataset.of_targets(targets, limit=recorded.limit)
-        return found, found.split("test")
-    name = dataset or recorded.name
-    try:
-        found = Dataset.open(
-            name, direction=recorded.direction, data_root=data_root, limit=recorded.limit
+def _checked(stored: StoredResult, again: Evaluation, metrics: Mapping[str, str]) -> Iterator[str]:
+    """Yield what was looked at; what differs stands among the findings."""
+    result = stored.result
+    hashed = [what for what, state in stored.hashes.items() if not state.startswith("not ")]
+    yield f"hashed: {', '.join(hashed)} ({count(len(stored.pairs), 'pair')})"
+    done = [name for name, state in metrics.items() if state == RECOMPUTED]
+    tables = ["overall"]
+    if result.groups:
+        tables.append(f"in {count(len(result.groups), 'group')}, macro mean")
+    yield f"{count(len(done), 'metric')} recomputed ({', '.join(tables)}): {', '.join(done)}"
+    if pair_scores_beside(stored.path) is not None:
+        columns = len(metric_columns(again.pair_scores))
+        yield f"{len(again.pair_scores)} x {columns} scores per pair compared"
+    if can_make_intervals(result.intervals):
+        method = result.intervals.method or "none"
+        yield f"intervals recomputed by the recorded method: {method}"
+
+
+def _not_checked(stored: StoredResult, metrics: Mapping[str, str]) -> Iterator[str]:
+    """Yield what could not be looked at, and why."""
+    for name, state in metrics.items():
+        if state != RECOMPUTED:
+            yield f"{name} {state}"
+    for what, state in stored.hashes.items():
+        if state.startswith("not "):
+            yield f"{what} {state}"
+    result = stored.result
+    if not can_make_intervals(result.intervals):
+        yield (
+            f"intervals NOT recomputed: this i2ibench does not know their method, "
+            f"'{result.intervals.method}'; all values were"
         )
-        return found, found.split(recorded.split or "test")
-    except UsageError as error:
-        if dataset is not None:
-            raise
-        raise MissingError(f"data set '{name}' is not in the catalogue; {_SAY_WHERE}") from error
-    except MissingError as error:
-        if dataset is not None:
-            raise
-        raise MissingError(f"{error}; or {_SAY_WHERE}") from error
-
-
-def _find_predictions(
-    folder: Path, pairs: PairedDataset, path: Path, findings: Sequence[Discrepancy]
-) -> dict[str, Path]:
-    try:
-        return find_predictions(folder, pairs)
-    except DataError:
-        # Predictions of other ids are those of another data set, not missing ones.
-        if any(finding.subject == "data" for finding in findings):
-            raise DataError(
-                f"{path}: {pairs.root} does not hold the pairs it was computed on; {_SAY_WHERE}"
-            ) from None
-        raise
-
-
-def _hash_discrepancies(
-    result: Result, pairs: PairedDataset, path: Path, folder: Path
-) -> Iterator[Discrepancy]:
-    recorded = result.dataset.manifest_sha256
-    if recorded is not None and manifest_sha256(pairs) != recorded:
-        yield Discrepancy(
-            "data", f"{pairs.root}: not the pairs the result was computed on; {_SAY_WHERE}"
-        )
-    # The predictions of a run that kept its best state are not those of its last.
-    kept = "best.ckpt" if result.training.keep_best else "last.ckpt"
-    checkpoint = path.parent / "checkpoints" / kept
-    trained = result.model.checkpoint_sha256
-    if trained and checkpoint.exists() and sha256_file(checkpoint) != trained:
-        yield Discrepancy("checkpoint", f"{checkpoint}: not the weights that made the predictions")
-    if not (folder / MANIFEST_NAME).exists():
-        return
-    manifest = read_manifest(folder)
-    # Of given predictions a record names no weights, so it cannot name others.
-    if trained != manifest.checkpoint_sha256 and not result.model.is_external:
-        yield Discrepancy("predictions", "made by other weights than the result names")
-    for pair_id, difference in manifest.differences(folder).items():
-        yield Discrepancy(f"prediction {pair_id}", difference)
+    if not result.model.is_external:
+        yield "that the weights made these predictions: see --retranslate"
 
 
 def _as_result(result: Result, again: Evaluation) -> Result:

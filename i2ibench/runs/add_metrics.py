@@ -83,9 +83,9 @@ def add_metrics(plan: Plan, result: Result, names: list[str], reporter: Reporter
         folder.path / "training.csv",
     )
     write_result(folder.result, extended)
-    if result.status == "verified":
+    if result.status != "measured":
         warnings.warn(
-            f"{folder.path} was verified before it had {', '.join(names)} and is now only "
+            f"{folder.path} was {result.status} before it had {', '.join(names)} and is now only "
             f"measured; check it again: i2ibench verify {folder.path} --record",
             stacklevel=2,
         )

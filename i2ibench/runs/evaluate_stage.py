@@ -91,6 +91,7 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
         created=provenance.now(),
         training=training,
         run_id=plan.folder.path.name,
+        experiment=plan.experiment,
     )
 
 

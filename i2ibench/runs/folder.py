@@ -13,6 +13,7 @@ import filelock
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json, sha256_json, write_json
+from i2ibench.results.origin import run_id
 from i2ibench.training.checkpoint import summarize
 
 # How launchers number the processes of one training.
@@ -82,11 +83,6 @@ def open_run_folder(output: Path, experiment: Mapping[str, Any]) -> RunFolder:
             f"{folder.experiment} was edited or belongs to another run; restore or remove it"
         )
     return folder
-
-
-def run_id(experiment: Mapping[str, Any]) -> str:
-    """Return the 12 hexadecimal digits that name an experiment."""
-    return sha256_json(experiment)[:12]
 
 
 def training_id(experiment: Mapping[str, Any]) -> str:

@@ -133,7 +133,7 @@ def resolve(options: Options) -> Plan:
         limit=options.limit,
     )
     test = dataset.split("test")
-    recipe = load_recipe(options.model, test.name, options.recipe, options.recipe_settings)
+    recipe = load_recipe(options.model, dataset.recipes, options.recipe, options.recipe_settings)
     training_pairs = dataset.split_if_there("train")
     train = held_out = None
     if options.wandb is not None:

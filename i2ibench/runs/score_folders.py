@@ -218,6 +218,11 @@ def _check_origin(folder: Path, protocol: Protocol) -> None:
 
 def dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]:
     """Return what a result says of its data set."""
+    hidden: dict[str, Any] = {}
+    if dataset.hidden_clusters:
+        hidden = {"clusters_unknown": True}
+        if dataset.cluster_number is not None:
+            hidden["clusters"] = dataset.cluster_number
     return {
         "name": dataset.name,
         "split": dataset.split,
@@ -226,4 +231,5 @@ def dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]:
         "group_name": dataset.group_name,
         "manifest_sha256": manifest_sha256(dataset),
         "limit": limit,
+        **hidden,
     }

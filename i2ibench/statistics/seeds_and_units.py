@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from i2ibench.statistics.bootstrap import LEVEL, Codes, Floats
 
@@ -59,8 +59,15 @@ def method_difference(
         clusters: ``(N,)``, a code a pair; None where every pair is its own unit.
 
     Returns:
-        The test; None where fewer than two units are finite in all seeds of both sides.
+        The test; None where fewer than two units are finite in all seeds of both sides. A side
+        that is infinite throughout, as the PSNR of a method that reproduces every target is, leads
+        without end.
     """
+    perfect = [bool(np.isposinf(side).all()) for side in (first, second)]
+    if perfect[0] != perfect[1] and first.shape[1]:
+        lead = float("inf") if perfect[0] else float("-inf")
+        units = first.shape[1] if clusters is None else len(np.unique(clusters))
+        return _certain(lead, (len(first), len(second)), units)
     finite = np.isfinite(first).all(0) & np.isfinite(second).all(0)
     codes = None if clusters is None else clusters[finite]
     a, b, weights = _by_unit(first[:, finite], second[:, finite], codes)
@@ -75,23 +82,37 @@ def method_difference(
     # Never less than any of the parts that it is the sum of.
     variance = max(sum(variances) - counted_twice, sum(variances[:2]), variances[2])
     if variance <= 0:
-        p_value = 0.0 if difference else 1.0
-        both = (difference, difference)
-        return MethodDifference(
-            difference, 0.0, float("inf"), p_value, both, (len(a), len(b)), units
-        )
+        return _certain(difference, (len(a), len(b)), units)
     freedom = variance**2 / sum(part**2 / df for part, df in parts if part > 0)
     error = float(np.sqrt(variance))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    half = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error
     return MethodDifference(
         difference=difference,
         standard_error=error,
         freedom=float(freedom),
-        p_value=float(2 * stats.t.sf(abs(difference) / error, freedom)),
+        p_value=float(2 * special.stdtr(freedom, -abs(difference) / error)),
         interval=(difference - half, difference + half),
         seeds=(len(a), len(b)),
         units=units,
     )
+
+
+def equivalence_p(found: MethodDifference, margin: float) -> float:
+    """Return the p-value of equality within ``margin`` > 0: two one-sided tests (Schuirmann 1987).
+
+    Below 0.05 the 90 % interval of the difference lies within ``(-margin, margin)``.
+    """
+    if found.standard_error == 0:
+        return 0.0 if abs(found.difference) < margin else 1.0
+    nearer = (margin - abs(found.difference)) / found.standard_error
+    return float(special.stdtr(found.freedom, -nearer))
+
+
+def _certain(difference: float, seeds: tuple[int, int], units: int) -> MethodDifference:
+    """Return the test of a difference that nothing varies."""
+    p_value = 0.0 if difference else 1.0
+    both = (difference, difference)
+    return MethodDifference(difference, 0.0, float("inf"), p_value, both, seeds, units)
 
 
 def _by_unit(first: Floats, second: Floats, codes: Codes | None) -> tuple[Float64, Float64, Floats]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2ibench.data.images import read_image, write_png
 from i2ibench.data.loading import to_unit_range
@@ -22,6 +21,7 @@ from i2ibench.models.closed_form import OracleModel
 from i2ibench.models.interface import InferencePolicy, TranslationModel
 from i2ibench.seeds import derive_seed
 from i2ibench.translation.averaging import averages, passes, turned, turned_back
+from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
 from i2ibench.translation.tiling import Tiling, TranslateTile, translate_tiled
 
@@ -31,15 +31,6 @@ Progress = Callable[[int, int], None]
 # then needs about 2 GB instead of 60 GB at 8192 x 8192.
 _WHOLE_PIXELS = 2048 * 2048
 _TILE = 1024
-
-_NORMS = (
-    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
-    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-)
-_DROPOUTS = (
-    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
-    *(nn.AlphaDropout, nn.FeatureAlphaDropout),
-)
 
 
 def translate(
@@ -89,30 +80,18 @@ def translate(
     return finished
 
 
-@contextmanager
-def inference_mode(model: TranslationModel, policy: InferencePolicy) -> Iterator[None]:
-    """Put ``model`` into the state a policy asks for, without gradients; restores it after.
+def predict(
+    model: TranslationModel, pairs: Iterable[ImagePair], manifest: Manifest, *, device: str = "cpu"
+) -> Iterator[tuple[ImagePair, NDArray[np.uint8]]]:
+    """Yield each pair with its prediction, uint8 ``(H, W, 3)``, made as a manifest says.
 
-    ``normalization="batch"`` leaves the running statistics as they are: batch statistics are used
-    for the output, but translating a test set must not change the model.
+    Nothing is written: arguments as ``translate``.
     """
-    was_training = {module: module.training for module in model.modules()}
-    momenta = {module: module.momentum for module in model.modules() if isinstance(module, _NORMS)}
-    model.eval()
-    for module in model.modules():
-        if isinstance(module, _NORMS) and policy.normalization == "batch":
-            module.train()
-            module.momentum = 0.0
-        elif isinstance(module, _DROPOUTS) and policy.dropout:
-            module.train()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, momentum in momenta.items():
-            module.momentum = momentum
-        for module, training in was_training.items():
-            module.training = training
+    preparation = Preparation(**manifest.preparation)
+    model.to(device).to(memory_format=torch.channels_last)
+    with inference_mode(model, manifest.inference):
+        for pair in pairs:
+            yield pair, _translate_pair(model, pair, preparation, manifest, device)
 
 
 def translate_image(

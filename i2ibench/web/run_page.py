@@ -106,10 +106,11 @@ def _cell(record: MetricRecord | None, metric: str) -> tuple[str, str]:
 def _strips(result: Result, scores: pd.DataFrame) -> list[str]:
     charts = []
     for name in metric_columns(scores):
-        parts: dict[str, NDArray[np.float64]] = {"all": scores[name].to_numpy(np.float64)}
+        defined = scores[scores[name].notna()]
+        parts: dict[str, NDArray[np.float64]] = {"all": defined[name].to_numpy(np.float64)}
         intervals = {"all": result.metrics[name].ci95 if name in result.metrics else None}
         for group, record in result.groups.items():
-            parts[group] = scores[name][scores["group"] == group].to_numpy(np.float64)
+            parts[group] = defined[name][defined["group"] == group].to_numpy(np.float64)
             intervals[group] = record.metrics[name].ci95 if name in record.metrics else None
         charts.append(strip_chart(metric_title(name), parts, intervals))
     return charts
@@ -140,9 +141,10 @@ def _extremes(
     found = []
     for name in metric_columns(scores):
         record = result.metrics.get(name)
-        if record is None or record.better is None or not len(scores):
+        defined = scores[scores[name].notna()]
+        if record is None or record.better is None or not len(defined):
             continue
-        ordered = scores.sort_values(name, ascending=record.better == "lower", kind="stable")
+        ordered = defined.sort_values(name, ascending=record.better == "lower", kind="stable")
         best, worst = ordered.head(_EXTREMES), ordered.tail(_EXTREMES).iloc[::-1]
         for words, rows in (("best", best), ("worst", worst)):
             pictures = [

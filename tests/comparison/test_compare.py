@@ -18,6 +18,7 @@ from i2ibench.comparison.tables import comparison_tables
 from i2ibench.errors import DataError, UsageError
 from i2ibench.results.pair_scores import pair_scores_csv
 from i2ibench.results.record_files import write_result
+from i2ibench.statistics.seeds_and_units import method_difference
 
 LEVELS = ["0", "1+", "2+", "3+"] * 20
 
@@ -39,13 +40,17 @@ def test_a_comparison_says_what_scipy_and_numpy_say(tmp_path: Path) -> None:
     first, second = (pd.read_csv(run / "scores.csv")["psnr"] for run in runs)
     found = next(each for each in comparison.sets[""] if each.metric == "psnr")
     assert found.difference == pytest.approx((first - second).mean(), rel=1e-12)
-    assert found.ci95[0] < found.difference < found.ci95[1]
-    assert found.p_value == stats.wilcoxon(first - second).pvalue
-    assert found.win_rate == np.mean(first > second)
+    expected = stats.ttest_rel(first, second)
+    interval = expected.confidence_interval(0.95)
+    assert found.ci95 == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
+    assert found.signed_rank_p == stats.wilcoxon(first - second).pvalue
+    assert found.improvement == np.mean(first > second)
+    assert found.improvement_ci95[0] < found.improvement < found.improvement_ci95[1]
     assert found.proven
     # Equal scores on every pair: no difference, by any measure.
     same = next(each for each in comparison.sets[""] if each.metric == "ssim")
-    assert (same.difference, same.p_value, same.effect, same.win_rate) == (0, 1, 0, 0.5)
+    assert (same.difference, same.p_value, same.effect, same.improvement) == (0, 1, 0, 0.5)
     assert not same.proven
     assert list(comparison.sets) == ["", "0", "1+", "2+", "3+"]
     assert comparison.sets["3+"][0].n == 20
@@ -131,7 +136,9 @@ def test_a_published_table_of_many_methods_is_read(tmp_path: Path, shared: Path)
     difference = table["BCIStainer exp1"] - table["BCIStainer exp2"]
     found = comparison.sets[""][1]
     assert found.difference == pytest.approx(difference.mean(), rel=1e-12)
-    assert found.p_value == stats.wilcoxon(difference, zero_method="zsplit").pvalue
+    assert found.p_value == pytest.approx(stats.ttest_1samp(difference, 0).pvalue, rel=1e-9)
+    assert found.signed_rank_p == stats.wilcoxon(difference, zero_method="zsplit").pvalue
+    assert not found.about_methods
     assert set(comparison.sets) == {"", "0", "1+", "2+", "3+"}
 
 
@@ -177,3 +184,71 @@ def test_tables_have_a_row_a_test_and_numbers_for_methods(tmp_path: Path) -> Non
     psnr = next(row for row in rows[1] if row[0] == "psnr")
     assert psnr[1] == "1 - 2"
     assert psnr[-1] == "1"
+
+
+def _seeds(folder: Path, model: str, shift: float, count: int) -> list[Path]:
+    """Runs of one trained method, each seed a little apart."""
+    return [
+        _run(
+            folder / str(seed),
+            model,
+            shift + 0.1 * np.random.default_rng([len(model), seed]).normal(),
+            seed=seed,
+            run_id=f"{model}{seed}",
+            training={"epochs": 5},
+        )
+        for seed in range(count)
+    ]
+
+
+def test_runs_of_one_method_are_its_seeds(tmp_path: Path) -> None:
+    methods = read_methods([*_seeds(tmp_path, "net", 1, 3), *_seeds(tmp_path, "other", 0, 2)])
+    assert [(m.label, len(m.seed_tables), m.is_method) for m in methods] == [
+        ("net", 3, True),
+        ("other", 2, True),
+    ]
+    comparison = compare(methods, ["psnr"])
+    found = comparison.sets[""][0]
+    expected = method_difference(*(method.seed_scores("psnr") for method in methods))
+    assert (found.p_value, found.ci95) == (expected.p_value, expected.interval)
+    assert found.about_methods
+    assert comparison.seeds == {"net": 3, "other": 2}
+
+
+def test_a_claim_of_single_seeds_is_about_their_weights(tmp_path: Path) -> None:
+    single = [*_seeds(tmp_path, "net", 1, 1), *_seeds(tmp_path, "other", 0, 1)]
+    comparison = compare(read_methods(single))
+    assert not comparison.sets[""][0].about_methods
+    _, _, rows = list(comparison_tables(comparison))[1]
+    assert rows[0][-1] == "1 (these weights)"
+    assert any("One set of weights: 1, 2" in note for note in comparison.notes)
+
+
+def test_two_seeds_of_one_method_are_never_two_methods(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="seed alone are one method"):
+        compare(read_methods(_seeds(tmp_path, "net", 0, 2)))
+
+
+def test_undefined_pairs_are_left_out_and_counted(tmp_path: Path) -> None:
+    methods = read_methods([_run(tmp_path, name, i) for i, name in enumerate(("one", "other"))])
+    holes = methods[1].scores.copy()
+    holes.loc[:9, "psnr"] = np.nan
+    torn = [methods[0], replace(methods[1], scores=holes)]
+    found = compare(torn, ["psnr"]).sets[""][0]
+    first, second = (method.scores["psnr"][10:] for method in methods)
+    assert (found.n, found.units) == (70, 70)
+    assert found.difference == pytest.approx((first - second).mean(), rel=1e-12)
+    assert found.signed_rank_p == stats.wilcoxon(first - second).pvalue
+
+
+def test_within_a_margin_methods_are_equal(tmp_path: Path) -> None:
+    methods = read_methods([_run(tmp_path, name, 0) for name in ("one", "other")])
+    found = compare(methods, ["psnr"], margins={"psnr": 0.5}).sets[""][0]
+    assert found.equal
+    assert found.margin == 0.5
+    assert not compare(methods, ["psnr"], margins={"psnr": 0.01}).sets[""][0].equal
+    assert not compare(methods, ["psnr"]).sets[""][0].equal
+    with pytest.raises(UsageError, match="did you mean psnr"):
+        compare(methods, ["psnr"], margins={"pnsr": 0.5})
+    with pytest.raises(UsageError, match="above 0"):
+        compare(methods, ["psnr"], margins={"psnr": -1.0})

@@ -219,6 +219,33 @@ def test_clusters_csv_names_the_slides(bci: Path) -> None:
     assert dataset[1].cluster is None
 
 
+def test_unknown_clusters_are_said_until_a_table_tells_them(bci: Path) -> None:
+    layout = '[[layouts]]\nkind = "folders"\nsource = "HE/{split}"\ntarget = "IHC/{split}"\n'
+    for text, number in (
+        (f'title = "t"\nclusters = "unknown"\n{layout}', None),
+        (f'title = "t"\n{layout}[clusters]\nname = "slide"\nunknown = true\nnumber = 51\n', 51),
+    ):
+        (bci / "mine.toml").write_text(text)
+        pairs = open_dataset(str(bci / "mine.toml"))
+        assert (pairs.hidden_clusters, pairs.cluster_number) == (True, number)
+    (bci / "clusters.csv").write_text("id,cluster\n" + f"{pairs[0].id},slide 7\n")
+    told = open_dataset(str(bci / "mine.toml"))
+    assert (told.hidden_clusters, told.cluster_number) == (False, None)
+
+
+def test_clusters_that_are_read_are_not_unknown(bci: Path) -> None:
+    text = 'title = "t"\n[clusters]\nname = "slide"\npattern = "(?P<cluster>x)"\nunknown = true\n'
+    (bci / "mine.toml").write_text(text)
+    with pytest.raises(UsageError, match="not unknown"):
+        open_dataset(str(bci / "mine.toml"))
+
+
+def test_a_stain_is_read_in_the_direction_of_the_card_alone() -> None:
+    assert Dataset.open("synthetic-64", draw=False).has_stain
+    assert not Dataset.open("synthetic-64", direction="BtoA", draw=False).has_stain
+    assert not Dataset.open("facades", draw=False).has_stain
+
+
 def test_the_manifest_names_what_a_run_sees(bci: Path, tmp_path: Path) -> None:
     whole = manifest_sha256(open_dataset(str(bci)))
     assert whole == manifest_sha256(open_dataset(str(bci)))

@@ -154,3 +154,46 @@ def test_columns_that_are_no_metrics_of_the_protocol_are_wrong_usage(tmp_path, c
     assert "own.toml" in message and "\n" not in message
     for word in words:
         assert word in message, (word, message)
+
+
+ENDPOINTS = '[endpoints]\nprimary = ["ssim"]\nguardrails = ["shift"]\n'
+
+
+def test_endpoints_say_what_ranks_and_stand_in_the_hash(tmp_path):
+    plain = load_protocol(own(tmp_path, ""))
+    path = tmp_path / "said.toml"
+    text = OWN.format(columns="")
+    path.write_text(text + ENDPOINTS, encoding="utf-8")
+    said = load_protocol(path)
+    assert said.ranked_metrics == ["ssim"]
+    assert said.endpoints is not None
+    assert said.endpoints.primary_mean == "pairs"
+    assert said.sha256 != plain.sha256
+    assert said.only(["shift"]).metric_names == ["shift"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("guardrails", "secondary"), "shift"),  # no main metric
+        (('["shift"]', '["ssim"]'), "two roles"),
+        (('["shift"]', '["shfit"]'), "did you mean shift"),
+        (('["ssim"]', "[]"), "primary"),
+        (("guardrails = ", "margins = {ssim = 0}\nguardrails = "), "margins"),
+    ],
+)
+def test_endpoints_that_cannot_be_are_one_line(tmp_path, change, message):
+    path = tmp_path / "bad.toml"
+    text = OWN.format(columns="") + ENDPOINTS.replace(*change)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=message) as caught:
+        load_protocol(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_endpoints_and_a_list_of_ranked_metrics_exclude_each_other(tmp_path):
+    path = tmp_path / "both.toml"
+    text = OWN.format(columns='ranked = ["ssim"]\n') + ENDPOINTS
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="leave it out"):
+        load_protocol(path)

@@ -52,13 +52,16 @@ def _rows(page: str, heading: str) -> list[list[str]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A board of four methods: two alike, one with three seeds, one oracle, FID missing."""
+    """Closed forms (two alike), a training of three seeds, one of one seed, an oracle; no FID."""
     folder = tmp_path / "leaderboards"
     fid = MetricValue(None, 96, "", "lower", "", unavailable="weights inception-fid not found")
     swd = MetricValue(4.0, 96, "", "lower", "swd|v:1", notes=("biased: n < 2048",))
-    for model, shift, seeds in (("weak", -1, 1), ("twin-a", 0, 1), ("strong", 1, 3)):
+    sets = {"fid": fid, "swd": swd}
+    for model, shift in (("weak", -1), ("twin-a", 0)):
+        _add(folder, model, shift, metrics=sets)
+    for model, shift, seeds in (("strong", 1, 3), ("single", 2, 1)):
         for seed in range(seeds):
-            _add(folder, model, shift, seed, metrics={"fid": fid, "swd": swd})
+            _add(folder, model, shift, seed, metrics=sets, training={"epochs": 5})
     twin = _scores(0)
     twin["psnr"] += np.random.default_rng(2).normal(0, 0.5, 96)
     made = result(twin, "twin-b", run_id="b", metrics={"fid": fid, "swd": swd})
@@ -69,17 +72,82 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_main_table_ranks_with_ties_and_leaves_oracles_out(folder: Path) -> None:
+def test_rows_stand_in_the_order_of_the_first_endpoint_oracles_last(folder: Path) -> None:
     rows = _rows((folder / "drawn.md").read_text(), "### Protocol")
-    assert [row[:2] for row in rows] == [
-        ["1", "strong"],
-        ["2", "twin-a"],
-        ["2", "twin-b"],
-        ["4", "weak"],
-        ["–", "oracle"],
+    found = [row[0] for row in rows]
+    assert [*found[:2], *found[4:]] == ["single", "strong", "weak", "oracle"]
+    bold = [row[0] for row in rows if row[1].startswith("**")]
+    assert bold == ["strong"], "neither one set of weights nor an oracle is"
+
+
+def _placed(board, metric: str = "psnr", table: str = "all") -> dict[str, tuple]:
+    """Return kind, best and worst rank of each method in one column."""
+    return {
+        str(line["method"]): (line["kind"], line.get("rank_best"), line.get("rank_worst"))
+        for line in board_lines(board)
+        if (line["metric"], line["set"]) == (metric, table)
+    }
+
+
+def test_ranks_are_intervals_and_one_set_of_weights_has_none(folder: Path) -> None:
+    board = read_board(folder, "drawn")
+    assert _placed(board) == {
+        "strong": ("method", 1, 1),
+        "twin-a": ("method", 2, 3),
+        "twin-b": ("method", 2, 3),
+        "weak": ("method", 4, 4),
+        "single": ("one set of weights", None, None),
+        "oracle": ("oracle", None, None),
+    }
+    claim = next(x for x in board_lines(board) if x["method"] == "single")
+    assert [claim[f"weights_{key}"] for key in ("better_than", "worse_than", "compared_with")] == [
+        4,
+        0,
+        4,
     ]
-    assert rows[0][2].startswith("**"), "rank 1 is bold"
-    assert not rows[4][2].startswith("**"), "an oracle never is"
+    page = (folder / "drawn.md").read_text()
+    assert re.search(r"twin-a \| 20\.\d\d.*?#2-3", page)
+    assert re.search(r"single<br><sub>one set of weights</sub> \| 26.*?\+4 -0 of 4", page)
+
+
+def test_distances_of_sets_never_rank(folder: Path) -> None:
+    assert {rank[1] for rank in _placed(read_board(folder, "drawn"), "swd").values()} == {None}
+    assert "to test: SWD." in (folder / "drawn.md").read_text()
+
+
+def test_an_entry_that_lost_its_scores_affects_itself_alone(folder: Path) -> None:
+    whole = read_board(folder, "drawn")
+    (folder / "drawn" / "weak-weak0.csv").unlink()
+    found = _placed(read_board(folder, "drawn"))
+    assert found.pop("weak") == ("method", None, None)
+    assert found == {name: rank for name, rank in _placed(whole).items() if name != "weak"}
+    page = build_board(folder, "drawn").read_text()
+    assert [row[0] for row in _rows(page, "### Protocol")][-2:] == ["weak", "oracle"]
+    assert "its scores per pair are not at hand" in page
+
+
+def test_a_method_that_lost_one_seeds_scores_has_no_rank(folder: Path) -> None:
+    (folder / "drawn" / "strong-strong1.csv").unlink()
+    found = _placed(read_board(folder, "drawn"))
+    assert found["strong"] == ("method", None, None)
+    assert found["twin-a"] == ("method", 1, 2)
+
+
+def test_imports_and_given_weights_are_rows_of_their_own(tmp_path: Path) -> None:
+    theirs = {"name": "theirs", "predictions": "external"}
+    given = {"name": "net", "parameters": 9, "config": {}}
+    for seed in (0, 1):
+        _add(tmp_path, theirs, 0, seed, run_id=f"import-{seed}")
+        model = {**given, "checkpoint_sha256": str(seed) * 64}
+        _add(tmp_path, model, 1, seed, run_id=f"given-{seed}")
+    found = _placed(read_board(tmp_path, "drawn"))
+    assert set(found) == {
+        "theirs (import-0)",
+        "theirs (import-1)",
+        "net (given-0)",
+        "net (given-1)",
+    }
+    assert set(found.values()) == {("one set of weights", None, None)}
 
 
 def test_numbers_carry_signature_interval_seeds_and_reasons(folder: Path) -> None:
@@ -87,8 +155,8 @@ def test_numbers_carry_signature_interval_seeds_and_reasons(folder: Path) -> Non
     assert f"PSNR: `{factories.SIGNATURES['psnr']}`, in dB; higher is better" in page
     assert "weights inception-fid not found" in page
     assert page.count("biased: n < 2048") == 1, "a note that all share stands once"
-    strong = next(line for line in page.splitlines() if line.startswith("| 1 | strong"))
-    assert re.search(r"\[2\d\.\d\d, 2\d\.\d\d\]</sub><br><sub>± 0\.\d\d #1", strong)
+    strong = next(line for line in page.splitlines() if line.startswith("| strong"))
+    assert re.search(r"\[2\d\.\d\d, 2\d\.\d\d\]</sub><br><sub>± 0\.\d\d #1<", strong)
     assert "[seed 0](drawn/strong-strong0.json), [seed 1]" in page
 
 
@@ -96,10 +164,10 @@ def test_every_level_and_their_mean_has_a_table(folder: Path) -> None:
     page = (folder / "drawn.md").read_text()
     for level in ("0", "1+", "2+", "3+"):
         rows = _rows(page, f"#### HER2 {level}: 24 pairs")
-        assert rows[0][1] == "strong"
+        assert rows[1][0] == "strong"
     expected = np.mean([_scores(1, seed)["psnr"].mean() for seed in range(3)])
     rows = _rows(page, "#### Mean over the HER2 levels")
-    assert rows[0][:2] == ["strong", f"{expected:.2f}"]
+    assert rows[1][:2] == ["strong", f"{expected:.2f}"]
 
 
 def test_a_board_is_deterministic_and_checked(folder: Path) -> None:
@@ -108,7 +176,7 @@ def test_a_board_is_deterministic_and_checked(folder: Path) -> None:
     assert (folder / "drawn.md").read_bytes() == first
     check_board(folder, "drawn")
     page = folder / "drawn.md"
-    page.write_text(page.read_text().replace("| 4 | weak", "| 1 | weak"))
+    page.write_text(page.read_text().replace("| weak", "| best"))
     with pytest.raises(DataError, match=r"drawn\.md does not follow.*leaderboard build drawn"):
         check_board(folder, "drawn")
 
@@ -137,9 +205,9 @@ def test_other_signatures_get_a_column_of_their_own(tmp_path: Path, monkeypatch)
     _add(tmp_path, "second", 1)
     page = build_board(tmp_path, "drawn").read_text()
     rows = _rows(page, "### Protocol")
-    header = next(line for line in page.splitlines() if line.startswith("| rank"))
+    header = next(line for line in page.splitlines() if line.startswith("| method"))
     assert header.count("PSNR ↑") == 2
-    assert [row[1:4].count("–") for row in rows] == [1, 1], "each has a value in one of them"
+    assert [row[1:3].count("–") for row in rows] == [1, 1], "each has a value in one of them"
     assert "computed under another signature" in page
 
 
@@ -172,7 +240,7 @@ def test_settings_tell_runs_of_one_model_apart(tmp_path: Path) -> None:
     for weight in (1.0, 5.0):
         model = {"name": "varpyramid", "config": {"variance_weight": weight, "width": 64}}
         _add(tmp_path, model, weight, run_id=f"w{weight}")
-    labels = [row[1] for row in _rows(build_board(tmp_path, "drawn").read_text(), "### Protocol")]
+    labels = [row[0] for row in _rows(build_board(tmp_path, "drawn").read_text(), "### Protocol")]
     assert sorted(labels) == [
         "varpyramid (variance_weight=1.0)",
         "varpyramid (variance_weight=5.0)",
@@ -184,16 +252,18 @@ def test_few_pairs_are_shown_but_not_ranked(tmp_path: Path) -> None:
         scores = _scores(shift).iloc[:8].reset_index(drop=True)
         add_entry(tmp_path, result(scores, model, run_id=model), pair_scores=scores)
     page = build_board(tmp_path, "drawn").read_text()
-    assert "| rank |" not in page
+    assert "#1" not in page.split("### How to read")[0]
     assert "**2" not in page
+    assert "Ranked" not in page
 
 
-def test_without_scores_per_pair_values_decide_and_the_board_says_so(tmp_path: Path) -> None:
+def test_without_scores_per_pair_nothing_ranks_and_the_board_says_so(tmp_path: Path) -> None:
     for model, shift in (("one", 0), ("two", 3)):
         add_entry(tmp_path, result(_scores(shift), model, run_id=model))
     page = build_board(tmp_path, "drawn").read_text()
-    assert [row[:2] for row in _rows(page, "### Protocol")] == [["1", "two"], ["2", "one"]]
-    assert "PSNR, SSIM: no scores per pair" in page
+    assert [row[0] for row in _rows(page, "### Protocol")] == ["two", "one"]
+    assert "**2" not in page
+    assert "to test: PSNR, SSIM." in page
 
 
 def test_csv_holds_every_number_in_full(folder: Path) -> None:
@@ -205,16 +275,19 @@ def test_csv_holds_every_number_in_full(folder: Path) -> None:
     ]
     assert len(psnr) == 1
     assert float(psnr[0]["value"]) == pytest.approx(_scores(-1)["psnr"].mean(), rel=1e-15)
-    assert psnr[0]["rank"] == "4"
+    assert (psnr[0]["rank_best"], psnr[0]["rank_worst"]) == ("4", "4")
+    assert (psnr[0]["simultaneous_best"], psnr[0]["simultaneous_worst"]) == ("4", "4")
     sets = {line["set"] for line in lines}
     assert sets == {"all", "0", "1+", "2+", "3+", "macro mean"}
     assert json.dumps(board_lines(read_board(folder, "drawn")), allow_nan=False)
 
 
-def test_latex_is_booktabs_with_all_best_in_bold(folder: Path) -> None:
+def test_latex_is_booktabs_with_the_best_group_in_bold(folder: Path) -> None:
     latex = export(read_board(folder, "drawn"), "latex")
     assert r"\toprule" in latex
     assert re.search(r"^strong & \\textbf\{2\d\.\d\d\} \{\\scriptsize\$\\pm\$", latex, re.M)
+    assert latex.count(r"\textbf") == 2, "of PSNR and SSIM"
+    assert "single (one set of weights) & 2" in latex
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 1
     rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
     assert len({row.count("&") for row in rows}) == 1
@@ -234,8 +307,11 @@ def test_an_unknown_format_or_board_is_told(folder: Path) -> None:
 
 def test_the_terminal_table_has_the_same_order(folder: Path) -> None:
     _, header, rows = next(iter(board_tables(read_board(folder, "drawn"))))
-    assert header[:3] == ["rank", "method", "PSNR ↑"]
-    assert [row[1] for row in rows] == ["strong", "twin-a", "twin-b", "weak", "oracle (oracle)"]
+    assert header[:2] == ["method", "PSNR ↑"]
+    labels = [row[0] for row in rows]
+    assert labels[:2] == ["single (one set of weights)", "strong"]
+    assert labels[-1] == "oracle (oracle)"
+    assert [row[0] for row in rows if row[1].startswith("[bold]")] == ["strong"]
 
 
 def test_the_index_lists_all_boards(folder: Path) -> None:

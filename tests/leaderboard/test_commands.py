@@ -75,6 +75,17 @@ def test_compare_prints_tables_or_json(capsys, runs) -> None:
     assert content["extremes"] == []
 
 
+def test_compare_reads_margins(capsys, runs) -> None:
+    line = ["compare", *runs, "--metrics", "psnr"]
+    code, out, _ = _call(capsys, *line, "--margin", "psnr=2", "--json")
+    found = json.loads(out)["sets"]["all"][0]
+    assert (code, found["margin"]) == (0, 2.0)
+    assert found["equivalence_p"] < 0.05
+    code, _, err = _call(capsys, *line, "--margin", "psnr:2")
+    assert code == 2
+    assert "--margin psnr=0.5" in err
+
+
 def test_compare_reads_published_scores(capsys) -> None:
     line = ["compare", "--reported", "bcistainer", "--metrics", "psnr", "--json"]
     code, out, _ = _call(capsys, *line)

@@ -13,6 +13,7 @@ from factories import evaluation, pair_scores, result
 from i2ibench.leaderboard.board import read_board, render_page
 from i2ibench.leaderboard.entries import add_entry
 from i2ibench.leaderboard.exports import csv_board
+from i2ibench.leaderboard.placement import rank_track
 from i2ibench.results.record_files import parse_result
 
 
@@ -24,7 +25,7 @@ def scores(offset):
 
 @pytest.fixture
 def board(tmp_path):
-    """A function that builds the board of two methods: b wins by lpips-own, a by PSNR."""
+    """A function that builds the board of two closed forms: b wins by lpips-own, a by PSNR."""
 
     def build(**protocol):
         for model, offset in (("a", 0.0), ("b", 1.0)):
@@ -47,35 +48,46 @@ def board(tmp_path):
 
 def places(board):
     lines = csv.DictReader(io.StringIO(csv_board(board)))
-    return {(line["method"], line["metric"]): (line["place"], line["rank"]) for line in lines}
+    return {(line["method"], line["metric"]): line["rank_best"] for line in lines}
+
+
+def order(board):
+    return [placed.row.label for placed in rank_track(board.tracks[0]).rows]
 
 
 def test_without_a_word_of_the_protocol_the_usual_six_rank(board):
     found = places(board())
-    assert found["a", "psnr"] == ("1", "1")
-    assert found["b", "lpips-own"] == ("2", "")
+    assert found["a", "psnr"] == "1"
+    assert found["b", "lpips-own"] == ""
 
 
 def test_a_protocol_that_nobody_registered_ranks_by_its_own_columns(board):
     shown = board(main=("lpips-own", "psnr"), ranked=("lpips-own",))
     found = places(shown)
-    assert found["b", "lpips-own"] == ("1", "1")
-    assert found["a", "psnr"] == ("2", "")
+    assert found["b", "lpips-own"] == "1"
+    assert found["a", "psnr"] == ""
+    assert order(shown) == ["b", "a"]
     page = render_page(shown)
-    header = page[page.index("| rank | method") :].splitlines()[0]
+    header = page[page.index("| method") :].splitlines()[0]
     assert header.index("LPIPS-own") < header.index("PSNR")
-    assert "Ranked by: LPIPS-own." in page
+    assert "Ranked, each by itself: LPIPS-own." in page
 
 
 def test_every_main_column_with_a_direction_ranks_by_default(board):
     found = places(board(main=("lpips-own", "psnr")))
-    assert {found["a", "psnr"], found["b", "psnr"]} == {("1", "1"), ("1", "2")}, "one each"
+    assert (found["a", "psnr"], found["b", "psnr"]) == ("1", "2")
+    assert (found["a", "lpips-own"], found["b", "lpips-own"]) == ("2", "1")
 
 
-def test_a_protocol_that_ranks_nothing_places_nobody(board):
+def test_the_first_of_the_ranked_is_the_endpoint_that_orders_rows(board):
+    shown = board(main=("lpips-own", "psnr"), ranked=("psnr", "lpips-own"))
+    assert order(shown) == ["a", "b"]
+
+
+def test_a_protocol_that_ranks_nothing_ranks_nobody(board):
     shown = board(main=("lpips-own",), ranked=())
-    assert set(places(shown).values()) == {("", "")}
-    assert "Ranked by" not in render_page(shown)
+    assert set(places(shown).values()) == {""}
+    assert "Ranked, each" not in render_page(shown)
 
 
 def test_a_record_says_its_columns_only_where_they_are_its_protocols_own(tmp_path):
@@ -101,4 +113,4 @@ def test_an_entry_that_claims_other_columns_for_a_protocol_decides_nothing_of_th
     add_entry(tmp_path, other, pair_scores=entry.pair_scores)
     again = read_board(tmp_path, "drawn")
     assert [len(track.rows) for track in again.tracks] == [2, 1]
-    assert places(again)["b", "lpips-own"] == ("1", "1")
+    assert places(again)["b", "lpips-own"] == "1"

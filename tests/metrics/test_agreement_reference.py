@@ -19,7 +19,8 @@ WIDTH = 0.005  # of a bin of the density histogram
 
 def _features(image):
     """Mean, deviation, three quantiles and positive area of the DAB density of an image."""
-    density = rgb2hed(image)[:, :, 2].ravel() * 6  # skimage's unit is six decades
+    light = np.maximum(image, 1)  # the floor of 1/255
+    density = rgb2hed(light)[:, :, 2].ravel() * 6  # skimage's unit is six decades
     binned = (np.floor(density / WIDTH + 1e-9) + 0.5) * WIDTH
     quantiles = np.quantile(binned, [0.5, 0.9, 0.99], method="inverted_cdf")
     return np.array([density.mean(), binned.std(), *quantiles, (binned > 0.2).mean()])

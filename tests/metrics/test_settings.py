@@ -23,9 +23,11 @@ AT_LEAST_1 = "greater than or equal to 1"
     [
         ("dab-area-error", {"positive": -0.1}, "greater than or equal to 0.005"),
         ("dab-area-error", {"positive": 0}, "greater than or equal to 0.005"),
-        ("dab-area-error", {"positive": 5}, "less than or equal to 2.555"),
+        ("dab-area-error", {"positive": 5}, "less than or equal to 3.835"),
         ("dab-area-error", {"positive": float("nan")}, "positive = nan"),
         ("dab-area-error", {"positive": 0.2023}, "the nearest are 0.2 and 0.205"),
+        ("dab-dice-tolerant", {"radius": -1}, "greater than or equal to 0"),
+        ("dab-dice-tolerant", {"radius": 101}, "less than or equal to 100"),
         ("kid", {"subset": 0}, "greater than or equal to 2"),
         ("kid", {"subset": 1}, "greater than or equal to 2"),
         ("kid", {"subsets": 0}, AT_LEAST_1),
@@ -55,7 +57,9 @@ def test_what_no_definition_holds_for_is_refused_by_name(metric, settings, messa
     ("metric", "settings"),
     [
         ("dab-area-error", {"positive": 0.005}),
-        ("dab-area-error", {"positive": 2.555}),
+        ("dab-area-error", {"positive": 3.835}),
+        ("dab-dice-tolerant", {"radius": 0}),
+        ("dab-dice-tolerant", {"radius": 100}),
         ("kid", {"subset": 2, "subsets": 1, "seed": 0}),
         ("precision", {"neighbour": 1}),
         ("swd", {"patches": 1, "kept": 1, "directions": 1}),
@@ -69,7 +73,8 @@ def test_the_ends_of_each_range_are_taken(metric, settings):
 
 def test_every_threshold_on_the_grid_is_the_one_that_is_signed(make_pair):
     pair = make_pair(24, 24)
-    densities = [rgb2hed(image)[:, :, 2] * 6 for image in (pair.prediction, pair.target)]
+    images = (np.maximum(image, 1) for image in (pair.prediction, pair.target))
+    densities = [rgb2hed(image)[:, :, 2] * 6 for image in images]
     for step in (1, 7, 20, 41, 100):
         metric = DABAreaError(StainSettings(positive=step * 0.005))
         signed = f"{step / 200:g}"

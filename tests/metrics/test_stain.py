@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import pearsonr, wasserstein_distance
 from skimage.color import rgb2hed
 
+from i2ibench.data.images import read_image
+from i2ibench.data.pairs import ImageRef
 from i2ibench.metrics.agreement import (
     GroupAccuracy,
     GroupKappa,
@@ -19,6 +21,9 @@ from i2ibench.metrics.agreement import (
 )
 from i2ibench.metrics.interface import Context, PairImages, TrainingTarget, Unavailable
 from i2ibench.metrics.stain import (
+    BIN_WIDTH,
+    BINS,
+    SKIMAGE_FLOOR,
     DABAreaError,
     DABDensityError,
     DABHistogramDistance,
@@ -32,7 +37,8 @@ IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(3, 20), st.integers(3, 20), 
 
 
 def _density(image):
-    return rgb2hed(image)[:, :, 2] * 6  # skimage's unit is six decades
+    """Decadic DAB density by scikit-image, whose unit is six decades; light is 1/255 at least."""
+    return rgb2hed(np.maximum(image, 1))[:, :, 2] * 6
 
 
 def stained(amount, seed=0, size=32):
@@ -53,6 +59,21 @@ def test_density_equals_scikit_image(image):
     assert stain.histogram.sum() == stain.pixels
 
 
+@settings(max_examples=50, deadline=None)
+@given(image=IMAGES)
+def test_density_with_the_floor_of_scikit_image_equals_scikit_image(image):
+    density = dab_density(image, SKIMAGE_FLOOR)
+    assert np.abs(density - rgb2hed(image)[:, :, 2] * 6).max() < 1e-10
+
+
+def test_the_histogram_holds_the_largest_density_that_8_bits_can_have():
+    corners = np.stack(np.meshgrid([0, 255], [0, 255], [0, 255]), axis=-1).astype(np.uint8)
+    largest = dab_density(corners.reshape(2, 4, 3)).max()
+    assert 2.56 < largest < BINS * BIN_WIDTH
+    black, darkest = (dab_density(np.full((1, 1, 3), level, np.uint8)) for level in (0, 1))
+    assert black == darkest
+
+
 def test_density_of_a_known_stain_is_its_amount():
     assert stain_of(stained(0.5)).mean == pytest.approx(0.5, abs=0.02)
 
@@ -63,14 +84,31 @@ def test_pair_metrics_equal_what_scikit_image_and_scipy_give(make_pair):
     assert DABDensityError().score_pair(pair) == pytest.approx(abs(x.mean() - y.mean()), abs=1e-10)
     area = abs((x >= 0.2).mean() - (y >= 0.2).mean())
     assert DABAreaError().score_pair(pair) == pytest.approx(area, abs=1e-10)
-    # Eight bits cannot measure densities beyond 2.41; the histogram ends at 2.56.
-    x, y = x.ravel().clip(max=2.56), y.ravel().clip(max=2.56)
-    centres = (np.arange(512) + 0.5) * 0.005
-    counts = [np.histogram(side, 512, (0, 2.56))[0] for side in (x, y)]
     distance = DABHistogramDistance().score_pair(pair)
-    assert distance == pytest.approx(wasserstein_distance(centres, centres, *counts), abs=1e-10)
-    # Without bins, each density moves by up to half of one, and most of that cancels.
-    assert distance == pytest.approx(wasserstein_distance(x, y), abs=5e-4)
+    assert distance == pytest.approx(wasserstein_distance(x.ravel(), y.ravel()), abs=1e-10)
+
+
+@pytest.mark.parametrize("sides", ["thumbnails", "facades"])
+def test_the_histogram_distance_of_real_images_equals_scipys(shared, sides):
+    """Facades have densities beyond 2.56, where the first version cut them."""
+    data = shared / "data"
+    if sides == "facades":
+        files = sorted((data / "facades" / "test").iterdir())[:6]
+        images = [np.hsplit(read_image(ImageRef(file)), 2) for file in files]
+    else:
+        files = sorted((data / "bci_thumbnails" / "IHC" / "test").iterdir())[:6]
+        made = data / "bci_thumbnails" / "published_predictions" / "test"
+        images = [
+            [read_image(ImageRef(made / file.name)), read_image(ImageRef(file))] for file in files
+        ]
+    largest = 0
+    for prediction, target in images:
+        pair = PairImages("x", np.ascontiguousarray(prediction), np.ascontiguousarray(target))
+        x, y = _density(prediction).ravel(), _density(target).ravel()
+        largest = max(largest, x.max(), y.max())
+        found = DABHistogramDistance().score_pair(pair)
+        assert found == pytest.approx(wasserstein_distance(x, y), abs=1e-10)
+    assert sides == "thumbnails" or largest > 2.56
 
 
 def test_equal_images_have_no_error(make_pair):

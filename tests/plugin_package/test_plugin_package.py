@@ -192,21 +192,24 @@ def test_a_board_ranks_by_the_plugins_metric_alone(scored):
     shown = {(line["method"], line["metric"], line["set"]): line for line in lines_of(scored)}
     tint, copy = (shown[model, "ink-distance", "all"] for model in ("tint", "copy"))
     assert float(tint["value"]) < float(copy["value"]), "a learned colour is nearer"
-    assert [(line["rank"], line["place"]) for line in (tint, copy)] == [("1", "1"), ("2", "2")]
-    assert {shown[model, "psnr", "all"]["rank"] for model in ("tint", "copy")} == {""}
+    # Of one seed, so its claim is about these weights: better than the one other row.
+    claim = [tint[f"weights_{key}"] for key in ("better_than", "worse_than", "compared_with")]
+    assert (tint["kind"], claim) == ("one set of weights", ["1", "0", "1"])
+    assert (copy["kind"], copy["rank_best"]) == ("method", ""), "nothing to rank among"
+    assert shown["tint", "psnr", "all"]["weights_better_than"] == ""
 
 
 def test_a_board_shows_title_and_digits_of_the_plugins_metric(scored):
     line = ("leaderboard", "show", "ward", "--board", scored.boards)
     page = scored.call(*line, "--format", "markdown").out
-    header, _, *rows = page[page.index("| rank | method") :].splitlines()
-    assert [cell.split("<")[0].strip() for cell in header.split("|")[3:5]] == [
+    header, _, *rows = page[page.index("| method") :].splitlines()
+    assert [cell.split("<")[0].strip() for cell in header.split("|")[2:4]] == [
         "Ink distance ↓",
         "PSNR ↑",
     ]
     value = next(each for each in lines_of(scored) if each["metric"] == "ink-distance")["value"]
-    assert f"**{float(value):.3f}**" in rows[0]
-    assert "Ranked by: Ink distance." in page
+    assert f"| {float(value):.3f}<br>" in rows[0]
+    assert "Ranked, each by itself: Ink distance." in page
     assert "SSIM" in page[page.index("#### Further metrics") :]
     done = scored.call("leaderboard", "check", "ward", "--board", scored.boards)
     assert done.code == 0, done.err

@@ -34,21 +34,28 @@ def test_a_value_has_the_digits_of_its_metric_and_its_table(cell, text):
 
 
 def test_interval_and_spread_have_the_digits_of_the_value():
-    cell = NumberCell(150.25, "", (9.0, 1100.0), spread=0.5, rank=2)
-    assert (cell.interval, cell.deviation, cell.place) == ("[9.0, 1100.0]", "0.5", "#2")
-    assert not cell.is_best and NumberCell(1.0, rank=1).is_best
+    cell = NumberCell(150.25, "", (9.0, 1100.0), spread=0.5, rank=(2, 4))
+    assert (cell.interval, cell.deviation, cell.place) == ("[9.0, 1100.0]", "0.5", "#2-4")
+    assert not cell.is_best and NumberCell(1.0, rank=(1, 3)).is_best
+    assert NumberCell(1.0, rank=(2, 2)).place == "#2"
+    weights = NumberCell(1.0, claim=(3, 1, 5))
+    assert (weights.place, weights.is_best) == ("+3 -1 of 5", False)
     bare = NumberCell(1.0)
     assert (bare.interval, bare.deviation, bare.place) == ("", "", "")
 
 
 def test_programs_read_every_number_at_full_precision():
-    fields = NumberCell(1 / 3, "psnr", (0.1, 2 / 3), 1e-9, 1).fields()
+    fields = NumberCell(1 / 3, "psnr", (0.1, 2 / 3), 1e-9, (1, 3)).fields()
     assert fields == {
         "value": 1 / 3,
         "ci95_low": 0.1,
         "ci95_high": 2 / 3,
         "seed_sd": 1e-9,
-        "rank": 1,
+        "rank_best": 1,
+        "rank_worst": 3,
+        "weights_better_than": None,
+        "weights_worse_than": None,
+        "weights_compared_with": None,
     }
     assert set(NumberCell(None).fields().values()) == {None}
 

@@ -19,7 +19,7 @@ from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
-from i2ibench.files import sha256_file
+from i2ibench.files import sha256_file, sha256_json
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.results.build_record import build_result
 from i2ibench.results.pair_scores import write_pair_scores
@@ -138,7 +138,7 @@ def test_one_edited_score_of_a_pair_is_named(run: Path) -> None:
     fields = lines[4].split(",")
     fields[3] = repr(float(fields[3]) + 1e-6)
     path.write_text("\n".join([*lines[:4], ",".join(fields), *lines[5:]]) + "\n")
-    assert _subjects(run) == {"psnr of pair 00003_test_3+"}
+    assert _subjects(run) == {"psnr of pair 00003_test_3+", "scores.csv"}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_intervals_of_a_method_unknown_here_are_left_alone_and_told(run: Path) -
     _with_intervals(run, method="percentile bootstrap of 2019")
     found = _verify(run)
     assert found.error() is None
-    told = next(line for line in found.checked if "interval" in line)
+    told = next(line for line in found.not_checked if "interval" in line)
     assert "NOT recomputed" in told and "percentile bootstrap of 2019" in told
 
 
@@ -240,7 +240,7 @@ def test_a_statement_that_cannot_be_followed_is_not(run: Path, statement: dict) 
     _with_intervals(run, **statement)
     found = _verify(run)
     assert found.error() is None
-    assert any("NOT recomputed" in line for line in found.checked)
+    assert any("NOT recomputed" in line for line in found.not_checked)
 
 
 def test_intervals_are_recomputed_with_the_recorded_seed_and_resamples(run: Path) -> None:
@@ -269,3 +269,48 @@ def test_intervals_are_recomputed_with_the_recorded_seed_and_resamples(run: Path
     found = _verify(run)
     assert found.error() is None
     assert any("intervals recomputed" in line for line in found.checked)
+
+
+def _edit_sealed(run: Path, edit) -> None:
+    """Change a record and seal it anew, as whoever lies would."""
+    path = run / "result.json"
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    edit(content)
+    path.write_text(json.dumps({**content, "sha256": sha256_json(content)}))
+
+
+@pytest.mark.parametrize(
+    ("edit", "subject"),
+    [
+        (lambda c: c["metrics"]["ssim"].update(value=None), "ssim"),
+        (lambda c: c["metrics"]["ssim"].update(value=None, unavailable="no weights"), "ssim"),
+        (lambda c: c["metrics"]["psnr"].update(notes=["of high-risk patients"]), "psnr"),
+        (lambda c: c.pop("pair_scores_sha256"), "scores per pair"),
+        (lambda c: c.update(pair_scores_sha256="f" * 64), "scores.csv"),
+        (lambda c: c["dataset"].pop("manifest_sha256"), "data"),
+    ],
+)
+def test_what_was_removed_or_added_under_a_new_seal_is_named(run: Path, edit, subject) -> None:
+    _edit_sealed(run, edit)
+    assert _subjects(run) == {subject}
+
+
+def test_a_removed_seal_is_named(run: Path) -> None:
+    path = run / "result.json"
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    assert _subjects(run) == {"record"}
+
+
+def test_it_says_what_was_looked_at_and_what_was_not(run: Path) -> None:
+    (run / "scores.csv").unlink()
+    (run / "checkpoints" / "last.ckpt").unlink()
+    found = _verify(run)
+    assert found.findings == ()
+    assert set(found.metrics.values()) == {"recomputed"}
+    assert found.hashes["predictions"] == found.hashes["data"] == "as recorded"
+    assert found.hashes["checkpoint"].startswith("not looked at")
+    assert any(line.startswith("scores per pair not looked at") for line in found.not_checked)
+    assert any(f"{len(METRICS)} metrics recomputed" in line for line in found.checked)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import filelock
 import pytest
+from factories import TINY
 from kills import rows_differ, states_differ
 from plugin_source import LEARNER
 
@@ -16,17 +17,6 @@ from i2ibench.results.verification import verify
 from i2ibench.runs.options import Options
 from i2ibench.runs.run import run, train, translate
 from i2ibench.training.checkpoint import load_checkpoint
-
-TINY = {
-    "model.generator": "resnet_6blocks",
-    "model.ngf": 2,
-    "model.ndf": 2,
-    "training.epochs": 1,
-    "training.decay_epochs": 1,
-    "training.batch_size": 2,
-    "images.crop": 24,
-    "images.resize": 32,
-}
 
 
 @pytest.fixture

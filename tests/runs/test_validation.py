@@ -24,7 +24,8 @@ from i2ibench.training.engine import make_fabric
 from i2ibench.training.logs import TensorBoardLog, WandbLog
 from i2ibench.training.loop import Training, train
 from i2ibench.training.recipe import TrainingSettings
-from i2ibench.translation.translate import inference_mode, translate_image
+from i2ibench.translation.inference import inference_mode
+from i2ibench.translation.translate import translate_image
 
 SMALL = {"generator": "resnet_6blocks", "ngf": 2, "ndf": 2}
 

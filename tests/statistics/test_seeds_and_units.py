@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from seeds_and_units import rejections
 
-from i2ibench.statistics.seeds_and_units import method_difference
+from i2ibench.statistics.seeds_and_units import equivalence_p, method_difference
 
 
 def _scores(seeds: int, units: int, seed: int = 0) -> np.ndarray:
@@ -58,6 +58,24 @@ def test_equal_methods_do_not_differ_and_units_without_a_number_are_left_out() -
     found = method_difference(holes, _scores(2, 30, seed=1))
     assert found.units == 25
     assert method_difference(scores[:, :1], scores[:, :1]) is None
+
+
+def test_a_side_without_any_error_leads_without_end() -> None:
+    found = method_difference(np.full((2, 30), np.inf), _scores(2, 30))
+    assert (found.difference, found.p_value, found.units) == (np.inf, 0.0, 30)
+
+
+@pytest.mark.parametrize("margin", [0.2, 0.5, 1.0, 3.0])
+def test_equality_within_a_margin_is_what_statsmodels_says(margin: float) -> None:
+    judge = pytest.importorskip("statsmodels.stats.weightstats", reason="needs the extra dev")
+    first, second = _scores(1, 60), _scores(1, 60, seed=1)
+    found = method_difference(first, second)
+    expected = judge.ttost_paired(first[0], second[0], -margin, margin)[0]
+    assert equivalence_p(found, margin) == pytest.approx(expected, rel=1e-9)
+    # As the 90 % interval says.
+    half = stats.t.ppf(0.95, found.freedom) * found.standard_error
+    within = abs(found.difference) + half < margin
+    assert (equivalence_p(found, margin) < 0.05) == within
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])

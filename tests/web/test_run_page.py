@@ -119,6 +119,19 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(pairs, predictions, tm
     assert f"{result.metrics['psnr'].value:.2f}" in page
 
 
+def test_pairs_on_which_a_metric_is_undefined_are_neither_best_nor_worst(
+    pairs, predictions, tmp_path
+) -> None:
+    scores = _scores(pairs)
+    scores.loc[scores["group"].duplicated(), "psnr"] = np.nan
+    result = factories.result(scores)
+    page = write_page(tmp_path / "p.html", result, pairs, predictions, scores).read_text()
+    ids = re.findall(r"<figcaption>(.+?),", page)
+    assert len(ids) == 2 * 3
+    assert set(ids) <= set(scores["id"][scores["psnr"].notna()])
+    assert f"all ({scores['psnr'].notna().sum()})" in page
+
+
 def test_names_with_markup_cannot_break_the_page(pairs, predictions, tmp_path) -> None:
     scores = _scores(pairs)
     model = {"name": "<script>alert(1)</script>", "config": {}}

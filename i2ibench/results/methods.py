@@ -1,0 +1,94 @@
+"""Which results are seeds of one method, what a table calls it, and what they can say of it.
+
+A claim about a method must survive another seed. Three kinds of results bear one: a method that
+neither trains nor draws anything (a closed form) is the same under every seed; a method that was
+trained with two seeds or more shows how much a seed matters. A training with a single seed, a
+checkpoint from elsewhere and predictions that were given are *one set of weights*: what is measured
+of them holds for these weights, and nothing is known of the method's others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from i2ibench.files import sha256_json
+from i2ibench.results.record import Result
+
+
+def method_key(result: Result) -> str:
+    """Identify a method: everything that defines it but the seed.
+
+    Weights and predictions that were given name no training that could be repeated with another
+    seed. They are a method of their own each.
+    """
+    model = result.model
+    given = has_given_weights(result)
+    return sha256_json(
+        {
+            "name": model.name,
+            "config": model.config,
+            "training": result.training.model_dump(mode="json"),
+            "checkpoint": model.checkpoint_sha256 if given or result.seed is None else None,
+            "predictions": _predictions(result) if model.is_external else None,
+        }
+    )
+
+
+def is_one_set_of_weights(results: Sequence[Result]) -> bool:
+    """Whether the results of one method bear claims about their weights alone.
+
+    ``results`` share their ``method_key``. By the record: ``model.predictions`` is ``"external"``;
+    or the model has parameters (or an unknown number of them and a checkpoint) without a training
+    of ours; or there is a training, but of one seed.
+    """
+    first = results[0]
+    if first.model.is_external or has_given_weights(first):
+        return True
+    return bool(first.training) and len({result.seed for result in results}) < 2
+
+
+def has_given_weights(result: Result) -> bool:
+    """Whether the weights were made elsewhere: a checkpoint that no training of ours names."""
+    model = result.model
+    unknown = model.parameters is None and model.checkpoint_sha256 is not None
+    return not result.training and (bool(model.parameters) or unknown)
+
+
+def method_labels(results: Sequence[Result]) -> list[str]:
+    """Name each method by one of its results; namesakes by the settings in which they differ.
+
+    Namesakes without such a setting (two checkpoints, two folders of predictions) are told apart
+    by their run's id, or by the hash of their weights or scores.
+    """
+    labels = [_label(result, results) for result in results]
+    return [
+        f"{label} ({_identity(result)})" if labels.count(label) > 1 else label
+        for label, result in zip(labels, results, strict=True)
+    ]
+
+
+def _label(result: Result, results: Sequence[Result]) -> str:
+    name = result.model.name
+    namesakes = [_settings(other) for other in results if other.model.name == name]
+    mine = _settings(result)
+    differing = [
+        key
+        for key in sorted({key for found in namesakes for key in found})
+        if len({repr(found.get(key)) for found in namesakes}) > 1
+    ]
+    described = ", ".join(f"{key}={mine.get(key)}" for key in differing[:3])
+    return f"{name} ({described})" if described else name
+
+
+def _settings(result: Result) -> dict[str, Any]:
+    return {**(result.model.config or {}), **result.training.model_dump(mode="json")}
+
+
+def _identity(result: Result) -> str:
+    found = result.run_id or result.model.checkpoint_sha256 or result.pair_scores_sha256
+    return (found or f"seed {result.seed}")[:12]
+
+
+def _predictions(result: Result) -> str | None:
+    return result.pair_scores_sha256 or result.run_id

@@ -7,6 +7,7 @@ the offset instead of leaving it hidden in the scores.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -35,28 +36,39 @@ class AlignmentSettings(MetricSettings):
     radius: int = pydantic.Field(default=32, ge=0)
 
 
+class ShiftSettings(MetricSettings):
+    """Settings: the ``shift-confidence`` from which a pair has a shift, in [0, 1]."""
+
+    least_confidence: float = pydantic.Field(default=0.2, ge=0, le=1)
+
+
 class ShiftDistance(PairMetric):
     """Distance in pixels between a prediction and its target by phase correlation, mean over pairs.
 
-    Of the grey images under OpenCV's Hanning window, the root of Hann's, subpixel; see
-    ``shift-confidence``. Zero for equal images; a description, not a quality.
+    Of the grey images under OpenCV's Hanning window, the root of Hann's, subpixel. Undefined (NaN)
+    on pairs whose ``shift-confidence`` is below 0.2: their peak lies anywhere, and the mean would be
+    one of noise. Zero for equal images; a description, not a quality.
     """
 
     name = "shift"
     position = 510
     unit = "px"
     better = None
-    version = 2  # 1 was half a pixel off where a side's transform had an odd length
+    # 1 was half a pixel off where a side's transform had an odd length, 2 defined on all pairs.
+    version = 3
+    undefined_means: ClassVar[str] = "pairs correlate too little to tell a shift"
     minimum_size = 16
+    Settings = ShiftSettings
 
     def signature(self) -> Signature:
-        """Return ``shift|phase-correlation|grey|root-hann|mean:image|v:2``."""
-        return self._signature("phase-correlation", "grey", "root-hann", ("mean", "image"))
+        """Return ``shift|phase-correlation|grey|root-hann|least-confidence:0.2|mean:image|v:3``."""
+        least = ("least-confidence", f"{self.settings.least_confidence:g}")
+        return self._signature("phase-correlation", "grey", "root-hann", least, ("mean", "image"))
 
     def score_pair(self, pair: PairImages) -> float:
-        """Return the length of the shift."""
-        (x, y), _ = pair.once(_phase_correlation)
-        return math.hypot(x, y)
+        """Return the length of the shift; NaN where the images do not tell it."""
+        (x, y), confidence = pair.once(_phase_correlation)
+        return math.hypot(x, y) if confidence >= self.settings.least_confidence else math.nan
 
 
 class ShiftConfidence(PairMetric):
@@ -68,7 +80,7 @@ class ShiftConfidence(PairMetric):
     name = "shift-confidence"
     position = 520
     better = None
-    version = 2  # follows ``shift``
+    version = 2  # 1 followed version 1 of ``shift``
     minimum_size = 16
 
     def signature(self) -> Signature:
@@ -123,7 +135,7 @@ class SSIMAligned(PairMetric):
     digits = 4
     position = 540
     better = "higher"
-    version = 2  # follows ``shift``
+    version = 2  # 1 followed version 1 of ``shift``
     minimum_size = 16
     Settings = AlignmentSettings
 

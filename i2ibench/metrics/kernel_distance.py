@@ -18,7 +18,7 @@ Interval = tuple[float, float]
 
 # Where the simulated coverage of the interval is at least 0.93 (benchmarks/kid_coverage.py).
 FEWEST_FOR_INTERVAL = 64
-HIGHEST_KURTOSIS = 6.0
+HIGHEST_KURTOSIS = 5.0
 
 
 class KIDSettings(MetricSettings):
@@ -104,7 +104,7 @@ class KIDMarginal(KID):
 
     One estimate over all pairs has an interval: Student's with the jackknife's standard error,
     leaving out a prediction together with its target. From 64 pairs on, and where the features have
-    no heavy tails (see ``feature_kurtosis``; at most 6 on both sides): elsewhere simulated coverage
+    no heavy tails (see ``feature_kurtosis``; at most 5 on both sides): elsewhere simulated coverage
     falls below 0.93.
     """
 

@@ -21,6 +21,7 @@ from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import check_images
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.evaluation.summary import overall_values
+from i2ibench.metrics import manifold
 from i2ibench.metrics.interface import Context, TrainingTarget, registered_metric
 
 I2I = load_protocol("i2i-1")
@@ -30,8 +31,9 @@ WITHOUT_NETWORK = [name for name in OURS if name not in WITH_NETWORK]
 
 
 @pytest.fixture
-def all_networks(networks, tmp_path):
-    """True squeeze weights, and seeded ones of Inception, AlexNet and VGG."""
+def all_networks(networks, tmp_path, monkeypatch):
+    """True squeeze weights, and seeded ones of Inception, AlexNet and VGG; few pairs suffice."""
+    monkeypatch.setattr(manifold, "FEWEST_PAIRS", 1)
     write_trunks(tmp_path / "weights")
 
 

@@ -91,7 +91,7 @@ def test_a_metric_asked_for_by_name_is_an_error_instead(draw):
 
 def test_order_workers_batches_and_cache_change_nothing(draw, networks):
     dataset, predictions = draw(5)
-    names = [*LIGHT, "lpips-squeeze", "fid", "kid", "precision", "recall"]
+    names = [*LIGHT, "lpips-squeeze", "fid", "kid", "kid-marginal"]
     options = {"protocol": I2I, "metrics": names, "allow_unverified_weights": True}
     first = evaluate(dataset, predictions, workers=1, **options)
     assert "weights:unverified-" in first.metrics["fid"].signature

@@ -29,7 +29,7 @@ from i2ibench.metrics.interface import (
 I2I = load_protocol("i2i-1")
 LIGHT = ["psnr", "ssim", "ms-ssim", "swd", "shift", "psnr-aligned", "variance-ratio"]
 LIGHT += ["distance-ratio", "dab-od-error", "dab-histogram-distance", "dab-iod-correlation"]
-NETWORKS = ["lpips-squeeze", "fid", "fid-clean", "kid", "recall"]
+NETWORKS = ["lpips-squeeze", "fid", "fid-clean", "kid", "kid-marginal"]
 
 
 def everything(evaluation):

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from i2ibench.data.images import read_image
+from i2ibench.data.pairs import ImageRef
 from i2ibench.metrics.alignment import (
     AlignmentSettings,
     PSNRAligned,
     ShiftConfidence,
     ShiftDistance,
+    ShiftSettings,
     SSIMAligned,
     mean_squared_errors,
     overlap,
@@ -50,9 +53,39 @@ def test_unrelated_images_have_low_confidence(make_pair):
     assert ShiftConfidence().score_pair(pair) < 0.3 * ShiftConfidence().score_pair(copy)
 
 
+def test_a_shift_is_undefined_where_images_do_not_correlate(make_pair):
+    copy = make_pair(96, 96, seed=1).target
+    pair = PairImages("x", copy, make_pair(96, 96, seed=9).target)
+    confidence = ShiftConfidence().score_pair(pair)
+    assert confidence < ShiftSettings().least_confidence
+    assert math.isnan(ShiftDistance().score_pair(pair))
+    assert ShiftDistance.undefined_means, "declares that NaN may be returned"
+    tolerant = ShiftDistance(ShiftSettings(least_confidence=confidence))
+    assert tolerant.score_pair(pair) >= 0
+    assert str(tolerant.signature()) != str(ShiftDistance().signature())
+    assert "least-confidence:0.2|" in str(ShiftDistance().signature())
+
+
+def test_the_shift_of_real_sections_is_of_those_that_correlate(shared):
+    """Over all 24 thumbnails the mean was 20 px of noise."""
+    folder = shared / "data" / "bci_thumbnails"
+    shifts = []
+    for path in sorted((folder / "IHC" / "test").iterdir()):
+        files = (folder / "published_predictions" / "test" / path.name, path)
+        shifts.append(
+            ShiftDistance().score_pair(
+                PairImages(path.name, *(read_image(ImageRef(file)) for file in files))
+            )
+        )
+    defined = [shift for shift in shifts if not math.isnan(shift)]
+    assert (len(shifts), len(defined)) == (24, 3)
+    assert np.mean(defined) == pytest.approx(0.98, abs=0.01)
+
+
 def test_constant_images_have_no_shift_and_no_confidence():
     pair = PairImages("x", np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 9, np.uint8))
-    assert ShiftDistance().score_pair(pair) == 0
+    assert math.isnan(ShiftDistance().score_pair(pair))
+    assert ShiftDistance(ShiftSettings(least_confidence=0)).score_pair(pair) == 0
     assert ShiftConfidence().score_pair(pair) == 0
     assert PSNRAligned().score_pair(pair) == PSNR().score_pair(pair)
 

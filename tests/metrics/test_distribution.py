@@ -15,7 +15,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from i2ibench.errors import DataError
 from i2ibench.metrics.distribution import FID, FIDClean, frechet_distance
 from i2ibench.metrics.inception_features import FeatureState
-from i2ibench.metrics.interface import Context
+from i2ibench.metrics.interface import Context, build_metric
 from i2ibench.metrics.kernel_distance import KID, KIDMarginal, KIDSettings
 from i2ibench.metrics.manifold import Precision, Recall, covered_share
 from i2ibench.metrics.networks.inception import Inception
@@ -200,8 +200,24 @@ def test_precision_and_recall_equal_torch_fidelity():
     assert Recall().compute(state).value == pytest.approx(expected["recall"], abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["precision", "recall"])
+def test_precision_and_recall_of_few_pairs_are_unavailable(name):
+    """Of two equal distributions they fall from 1 as pairs are added; not much from 64 on."""
+    found = {}
+    for n in (4, 64, 512):
+        sets = [np.random.default_rng([n, s]).normal(size=(2, n, 32)) for s in range(256 // n + 2)]
+        found[n] = np.mean([covered_share(*both.astype(np.float32), 3) for both in sets])
+    assert found[4] > 0.95
+    assert found[64] - found[512] < 0.1 < found[4] - found[64]
+    metric = build_metric(name)
+    assert "64 pairs" in metric.compute(_state(_features(0, 63), _features(1, 63))).unavailable
+    assert metric.compute(_state(_features(0, 64), _features(1, 64))).value is not None
+    farther = build_metric(name, {"neighbour": 5})
+    assert "107 pairs" in farther.compute(_state(_features(0, 64), _features(1, 64))).unavailable
+
+
 @settings(max_examples=25, deadline=None)
-@given(n=st.integers(5, 40), seed=st.integers(0, 10**6), cut=st.integers(1, 4))
+@given(n=st.integers(64, 80), seed=st.integers(0, 10**6), cut=st.integers(1, 4))
 def test_laws_of_distribution_metrics(n, seed, cut):
     x, y = _features(seed, n, width=16), _features(seed + 1, n, shift=0.1, width=16)
     whole = _state(x, y)

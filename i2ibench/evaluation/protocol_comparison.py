@@ -9,7 +9,7 @@ from typing import Any
 from typing import Protocol as Structural
 
 from i2ibench.errors import UsageError
-from i2ibench.evaluation.protocol import Protocol
+from i2ibench.evaluation.protocol import Endpoints, Protocol
 from i2ibench.metrics.interface import Metric, build_metric
 from i2ibench.models.policy import InferencePolicy
 
@@ -81,7 +81,21 @@ def protocol_facts(protocol: Protocol) -> dict[str, str]:
         ),
         "main columns": ", ".join(protocol.main_metrics) or "none",
         "ranked": ", ".join(protocol.ranked_metrics) or "none",
+        **_endpoint_facts(protocol.endpoints),
         "sha256": protocol.sha256,
+    }
+
+
+def _endpoint_facts(endpoints: Endpoints | None) -> dict[str, str]:
+    """Return what decides, in words; the same keys for a protocol that says nothing of it."""
+    if endpoints is None:
+        return dict.fromkeys(("decided by", "guarded by", "equal within"), "not said")
+    mean = "the mean over groups" if endpoints.primary_mean == "groups" else "the mean over pairs"
+    margins = (f"{name} {margin:g}" for name, margin in endpoints.margins.items())
+    return {
+        "decided by": f"{', '.join(endpoints.primary)}: {mean}",
+        "guarded by": ", ".join(endpoints.guardrails) or "none",
+        "equal within": ", ".join(margins) or "not said",
     }
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from i2ibench.errors import UsageError
 from i2ibench.runs.option_fields import HOW, WHAT, WHERE, make_paths, names_in, shown
-from i2ibench.runs.options import DEFAULT_PROTOCOL, SharedOptions
+from i2ibench.runs.options import DEFAULT_PROTOCOL, STAIN_PROTOCOL, SharedOptions
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class EvaluationOptions(SharedOptions):
             values="metrics",
         ),
     )
-    protocol: str | Sequence[str] = field(
-        default=DEFAULT_PROTOCOL,
+    protocol: str | Sequence[str] | None = field(
+        default=None,
         metadata=shown(
-            "How predictions are scored; give two for both and the difference.",
+            "How predictions are scored; give two for both and the difference; by default "
+            f"{STAIN_PROTOCOL} for data sets that declare a stain, {DEFAULT_PROTOCOL} for others.",
             WHAT,
             metavar="ID",
-            typed=list[str],
+            typed=list[str] | None,
             values="protocols",
         ),
     )
@@ -95,7 +96,9 @@ class EvaluationOptions(SharedOptions):
 
     @property
     def protocols(self) -> tuple[str, ...]:
-        """The protocols asked for."""
+        """The protocols asked for; none where the data set's default is taken."""
+        if self.protocol is None:
+            return ()
         return (self.protocol,) if isinstance(self.protocol, str) else tuple(self.protocol)
 
     @property

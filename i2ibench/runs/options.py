@@ -14,7 +14,8 @@ from typing import Any
 
 from i2ibench.runs.option_fields import HOW, WHAT, WHERE, make_paths, shown
 
-DEFAULT_PROTOCOL = "i2i-1"
+# Of whoever names none: any data set, and those that declare a stain of their targets.
+DEFAULT_PROTOCOL, STAIN_PROTOCOL = "i2i-2", "stain-2"
 # The board of a run that names none: beside its run folders, so that no shipped board is changed.
 BESIDE_RUNS = Path("OUTPUT/leaderboards")
 
@@ -98,10 +99,14 @@ class Options(SharedOptions):
     seed: int = field(
         default=0, metadata=shown("Fixes everything random.", WHAT, metavar="N", limits=(0, None))
     )
-    protocol: str = field(
-        default=DEFAULT_PROTOCOL,
+    protocol: str | None = field(
+        default=None,
         metadata=shown(
-            "How predictions are made and scored.", WHAT, metavar="ID", values="protocols"
+            f"How predictions are made and scored; by default {STAIN_PROTOCOL} for data sets that "
+            f"declare a stain, {DEFAULT_PROTOCOL} for others.",
+            WHAT,
+            metavar="ID",
+            values="protocols",
         ),
     )
     checkpoint: Path | None = field(

@@ -12,7 +12,7 @@ from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError, UsageError
-from i2ibench.evaluation.protocol import Protocol, load_protocol
+from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.interface import (
@@ -21,6 +21,7 @@ from i2ibench.models.interface import (
     build_model,
     registered_model,
 )
+from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder
 from i2ibench.runs.options import Options
 from i2ibench.runs.validation import check_keep_best, hold_out
@@ -124,7 +125,6 @@ def resolve(options: Options) -> Plan:
     """
     device = resolve_device(options.device)
     precision = resolve_precision(options.precision, device)
-    protocol = load_protocol(options.protocol)
     model_class = registered_model(options.model)
     dataset = Dataset.open(
         options.dataset,
@@ -132,6 +132,7 @@ def resolve(options: Options) -> Plan:
         data_root=options.data_root,
         limit=options.limit,
     )
+    protocol = protocol_for(dataset, options.protocol)
     test = dataset.split("test")
     recipe = load_recipe(options.model, dataset.recipes, options.recipe, options.recipe_settings)
     training_pairs = dataset.split_if_there("train")

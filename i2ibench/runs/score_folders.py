@@ -23,6 +23,7 @@ from i2ibench.results.build_record import build_result
 from i2ibench.results.pair_scores import write_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
+from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
 from i2ibench.runs.outputs import check_names, check_outputs, model_name, model_names
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
@@ -52,8 +53,9 @@ def evaluate(
             one of its values have gone away since.
         progress: called with the pairs done and all pairs.
     """
-    protocol, name = _one_protocol(options), _one_name(predictions, options)
-    [result] = _evaluate([_Request(predictions, protocol, name, options.output)], options, progress)
+    name, opened = _one_name(predictions, options), _opened(options)
+    request = _Request(predictions, _one_protocol(options, opened), name, options.output)
+    [result] = _evaluate([request], opened, options, progress)
     return result
 
 
@@ -78,12 +80,13 @@ def evaluate_together(
     named = options.names or by_path
     output = options.output
     check_names(named, len(predictions), as_folders=output is not None)
-    protocol = _one_protocol(options)
+    opened = _opened(options)
+    protocol = _one_protocol(options, opened)
     requests = [
         _Request(folder, protocol, name, output / name if output is not None else None)
         for folder, name in zip(predictions, named, strict=True)
     ]
-    return _evaluate(requests, options, progress)
+    return _evaluate(requests, opened, options, progress)
 
 
 def evaluate_side_by_side(
@@ -106,7 +109,7 @@ def evaluate_side_by_side(
         _Request(predictions, rules, name, output / rules.id if output is not None else None)
         for rules in (first, second)
     ]
-    return _evaluate(requests, options, progress)
+    return _evaluate(requests, _opened(options), options, progress)
 
 
 def evaluate_folders(
@@ -125,12 +128,12 @@ def evaluate_folders(
     return [evaluate(predictions[0], options, progress)]
 
 
-def _one_protocol(options: EvaluationOptions) -> Protocol:
-    if len(options.protocols) != 1:
+def _one_protocol(options: EvaluationOptions, dataset: Dataset) -> Protocol:
+    if len(options.protocols) > 1:
         raise UsageError(
             f"one protocol, not {len(options.protocols)}; evaluate_side_by_side scores under two"
         )
-    return load_protocol(options.protocols[0])
+    return protocol_for(dataset, next(iter(options.protocols), None))
 
 
 def _one_name(predictions: Path, options: EvaluationOptions) -> str:
@@ -140,9 +143,11 @@ def _one_name(predictions: Path, options: EvaluationOptions) -> str:
 
 
 def _evaluate(
-    requests: Sequence[_Request], options: EvaluationOptions, progress: Progress | None
+    requests: Sequence[_Request],
+    opened: Dataset,
+    options: EvaluationOptions,
+    progress: Progress | None,
 ) -> list[Result]:
-    opened = _opened(options)
     pairs = opened.split(options.split)
     folders = list(dict.fromkeys(request.predictions for request in requests))
     found = {folder: find_predictions(folder, pairs) for folder in folders}

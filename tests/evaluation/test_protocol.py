@@ -17,6 +17,8 @@ FROZEN = {
     "i2i-1": "f273f8853e3ef023ef0b595c910dea153bb6e68ecdca74e56fb2b993bb3e27df",
     "i2i-1-flips": "eed5c6ee3ed008f5216b053223ecd1fc198edf210c7af5a07d07cc90779be361",
     "i2i-1-mean8": "1785294127553b5e7d1dd08b76ec00e914ed8a008834a4db9d1cfdc0fc2afeec",
+    "i2i-2": "f998dd79b053b8877a01c72dadacdb62b16bc826acef49b2e735317ad7581fa2",
+    "stain-2": "eba0e4af814c55615d4799447b5ae664e2c77809c4ce53d7a72f1b0ba5a35f16",
     "stain-1": "45b483b8a75fff15ac28e538552fef8b708478427902ab7ac950e2722fcc29fa",
 }
 
@@ -38,6 +40,23 @@ def test_every_metric_of_a_protocol_exists_and_takes_its_settings(name):
     protocol = load_protocol(name)
     for choice in protocol.metrics:
         assert build_metric(choice.name, choice.settings).name == choice.name
+
+
+@pytest.mark.parametrize("name", ["i2i-2", "stain-2"])
+def test_what_decides_is_said_beforehand_and_fid_never_ranks(name):
+    protocol = load_protocol(name)
+    assert protocol.endpoints is not None
+    assert "fid" in protocol.endpoints.guardrails
+    assert not {"fid", "kid", "kid-marginal", "swd"} & {*protocol.ranked_metrics}
+    assert {"psnr", "ssim", "lpips", "fid"} <= {*protocol.main_metrics}
+    assert "kid" not in protocol.metric_names
+
+
+def test_the_stain_decides_and_psnr_guards():
+    endpoints = load_protocol("stain-2").endpoints
+    assert endpoints.primary == ("dab-dice-tolerant", "group-error")
+    assert endpoints.primary_mean == "groups"
+    assert {"psnr", "ssim", "dab-tnr"} <= {*endpoints.guardrails}
 
 
 def test_the_sane_protocol_avoids_every_trap_of_the_official_path():

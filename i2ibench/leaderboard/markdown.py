@@ -130,14 +130,16 @@ def _headline(track: Track) -> str:
 
 def _reading(track: Track, ranking: Ranking) -> str:
     sentences = []
-    statement = next((r.result.intervals for r in track.rows if r.result.intervals), None)
+    made = next((row.intervals.statement for row in track.rows if row.intervals), None)
+    recorded = next((r.result.intervals for r in track.rows if r.result.intervals), None)
+    statement = made or (recorded.model_dump() if recorded else None)
     if statement:
-        unit = "pairs" if statement.unit == "pair" else "clusters (slides or patients)"
+        unit = "pairs" if statement["unit"] == "pair" else "clusters (slides or patients)"
         sentences.append(
-            f"Intervals: {statement.method}, {statement.resamples} resamples of "
-            f"{statement.units} {unit}."
+            f"Intervals: {statement['method']}, {statement['resamples']} resamples of "
+            f"{statement['units']} {unit}."
         )
-    sentences += remarks.ranking_words(ranking)
+    sentences += [*remarks.hidden_clusters(track), *remarks.ranking_words(ranking)]
     return remarks.small_print(" ".join(sentences)).removeprefix("<br>")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from i2ibench.leaderboard.placement import Ranking
-from i2ibench.leaderboard.rows import Cell, Column, Row
+from i2ibench.leaderboard.rows import Cell, Column, Row, Track
 from i2ibench.metrics.presentation import metric_title
+from i2ibench.statistics.design_effect import CORRELATIONS, design_effect
 from i2ibench.wording import NO_VALUE
 
 
@@ -67,6 +69,29 @@ def ranking_words(ranking: Ranking) -> list[str]:
         titles = _titles(ranking.untested)
         sentences.append(f"Not ranked, without scores per pair of two rows to test: {titles}.")
     return sentences
+
+
+def hidden_clusters(track: Track) -> list[str]:
+    """Warn where pairs depend on each other and nobody says which: what intervals then become.
+
+    By the record of the data set: ``clusters_unknown``, and ``clusters``, where their number at
+    least is known.
+    """
+    described = track.dataset.model_dump()
+    if not described.get("clusters_unknown"):
+        return []
+    sentence = "Pairs of one slide depend on each other, and which they are is not published:"
+    sentence += " intervals and ranks take pairs as independent, and are too sure."
+    pairs, clusters = described.get("pairs"), described.get("clusters")
+    if not isinstance(pairs, int) or not isinstance(clusters, int) or clusters < 1:
+        return [sentence]
+    factors = [
+        f"{math.sqrt(design_effect(pairs, clusters, each)):.1f} at {each}" for each in CORRELATIONS
+    ]
+    return [
+        f"{sentence} With the {clusters} slides that are told, intervals become wider by these "
+        f"factors, by how much pairs of a slide correlate: {', '.join(factors)}."
+    ]
 
 
 def _titles(columns: Sequence[Column]) -> str:

@@ -14,10 +14,14 @@ from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.entries import Entry
 from i2ibench.metrics.presentation import table_order
-from i2ibench.results.evaluation_intervals import cluster_codes
+from i2ibench.results.evaluation_intervals import (
+    Estimate,
+    ScoreIntervals,
+    interval_of,
+    score_intervals,
+)
 from i2ibench.results.methods import is_one_set_of_weights, method_key, method_labels
 from i2ibench.results.record import DatasetRecord, MetricRecord, ProtocolRecord, Result
-from i2ibench.statistics import bootstrap as statistics
 
 # What the numbers of a table are over.
 OVERALL, MACRO = "", "macro mean"
@@ -113,6 +117,15 @@ class Row:
         joined: pd.DataFrame = first[["id", "group", "cluster"]].copy()
         joined[metrics] = mean
         return joined
+
+    @cached_property
+    def intervals(self) -> ScoreIntervals | None:
+        """Intervals of the scores' mean over seeds; None where scores per pair are missing.
+
+        They are made here in the present way, so that all rows of a table are read alike, whatever
+        way their records name.
+        """
+        return None if self.pair_scores is None else score_intervals(self.pair_scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +251,22 @@ def _columns(
 
 def _tables(row: Row, columns: Mapping[str, tuple[Column, ...]]) -> dict[str, dict[Column, Cell]]:
     tables = {}
+    intervals = row.intervals
     for name, own in columns.items():
         records = [_records(entry.result, name) for entry in row.entries]
         cells = {column: _cell(column, [r.get(column.metric) for r in records]) for column in own}
-        if len(records) > 1 and name != MACRO:
-            intervals = _intervals_over_seeds(row, None if name == OVERALL else name)
-            cells = {c: replace(cell, ci95=intervals.get(c.metric)) for c, cell in cells.items()}
+        if intervals is not None:
+            known = {OVERALL: intervals.overall, MACRO: intervals.macro}.get(
+                name, intervals.groups.get(name, {})
+            )
+            cells = {c: _with_interval(cell, known.get(c.metric)) for c, cell in cells.items()}
         tables[name] = cells
     return tables
+
+
+def _with_interval(cell: Cell, estimate: Estimate | None) -> Cell:
+    """Return the cell with the interval of the present way; without scores the record's own."""
+    return cell if estimate is None else replace(cell, ci95=interval_of(cell.value, estimate))
 
 
 def _cell(column: Column, records: Sequence[MetricRecord | None]) -> Cell:
@@ -263,17 +284,3 @@ def _cell(column: Column, records: Sequence[MetricRecord | None]) -> Cell:
         notes = (*notes, f"{len(values)} of {len(records)} seeds")
     ci95 = known[0].ci95 if len(records) == 1 else None
     return Cell(float(np.mean(values)), known[0].n, ci95, tuple(values), None, notes)
-
-
-def _intervals_over_seeds(row: Row, group: str | None) -> dict[str, tuple[float, float] | None]:
-    """Return intervals over pairs of the scores' mean over seeds."""
-    scores = row.pair_scores
-    if scores is None:
-        return {}
-    if group is not None:
-        scores = scores[scores["group"] == group]
-    names = [str(name) for name in scores.columns if name not in ("id", "group", "cluster")]
-    values = scores[names].to_numpy(dtype=np.float64)
-    if not len(values):
-        return {}
-    return dict(zip(names, statistics.mean_intervals(values, cluster_codes(scores)), strict=True))

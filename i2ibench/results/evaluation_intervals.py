@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from i2ibench.evaluation.scores import Evaluation, MetricValue
+from i2ibench.seeds import derive_seed
 from i2ibench.statistics import bootstrap as statistics
 from i2ibench.statistics.bootstrap import Codes, Floats, Resampled
 
 Interval = tuple[float, float]
 Intervals = dict[str, Interval | None]
+# A mean with its interval, where it has one.
+Estimate = tuple[float, Interval | None]
 
 # Columns of a table of pair scores that are not metrics.
 KEYS = ("id", "group", "cluster")
@@ -52,34 +55,88 @@ def evaluation_intervals(
         resamples: number of bootstrap resamples.
         seed: of the resampling.
     """
-    scores = evaluation.pair_scores
+    made = score_intervals(evaluation.pair_scores, method=method, resamples=resamples, seed=seed)
+    return EvaluationIntervals(
+        overall=_of_means(made.overall, evaluation.metrics),
+        groups={
+            group: _of_means(found, evaluation.groups[group].metrics)
+            for group, found in made.groups.items()
+            if group in evaluation.groups
+        },
+        macro=_of_means(made.macro, evaluation.macro),
+        statement=made.statement,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreIntervals:
+    """Estimates and intervals of mean scores by metric; ``statement`` as in a record."""
+
+    overall: Mapping[str, Estimate]
+    groups: Mapping[str, Mapping[str, Estimate]]
+    macro: Mapping[str, Estimate]
+    statement: dict[str, object]
+
+
+def score_intervals(
+    scores: pd.DataFrame,
+    *,
+    method: str = statistics.METHOD,
+    resamples: int = statistics.RESAMPLES,
+    seed: int = 0,
+) -> ScoreIntervals:
+    """Return 95 % intervals of mean scores from a table of scores per pair.
+
+    Groups are levels of a design: their shares of the pairs would be the same in another sample.
+    The mean over all pairs is therefore resampled within them, where no cluster has pairs of two.
+    """
+    chosen = statistics.METHODS[method]
     names = metric_columns(scores)
     values = scores[names].to_numpy(dtype=np.float64)
     clusters = cluster_codes(scores)
-    everything = statistics.resample_means(values, clusters, seed=seed, resamples=resamples)
     parts: dict[str, Resampled] = {}
-    for group in evaluation.groups:
+    counts: list[Floats] = []
+    for group in sorted(set(scores["group"].dropna())):
         rows = (scores["group"] == group).to_numpy()
         some = None if clusters is None else clusters[rows]
-        parts[group] = statistics.resample_means(values[rows], some, seed=seed, resamples=resamples)
+        parts[str(group)] = statistics.resample_means(
+            values[rows],
+            some,
+            # Groups of one size must not be drawn alike: they are independent of each other.
+            seed=derive_seed(seed, "group", str(group)) if chosen.within_groups else seed,
+            resamples=resamples,
+        )
+        counts.append(np.isfinite(values[rows]).sum(0).astype(np.float64))
+    if chosen.within_groups and _is_designed(scores, clusters):
+        total = np.sum(counts, axis=0)
+        with np.errstate(invalid="ignore"):
+            everything = statistics.combine(
+                list(parts.values()), [count / total for count in counts]
+            )
+    else:
+        everything = statistics.resample_means(values, clusters, seed=seed, resamples=resamples)
     macro = _macro(scores, values, clusters, parts, resamples, seed)
-    bounds = statistics.METHODS[method]
-    return EvaluationIntervals(
-        overall=_intervals(names, everything, evaluation.metrics, bounds),
-        groups={
-            group: _intervals(names, part, evaluation.groups[group].metrics, bounds)
-            for group, part in parts.items()
-        },
-        macro=_intervals(names, macro, evaluation.macro, bounds),
+    return ScoreIntervals(
+        overall=_estimates(names, everything, chosen.bounds),
+        groups={group: _estimates(names, part, chosen.bounds) for group, part in parts.items()},
+        macro=_estimates(names, macro, chosen.bounds),
         statement={
             "level": statistics.LEVEL,
             "method": method,
             "resamples": resamples,
             "unit": "pair" if clusters is None else "cluster",
-            "units": everything.units,
+            "units": len(values) if clusters is None else len(np.unique(clusters)),
             "seed": seed,
         },
     )
+
+
+def _is_designed(scores: pd.DataFrame, clusters: Codes | None) -> bool:
+    """Whether every pair has a group, of which there are two or more, and no cluster has two."""
+    groups = scores["group"]
+    if groups.isna().any() or groups.nunique() < 2:
+        return False
+    return clusters is None or bool(groups.groupby(clusters).nunique().max() == 1)
 
 
 def cluster_codes(scores: pd.DataFrame) -> Codes | None:
@@ -131,21 +188,23 @@ def _macro(
     )
 
 
-def _intervals(
-    names: list[str],
-    resampled: Resampled | None,
-    metrics: Mapping[str, MetricValue],
-    bounds: statistics.Bounds,
-) -> Intervals:
+def _estimates(
+    names: list[str], resampled: Resampled | None, bounds: statistics.Bounds
+) -> dict[str, Estimate]:
     if resampled is None:
         return {}
-    found: Intervals = {}
-    for name, estimate, interval in zip(names, resampled.estimate, bounds(resampled), strict=True):
-        metric = metrics.get(name)
-        is_mean = (
-            metric is not None
-            and metric.value is not None
-            and np.isclose(metric.value, estimate, rtol=1e-9, atol=1e-12)
-        )
-        found[name] = interval if is_mean else None
-    return found
+    estimates = resampled.estimate.tolist()
+    return dict(zip(names, zip(estimates, bounds(resampled), strict=True), strict=True))
+
+
+def _of_means(found: Mapping[str, Estimate], metrics: Mapping[str, MetricValue]) -> Intervals:
+    """Return the intervals of metrics that are the mean of their scores per pair."""
+    values = {name: metric.value for name, metric in metrics.items()}
+    return {name: interval_of(values.get(name), each) for name, each in found.items()}
+
+
+def interval_of(value: float | None, estimate: Estimate) -> Interval | None:
+    """Return the interval if it is of ``value``: an interval of another quantity is a false one."""
+    mean, interval = estimate
+    is_mean = value is not None and np.isclose(value, mean, rtol=1e-9, atol=1e-12)
+    return interval if is_mean else None

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
+from scipy import special
+
+from i2ibench.seeds import derive_seed
+from i2ibench.statistics.bootstrap import (
+    FEWEST_UNITS,
+    LEVEL,
+    RESAMPLES,
+    Codes,
+    Floats,
+    sum_by_cluster,
+)
+from i2ibench.statistics.draws import draw_counts
+
+Places = npt.NDArray[np.intp]
 
 
 def quadratic_kappa(
@@ -29,3 +45,71 @@ def confusion(
     """Return the counts (true group, group found)."""
     counts = np.bincount(truth * groups + found, minlength=groups * groups)
     return np.asarray(counts.reshape(groups, groups))
+
+
+def agreement_interval(
+    truth: Places,
+    found: Places,
+    groups: int,
+    clusters: Codes | None = None,
+    statistic: Literal["accuracy", "quadratic-kappa"] = "quadratic-kappa",
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Return a 95 % interval of an agreement, by resampling clusters or pairs.
+
+    The percentile bootstrap, whose ends are moved away from the estimate as far as Student's t and
+    the sample variance ask for at this number of units; no end lies above 1.
+
+    Args:
+        truth, found: ``(N,)`` groups from 0 to ``groups`` - 1.
+        groups: their number.
+        clusters: ``(N,)``, a code a pair, whose pairs are drawn together; None where each pair is
+            its own.
+        statistic: ``"accuracy"``, the share in one group by both, or ``"quadratic-kappa"``.
+        seed: of the resampling.
+
+    Returns:
+        The interval; None below ``FEWEST_UNITS`` units, where the statistic is undefined on one
+        resample in twenty or more, and where nothing disagrees, which resampling cannot vary.
+    """
+    cells = np.zeros((len(truth), groups * groups))
+    cells[np.arange(len(truth)), truth * groups + found] = 1
+    tables = sum_by_cluster(cells, clusters)
+    units = len(tables)
+    if units < FEWEST_UNITS or (truth == found).all():
+        return None
+    compute = {"accuracy": _accuracies, "quadratic-kappa": _kappas}[statistic]
+
+    def of(flat: Floats) -> Floats:
+        return compute(flat.reshape(-1, groups, groups))
+
+    estimate = float(of(tables.sum(0)[None])[0])
+    draws = draw_counts(derive_seed(seed, "agreement", units), RESAMPLES, units)
+    values = np.concatenate([of(weights @ tables) for weights in draws])
+    known = values[np.isfinite(values)]
+    if np.isnan(estimate) or len(known) <= 0.95 * len(values):
+        return None
+    wanted = special.stdtrit(units - 1, (1 + LEVEL) / 2) * np.sqrt(units / (units - 1))
+    factor = wanted / special.ndtri((1 + LEVEL) / 2)
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return (
+        float(estimate - factor * (estimate - low)),
+        float(min(1.0, estimate + factor * (high - estimate))),
+    )
+
+
+def _accuracies(tables: Floats) -> Floats:
+    """Return the accuracy of each table ``(B, groups, groups)``."""
+    return np.asarray(np.trace(tables, axis1=1, axis2=2) / tables.sum((1, 2)), dtype=np.float64)
+
+
+def _kappas(tables: Floats) -> Floats:
+    """Return the quadratic-weighted kappa of each table; NaN where it is undefined."""
+    observed = tables / tables.sum((1, 2), keepdims=True)
+    expected = observed.sum(2)[:, :, None] * observed.sum(1)[:, None, :]
+    places = np.arange(tables.shape[1])
+    cost = np.square(places[:, None] - places[None, :])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kappas = 1 - (cost * observed).sum((1, 2)) / (cost * expected).sum((1, 2))
+    one_group = (observed.sum(2) > 0).sum(1) < 2
+    return np.asarray(np.where(one_group, np.nan, kappas), dtype=np.float64)

@@ -6,15 +6,15 @@ of one slide are not independent, and resampling them one by one would make inte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from i2ibench.seeds import derive_seed
+from i2ibench.statistics.draws import draw_counts
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -24,15 +24,15 @@ RESAMPLES = 2000
 # Below this many independent units the simulated coverage of skewed scores falls under 93 %: no
 # interval is given.
 FEWEST_UNITS = 16
-METHOD = "BCa bootstrap, widened for few units"
+METHOD = "BCa bootstrap within groups, widened for few units"
+# Fewer units than this in a group that is resampled within itself make no interval of the whole.
+FEWEST_IN_GROUP = 4
+
+# So many units make an interval of scores of which most are equal.
+_UNITS_OF_FEW_VALUES = 100
 
 # Half-width of a normal interval of this level in standard errors.
 _NORMAL_WIDTH = float(special.ndtri((1 + LEVEL) / 2))
-
-# Draws are made and used in blocks of this many numbers, so that memory does not grow with pairs.
-_BLOCK = 1 << 19
-# Boards ask for the same draws table after table; up to this many bytes of them are kept.
-_KEPT = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Resampled:
         variance: jackknife variance of the means, ``(M,)``.
         freedom: degrees of freedom of that variance, ``(M,)``.
         units: the number of units; of the smallest part where parts were combined.
+        all_units: of all parts together, where they were.
     """
 
     estimate: Floats
@@ -54,6 +55,7 @@ class Resampled:
     variance: Floats
     freedom: Floats
     units: int
+    all_units: int | None = None
 
 
 # From resampled means to an interval of each column; None where there is none.
@@ -69,7 +71,7 @@ def mean_intervals(
     holds a code a pair; None where every pair is its own unit. A column without an interval (too
     few units) gives None.
     """
-    return bca_intervals(resample_means(values, clusters, seed=seed, resamples=resamples))
+    return grouped_bca_intervals(resample_means(values, clusters, seed=seed, resamples=resamples))
 
 
 def finite_mean(values: Floats) -> float:
@@ -98,7 +100,7 @@ def resample_means(
         means = np.concatenate(
             [
                 (weights @ sums) / (weights @ counts)
-                for weights in _weights(derive_seed(seed, "bootstrap", units), resamples, units)
+                for weights in draw_counts(derive_seed(seed, "bootstrap", units), resamples, units)
             ]
         )
         total, number = sums.sum(0), counts.sum(0)
@@ -114,22 +116,35 @@ def resample_means(
         )
 
 
-def combine(parts: Sequence[Resampled]) -> Resampled:
-    """Return the unweighted mean of independently resampled parts (the macro mean of groups)."""
-    share = 1 / len(parts)
-    variances = np.stack([part.variance for part in parts]) * share**2
+def combine(parts: Sequence[Resampled], shares: Sequence[Floats] | None = None) -> Resampled:
+    """Return a weighted mean of independently resampled parts.
+
+    ``shares`` are the parts' weights by column, ``(M,)`` each: of the mean over all pairs each
+    group's share of them. None for the unweighted mean (the macro mean of groups).
+    """
+    weights = shares or [np.full_like(part.estimate, 1 / len(parts)) for part in parts]
+    variances = np.stack([p.variance * w**2 for p, w in zip(parts, weights, strict=True)])
     freedoms = np.stack([part.freedom for part in parts])
     with np.errstate(invalid="ignore", divide="ignore"):
         # Welch and Satterthwaite's degrees of freedom of a sum of variances.
         freedom = variances.sum(0) ** 2 / (variances**2 / freedoms).sum(0)
     return Resampled(
-        estimate=np.mean([part.estimate for part in parts], axis=0),
-        means=np.mean([part.means for part in parts], axis=0),
-        deviations=np.concatenate([part.deviations * share for part in parts]),
+        estimate=_weighted([part.estimate for part in parts], weights),
+        means=_weighted([part.means for part in parts], weights),
+        deviations=np.concatenate(
+            [part.deviations * w for part, w in zip(parts, weights, strict=True)]
+        ),
         variance=variances.sum(0),
         freedom=freedom,
         units=min(part.units for part in parts),
+        all_units=sum(part.units for part in parts),
     )
+
+
+def _weighted(values: Sequence[Floats], weights: Sequence[Floats]) -> Floats:
+    if all((w == weights[0]).all() for w in weights):  # as records of the older method have it
+        return np.asarray(np.mean(values, axis=0), dtype=np.float64)
+    return np.asarray(sum(v * w for v, w in zip(values, weights, strict=True)), dtype=np.float64)
 
 
 def bca_intervals(resampled: Resampled) -> list[tuple[float, float] | None]:
@@ -144,6 +159,36 @@ def bca_intervals(resampled: Resampled) -> list[tuple[float, float] | None]:
     """
     if resampled.units < FEWEST_UNITS:
         return [None] * len(resampled.estimate)
+    return _widened(resampled)
+
+
+def grouped_bca_intervals(resampled: Resampled) -> list[tuple[float, float] | None]:
+    """Return intervals as ``bca_intervals`` does, also where groups are small but many.
+
+    The whole needs ``FEWEST_UNITS`` units, each group that was resampled within itself
+    ``FEWEST_IN_GROUP``. There is none where more than half of fewer than 100 units share one value
+    (a score that is mostly 0): the few others decide the mean, and too few of them were seen.
+    Skewness that a sample shows is no such ground, since the samples that miss the truth are those
+    that do not show it. Simulated: benchmarks/interval_coverage.py.
+    """
+    units = resampled.units if resampled.all_units is None else resampled.all_units
+    if units < FEWEST_UNITS or resampled.units < FEWEST_IN_GROUP:
+        return [None] * len(resampled.estimate)
+    found = _widened(resampled)
+    trusted = _is_varied(resampled.deviations)
+    return [each if trust else None for each, trust in zip(found, trusted, strict=True)]
+
+
+def _is_varied(deviations: Floats) -> list[bool]:
+    """Whether a mean does not hang on the few units that differ from all others, by column."""
+    if len(deviations) >= _UNITS_OF_FEW_VALUES:
+        return [True] * deviations.shape[1]
+    spread = deviations.std(axis=0)
+    usual = np.abs(deviations - np.median(deviations, axis=0)) <= 1e-9 * spread
+    return [bool(each) for each in (usual.mean(0) <= 0.5) | (spread == 0)]
+
+
+def _widened(resampled: Resampled) -> list[tuple[float, float] | None]:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = resampled.variance / resampled.means.var(0)
         narrowness = (ratio * resampled.units / (resampled.units - 1)) ** 0.25
@@ -159,9 +204,25 @@ def bca_intervals(resampled: Resampled) -> list[tuple[float, float] | None]:
     return [_bca_interval(*column) for column in columns]
 
 
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to make intervals.
+
+    Attributes:
+        bounds: from resampled means to intervals.
+        within_groups: whether groups keep their sizes: units are drawn within each.
+    """
+
+    bounds: Bounds
+    within_groups: bool
+
+
 # Ways to make intervals, by the name under which records keep them. A way that is changed gets a
 # new name, and the old one stays: a record is verified by the method that it names.
-METHODS: Mapping[str, Bounds] = {METHOD: bca_intervals}
+METHODS: Mapping[str, Method] = {
+    METHOD: Method(grouped_bca_intervals, within_groups=True),
+    "BCa bootstrap, widened for few units": Method(bca_intervals, within_groups=False),
+}
 
 
 def _bca_interval(
@@ -223,35 +284,3 @@ def sum_by_cluster(columns: Floats, clusters: Codes | None) -> Floats:
     summed = np.zeros((int(codes.max()) + 1, columns.shape[1]))
     np.add.at(summed, codes, columns)
     return summed
-
-
-def _weights(seed: int, resamples: int, units: int) -> Iterator[Floats]:
-    """Yield blocks of how often each of ``units`` is drawn in each resample."""
-    blocks = (
-        _kept_draws(seed, resamples, units)
-        if resamples * units <= _KEPT
-        else _draws(seed, resamples, units)
-    )
-    for block in blocks:
-        yield block.astype(np.float64)
-
-
-@lru_cache(maxsize=5)
-def _kept_draws(seed: int, resamples: int, units: int) -> tuple[NDArray[np.uint8], ...]:
-    return tuple(_draws(seed, resamples, units))
-
-
-def _draws(seed: int, resamples: int, units: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the counts of draws with replacement, one row a resample.
-
-    A byte holds them: with 255 units or fewer no count is larger, and with more of them one above
-    255 is less likely than 1e-300.
-    """
-    rng = np.random.default_rng(seed)
-    step = max(1, _BLOCK // units)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        drawn = rng.integers(units, size=(rows, units))
-        drawn += np.arange(rows)[:, None] * units
-        counts = np.bincount(drawn.ravel(), minlength=rows * units)
-        yield counts.reshape(rows, units).astype(np.uint8)

@@ -68,20 +68,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def is_separated(
-    difference: float, ci95: tuple[float, float] | None, p_value: float, effect: float
-) -> bool:
-    """Whether paired differences prove that the mean scores of two methods differ.
-
-    The signed-rank test alone asks about most pairs; where a few pairs go strongly the other way,
-    it can prove the opposite of what the means say. So mean and ranks must agree in sign, and the
-    interval of the mean difference (where there are units enough for one) must exclude zero.
-    """
-    if p_value >= SIGNIFICANCE or not difference * effect > 0:  # also where one is NaN
-        return False
-    return ci95 is None or ci95[0] > 0 or ci95[1] < 0
-
-
 def _units(differences: Floats, clusters: Codes | None) -> Floats:
     """Return one difference a unit: of every pair, or the mean of every cluster."""
     values = np.where(np.isnan(differences), 0.0, differences)

@@ -337,3 +337,14 @@ def test_a_limited_run_enters_no_board(tmp_path: Path) -> None:
     write_result(tmp_path / "result.json", result(_scores(0), "copy", dataset=dataset))
     with pytest.raises(UsageError, match="--limit enters no board"):
         add_file(tmp_path / "boards", tmp_path / "result.json")
+
+
+def test_hidden_slides_are_told_with_what_intervals_become(tmp_path: Path) -> None:
+    dataset = {"name": "drawn", "pairs": 96, "clusters_unknown": True, "clusters": 6}
+    _add(tmp_path, "first", 0, dataset=dataset)
+    page = build_board(tmp_path, "drawn").read_text()
+    # Sixteen pairs a slide: the roots of 1 + 15 r.
+    assert "6 slides" in page
+    assert "1.3 at 0.05, 1.6 at 0.1, 2.3 at 0.3" in page
+    _add(tmp_path / "known", "first", 0)
+    assert "slides that are told" not in build_board(tmp_path / "known", "drawn").read_text()

@@ -17,7 +17,7 @@ from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import MetricValue
 from i2ibench.files import sha256_json
 from i2ibench.results.build_record import build_result
-from i2ibench.results.evaluation_intervals import evaluation_intervals
+from i2ibench.results.evaluation_intervals import evaluation_intervals, score_intervals
 from i2ibench.results.pair_scores import pair_columns, read_pair_scores, write_pair_scores
 from i2ibench.results.record_files import read_result, write_result
 
@@ -93,6 +93,41 @@ def test_a_metric_that_is_no_mean_gets_no_interval_of_one() -> None:
 def test_a_metric_that_brings_its_interval_keeps_it() -> None:
     kid = MetricValue(0.1, 80, "", "lower", "kid|v:1", ci95=(0.05, 0.15))
     assert result(_scores(), metrics={"kid": kid}).metrics["kid"].ci95 == (0.05, 0.15)
+
+
+def test_levels_of_a_design_do_not_widen_the_interval_of_the_whole() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, 80)
+    shifts = {"0": 0.0, "1+": -3.0, "2+": -7.0, "3+": -12.0}
+    apart = pair_scores({"psnr": noise + [shifts[level] for level in LEVELS]}, LEVELS)
+    found, bare = (score_intervals(each) for each in (apart, pair_scores({"psnr": noise})))
+
+    def width(made) -> float:
+        low, high = made.overall["psnr"][1]
+        return high - low
+
+    assert width(found) == pytest.approx(width(bare), rel=0.15)
+    # Levels of one size: the mean over pairs is the mean over levels.
+    assert found.overall["psnr"][1] == pytest.approx(found.macro["psnr"][1], rel=1e-9)
+    older = score_intervals(apart, method="BCa bootstrap, widened for few units")
+    assert width(older) > 3 * width(found)
+
+
+def test_a_cluster_of_several_levels_is_drawn_whole() -> None:
+    slides = [f"s{index // 4}" for index in range(80)]
+    crossed = pair_scores({"psnr": _scores()["psnr"]}, LEVELS, slides)
+    assert crossed["group"].groupby(crossed["cluster"]).nunique().max() > 1
+    alone = crossed.assign(group=None)
+    assert score_intervals(crossed).overall == score_intervals(alone).overall
+
+
+def test_records_of_the_older_method_keep_their_intervals() -> None:
+    folder = Path(__file__).resolve().parents[2] / "leaderboards" / "synthetic"
+    path = sorted(folder.glob("l1-unet-*.json"))[0]
+    recorded = read_result(path)
+    assert recorded.intervals.method == "BCa bootstrap, widened for few units"
+    scores = read_pair_scores(path.with_suffix(".csv"))
+    found = score_intervals(scores, method=recorded.intervals.method)
+    assert found.overall["psnr"][1] == recorded.metrics["psnr"].ci95
 
 
 def test_clusters_widen_intervals_and_are_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.metric_calls import guarded
 from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
-from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Unavailable
+from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric
 
 Values = dict[str, MetricValue]
 
@@ -31,13 +32,14 @@ def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, 
             continue
         if isinstance(metric, SetMetric):
             score = _score_states(metric, found.states[metric.state_key()].values())
-            if score.unavailable is not None and name in chosen.by_name:
-                raise Unavailable(f"{name}: {score.unavailable}")
             values[name] = _set_value(metric, score, n)
             if score.details:
                 details[name] = dict(score.details)
         elif isinstance(metric, PairMetric):
             values[name] = _pair_value(metric, [row[name] for row in found.scores.values()])
+        if name in chosen.by_name and values[name].unavailable is not None:
+            # What is missing was refused before; these pairs do not define it.
+            warnings.warn(f"{name} has no value: {values[name].unavailable}", stacklevel=2)
     return values, details
 
 
@@ -67,7 +69,7 @@ def group_values(
 
 
 def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Values:
-    """Return the unweighted mean over groups of each metric."""
+    """Return the unweighted mean over groups of each metric: arithmetic, or geometric of ratios."""
     if not groups:
         return {}
     macro: Values = {}
@@ -77,17 +79,19 @@ def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Va
             n = sum(value.n for value in every.values())
             macro[name] = _without_value(metric, n, chosen.unavailable[name])
             continue
-        signature = str(metric.signature().with_setting("macro", "group"))
+        kind = "group-geometric" if metric.macro == "geometric" else "group"
+        signature = str(metric.signature().with_setting("macro", kind))
         values, left_out = _groups_that_count(metric, every)
         n = sum(value.n for value in values.values())
         empty = [group for group, value in values.items() if value.value is None]
-        numbers = [value.value for value in values.values() if value.value is not None]
         if empty or not values:
             reason = f"no finite value for group {', '.join(empty)}" if empty else left_out
             macro[name] = MetricValue(None, n, metric.unit, metric.better, signature, reason)
         else:
-            mean = math.fsum(numbers) / len(numbers)
-            notes = tuple(dict.fromkeys([*_marks(values.values()), *filter(None, [left_out])]))
+            mean, zero = _mean_of_groups(metric, values)
+            notes = tuple(
+                dict.fromkeys([*_marks(values.values()), *filter(None, [left_out, zero])])
+            )
             macro[name] = MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
     return macro
 
@@ -156,6 +160,23 @@ def _groups_that_count(
     why = "no defined pair" if least <= 1 else f"fewer than {least} defined pairs"
     counted = {group: value for group, value in values.items() if group not in few}
     return counted, f"without {', '.join(few)}: {why}"
+
+
+def _mean_of_groups(metric: Metric, values: Mapping[str, MetricValue]) -> tuple[float, str | None]:
+    """Return the mean over groups, and which of them make a geometric one 0, if any do."""
+    found = {group: value.value for group, value in values.items() if value.value is not None}
+    if metric.macro == "arithmetic":
+        return math.fsum(found.values()) / len(found), None
+    below = [group for group, value in found.items() if value < 0]
+    if below:
+        raise DataError(
+            f"metric {metric.name} is below 0 in group {', '.join(below)} and has no geometric "
+            "mean; tell its authors"
+        )
+    zero = [group for group, value in found.items() if value == 0]
+    if zero:
+        return 0.0, f"0 because group {', '.join(zero)} is 0"
+    return math.exp(math.fsum(map(math.log, found.values())) / len(found)), None
 
 
 def _pair_value(metric: PairMetric, values: Sequence[float]) -> MetricValue:

@@ -16,9 +16,12 @@ from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.metric_calls import guarded
 from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
-from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric
+from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Signature
 
 Values = dict[str, MetricValue]
+
+# In the signature of a macro mean that is a geometric one.
+_GEOMETRIC = "group-geometric"
 
 
 def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, dict[str, Any]]:
@@ -36,7 +39,7 @@ def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, 
             if score.details:
                 details[name] = dict(score.details)
         elif isinstance(metric, PairMetric):
-            values[name] = _pair_value(metric, [row[name] for row in found.scores.values()])
+            values[name] = pair_value(metric, [row[name] for row in found.scores.values()])
         if name in chosen.by_name and values[name].unavailable is not None:
             # What is missing was refused before; these pairs do not define it.
             warnings.warn(f"{name} has no value: {values[name].unavailable}", stacklevel=2)
@@ -63,7 +66,7 @@ def group_values(
                 values[name] = _set_value(metric, score, n)
             elif isinstance(metric, PairMetric):
                 rows = [found.scores[pair_id][name] for pair_id in members[group]]
-                values[name] = _pair_value(metric, rows)
+                values[name] = pair_value(metric, rows)
         groups[group] = GroupScores(n, values)
     return groups
 
@@ -78,22 +81,24 @@ def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Va
         if name in chosen.unavailable:
             n = sum(value.n for value in every.values())
             macro[name] = _without_value(metric, n, chosen.unavailable[name])
-            continue
-        kind = "group-geometric" if metric.macro == "geometric" else "group"
-        signature = str(metric.signature().with_setting("macro", kind))
-        values, left_out = _groups_that_count(metric, every)
-        n = sum(value.n for value in values.values())
-        empty = [group for group, value in values.items() if value.value is None]
-        if empty or not values:
-            reason = f"no finite value for group {', '.join(empty)}" if empty else left_out
-            macro[name] = MetricValue(None, n, metric.unit, metric.better, signature, reason)
         else:
-            mean, zero = _mean_of_groups(metric, values)
-            notes = tuple(
-                dict.fromkeys([*_marks(values.values()), *filter(None, [left_out, zero])])
-            )
-            macro[name] = MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
+            kind = _GEOMETRIC if metric.macro == "geometric" else "group"
+            signature = str(metric.signature().with_setting("macro", kind))
+            macro[name] = macro_value(metric, every, signature)
     return macro
+
+
+def macro_value(metric: Metric, every: Mapping[str, MetricValue], signature: str) -> MetricValue:
+    """Return the mean of one metric's values over groups, each counting the same."""
+    values, left_out = _groups_that_count(metric, every)
+    n = sum(value.n for value in values.values())
+    empty = [group for group, value in values.items() if value.value is None]
+    if empty or not values:
+        reason = f"no finite value for group {', '.join(empty)}" if empty else left_out
+        return MetricValue(None, n, metric.unit, metric.better, signature, reason)
+    mean, zero = _mean_of_groups(metric, signature, values)
+    notes = tuple(dict.fromkeys([*_marks(values.values()), *filter(None, [left_out, zero])]))
+    return MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
 
 
 def pair_columns(found: Accumulation, chosen: ChosenMetrics, dataset: PairedDataset) -> PairColumns:
@@ -162,10 +167,13 @@ def _groups_that_count(
     return counted, f"without {', '.join(few)}: {why}"
 
 
-def _mean_of_groups(metric: Metric, values: Mapping[str, MetricValue]) -> tuple[float, str | None]:
+def _mean_of_groups(
+    metric: Metric, signature: str, values: Mapping[str, MetricValue]
+) -> tuple[float, str | None]:
     """Return the mean over groups, and which of them make a geometric one 0, if any do."""
     found = {group: value.value for group, value in values.items() if value.value is not None}
-    if metric.macro == "arithmetic":
+    # A record says by its signature which mean it holds: older ones of ratios are arithmetic.
+    if dict(Signature.parse(signature).settings).get("macro") != _GEOMETRIC:
         return math.fsum(found.values()) / len(found), None
     below = [group for group, value in found.items() if value < 0]
     if below:
@@ -179,12 +187,15 @@ def _mean_of_groups(metric: Metric, values: Mapping[str, MetricValue]) -> tuple[
     return math.exp(math.fsum(map(math.log, found.values())) / len(found)), None
 
 
-def _pair_value(metric: PairMetric, values: Sequence[float]) -> MetricValue:
+def pair_value(
+    metric: PairMetric, values: Sequence[float], signature: str | None = None
+) -> MetricValue:
     """Return the mean over the pairs on which the metric is defined; the others are counted.
 
-    Infinite values make it infinite, which is said and counted too.
+    Infinite values make it infinite, which is said and counted too. The signature is the metric's
+    own, which has to be prepared for it, unless it is given.
     """
-    signature = str(metric.signature())
+    signature = str(metric.signature()) if signature is None else signature
     defined = [value for value in values if not math.isnan(value)]
     notes = []
     if len(defined) < len(values):

@@ -8,6 +8,7 @@ from pathlib import Path
 from i2ibench import registry
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, write_text
+from i2ibench.leaderboard.check import check_entries
 from i2ibench.leaderboard.entries import Entry, board_lock, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
 from i2ibench.leaderboard.markdown import READING, measured_section, page_title, table
@@ -70,8 +71,13 @@ def build_board(folder: str | Path, dataset: str) -> Path:
 
 
 def check_board(folder: str | Path, dataset: str) -> None:
-    """Raise ``DataError`` where the pages of ``dataset`` do not follow from its entries."""
+    """Recompute what a board says of ``dataset``: entries from their scores, pages from entries.
+
+    Raises:
+        DataError: an entry that contradicts itself or another one, or a page that does not follow.
+    """
     folder = Path(folder)
+    check_entries(read_entries(folder, dataset))
     for path, content in render(folder, dataset).items():
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             raise DataError(

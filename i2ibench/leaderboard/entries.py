@@ -15,11 +15,14 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json, write_text
 from i2ibench.leaderboard.reported import is_reported, parse_reported
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
+from i2ibench.results.consistency import contradictions
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import parse_result, read_result
 
 _LOCK_SECONDS = 120.0
+# Of many contradictions, this many are told.
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,13 @@ def add_entry(
     Args:
         folder: the folder of all boards (``leaderboards``).
         result: becomes ``<data set>/<model>-<run id or seed>.json``.
-        pair_scores: its scores per pair, or their CSV; without them a board cannot test whether
-            methods differ.
+        pair_scores: its scores per pair, or their CSV; needed where the result names their hash.
         overwrite: whether an entry of the same name but other content may be replaced.
 
     Raises:
         EntryExistsError: such an entry exists with other content, or it is verified and would be
             replaced by a result that is not, and ``overwrite`` is not set.
-        DataError: the scores do not belong to the result.
+        DataError: the scores do not belong to the result, or it does not follow from them.
     """
     folder = Path(folder)
     dataset = result.dataset.name
@@ -66,6 +68,9 @@ def add_entry(
         pair_scores = read_pair_scores(Path(pair_scores))
     if pair_scores is not None:
         check_pair_scores(result, pair_scores, path)
+    if found := [*contradictions(result, pair_scores)]:
+        shown = "; ".join(f"{each.subject}: {each.detail}" for each in found[:_NAMED])
+        raise DataError(f"{path}: not added, the result contradicts itself: {shown}")
     content = json_text(result.to_json())
     with board_lock(folder):
         if not overwrite and path.exists():
@@ -74,10 +79,10 @@ def add_entry(
                 _refuse_other_content(path, content, overwrite)
             elif not (gained := metrics_beyond(known, result)):
                 return path
-            elif known.status == "verified" and result.status != "verified":
+            elif known.status != "measured" and result.status == "measured":
                 raise EntryExistsError(
-                    f"{path} is verified and lacks {', '.join(gained)}; verify the run too, with "
-                    "i2ibench verify RUN --record, and add it again"
+                    f"{path} is {known.status} and lacks {', '.join(gained)}; verify the run "
+                    "too, with i2ibench verify RUN --record, and add it again"
                 )
         if pair_scores is not None:
             write_text(path.with_suffix(".csv"), pair_scores_csv(pair_scores))

@@ -137,7 +137,7 @@ def tracks(entries: Iterable[Entry]) -> list[Track]:
     """Arrange entries into tracks, most rows first; within a track into rows and columns."""
     by_track: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
-        by_track.setdefault(_track_key(entry.result), []).append(entry)
+        by_track.setdefault(track_key(entry.result), []).append(entry)
     made = [_track(group) for group in by_track.values()]
     return sorted(made, key=_display_place)
 
@@ -153,7 +153,8 @@ def natural(text: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts if p)
 
 
-def _track_key(result: Result) -> tuple[str, ...]:
+def track_key(result: Result) -> tuple[str, ...]:
+    """Identify a track: the pairs, the direction and the protocol."""
     dataset = result.dataset
     named = ("split", "direction", "manifest_sha256", "pairs")
     described = (str(getattr(dataset, key)) for key in named)

@@ -120,6 +120,9 @@ PERFECT = {
     "dab-tnr": 1,
     "dab-hd95": 0,
     "dab-asd": 0,
+    "dab-p90-error": 0,
+    "dab-p90-correlation": 1,
+    "dab-p90-order": 0,
     "dab-od-error": 0,
     "dab-area-error": 0,
     "dab-histogram-distance": 0,
@@ -160,13 +163,16 @@ def test_predictions_that_are_their_targets_are_perfect_but_for_the_readers_own_
         metrics=WITHOUT_NETWORK,
         training_targets=replace(training, pairs=tuple(wrong)),
     )
-    assert {*WITHOUT_NETWORK} == {*PERFECT, *INFINITE, *AGREEMENT, "shift-confidence"}
+    readings = {"group-read", "group-error", "shift-confidence"}
+    assert {*WITHOUT_NETWORK} == {*PERFECT, *INFINITE, *AGREEMENT, *readings}
     values = {name: found.metrics[name].value for name in PERFECT}
     assert values == pytest.approx(PERFECT, abs=1e-9)
     for name in INFINITE:
         assert np.isposinf(found.pair_scores[name]).all()
     for name in AGREEMENT:
         assert found.metrics[name].value == found.details[name]["ceiling"] < 1
+    wrong_levels = found.pair_scores["group-error"] > 0
+    assert 1 - wrong_levels.mean() == pytest.approx(found.metrics["group-accuracy"].value)
 
 
 def test_predictions_that_are_their_targets_have_perfect_features(draw, all_networks):

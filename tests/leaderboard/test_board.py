@@ -259,7 +259,8 @@ def test_few_pairs_are_shown_but_not_ranked(tmp_path: Path) -> None:
 
 def test_without_scores_per_pair_nothing_ranks_and_the_board_says_so(tmp_path: Path) -> None:
     for model, shift in (("one", 0), ("two", 3)):
-        add_entry(tmp_path, result(_scores(shift), model, run_id=model))
+        made = result(_scores(shift), model, run_id=model)
+        add_entry(tmp_path, made, pair_scores=_scores(shift)).with_suffix(".csv").unlink()
     page = build_board(tmp_path, "drawn").read_text()
     assert [row[0] for row in _rows(page, "### Protocol")] == ["two", "one"]
     assert "**2" not in page

@@ -23,7 +23,8 @@ def _scores(shift: float = 0.0):
 
 def _add_and_build(folder: Path, seed: int, start: Barrier) -> None:
     start.wait(timeout=60)
-    add_entry(folder, result(_scores(), seed=seed), pair_scores=_scores())
+    scores = _scores(shift=seed)
+    add_entry(folder, result(scores, seed=seed), pair_scores=scores)
     build_board(folder, "drawn")
 
 

@@ -128,7 +128,7 @@ def test_published_scores_per_pair_are_one_set_of_weights_each(tmp_path: Path) -
 def test_measured_rows_stand_apart_with_their_difference(tmp_path: Path) -> None:
     scores = pair_scores({"psnr": np.random.default_rng(0).normal(21, 3, 40)})
     dataset = {"name": "bci", "split": "test", "pairs": 40, "manifest_sha256": "c" * 64}
-    made = result(scores, "pyramid", dataset=dataset)
+    made = result(scores, {"name": "pyramid", "checkpoint_sha256": None}, dataset=dataset)
     add_entry(tmp_path, made, pair_scores=scores)
     page = build_board(tmp_path, "bci").read_text()
     measured, reported = page.split("## Reported in the literature")

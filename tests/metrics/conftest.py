@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from i2ibench.data.images import read_image
+from i2ibench.data.pairs import ImageRef
 from i2ibench.metrics.interface import PairImages
 
 MakePair = Callable[..., PairImages]
@@ -31,3 +35,22 @@ def make_pair() -> MakePair:
         return PairImages(f"pair-{seed}", prediction, target)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def thumbnails(shared: Path) -> list[tuple[PairImages, dict[str, float]]]:
+    """Real targets, published predictions of them, and what the published code finds in their DAB.
+
+    Masks by the code of arXiv:2511.04615, p90 by that of arXiv:2603.12716.
+    """
+    text = (shared / "golden" / "dab_masks_bci_thumbnails.json").read_text(encoding="utf-8")
+    folders = [
+        shared / "data" / "bci_thumbnails" / side / "test"
+        for side in ("published_predictions", "IHC")
+    ]
+    pairs = []
+    for name, facts in json.loads(text).items():
+        prediction, target = (read_image(ImageRef(each / f"{name}.png")) for each in folders)
+        level = name.rpartition("_")[2]
+        pairs.append((PairImages(name, prediction, target, group=level), facts))
+    return pairs

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,15 @@ from scipy.stats import multivariate_normal
 from skimage.color import rgb2hed
 from torchmetrics.functional.classification import multiclass_cohen_kappa
 
-from i2ibench.metrics.agreement import GroupAccuracy, GroupKappa, discriminant
-from i2ibench.metrics.interface import Context, PairImages, TrainingTarget
+from i2ibench.metrics.agreement import (
+    GroupAccuracy,
+    GroupError,
+    GroupKappa,
+    GroupRead,
+    discriminant,
+)
+from i2ibench.metrics.interface import Context, PairImages, TrainingTarget, Unavailable
+from i2ibench.statistics.agreement import quadratic_kappa
 
 LEVELS = ("0", "1+", "2+", "3+")
 WIDTH = 0.005  # of a bin of the density histogram
@@ -90,3 +100,64 @@ def test_agreement_equals_scipy_and_torchmetrics_from_images_on():
         confusion = np.zeros((4, 4), int)
         np.add.at(confusion, (truth.numpy(), read.numpy()), 1)
         assert score.details["confusion"] == confusion.tolist()
+
+
+@pytest.fixture(scope="module")
+def reader():
+    """Overlapping levels: what the reader is fitted on, and pairs to read."""
+    draw = np.random.default_rng(3)
+
+    def image(level):
+        return stained(draw, 0.1 + 0.06 * level + draw.uniform(0, 0.15), 40)
+
+    levels = [0, 1, 2, 3] * 6
+    training = [
+        TrainingTarget(f"{index:03d}", LEVELS[level], partial(np.copy, image(level)))
+        for index, level in enumerate(levels)
+    ]
+    pairs = [
+        PairImages(f"{index:03d}", image(level), image(level), group=LEVELS[level])
+        for index, level in enumerate(levels)
+    ]
+    return Context(training_targets=training, group_order=LEVELS), pairs
+
+
+def test_accuracy_and_kappa_follow_from_what_is_read_of_each_pair(reader):
+    context, pairs = reader
+    read, error = GroupRead(), GroupError()
+    found = {}
+    for metric in (read, error, GroupAccuracy(), GroupKappa()):
+        metric.prepare(context)
+        if metric in (read, error):
+            found[metric.name] = np.array([metric.score_pair(pair) for pair in pairs])
+        else:
+            state = metric.new_state()
+            for pair in pairs:
+                metric.update(state, pair.id, metric.describe(pair))
+            found[metric.name] = metric.compute(state).value
+    assert len([key for key in context.shared if key.startswith("agreement/")]) == 1
+    truth = np.array([LEVELS.index(pair.group) for pair in pairs])
+    levels = found["group-read"].astype(int)
+    assert 0.3 < found["group-accuracy"] < 1
+    assert found["group-accuracy"] == (levels == truth).mean()
+    assert found["group-accuracy"] == (found["group-error"] == 0).mean()
+    assert found["group-kappa"] == quadratic_kappa(truth, levels, 4)
+    assert found["group-error"].tolist() == np.abs(levels - truth).tolist()
+
+
+@pytest.mark.parametrize("group", [None, "4+"])
+def test_the_error_is_undefined_where_the_reader_does_not_know_the_group(reader, group):
+    context, (first, *_) = reader
+    pair = PairImages("x", first.prediction, first.target, group=group)
+    error, read = GroupError(), GroupRead()
+    for metric in (error, read):
+        metric.prepare(context)
+    assert np.isnan(error.score_pair(pair))
+    assert error.undefined_means
+    assert read.score_pair(pair) == read.score_pair(first)
+
+
+def test_groups_without_an_order_have_no_error_in_levels(reader):
+    context, _ = reader
+    with pytest.raises(Unavailable, match="order"):
+        GroupError().prepare(replace(context, group_order=(), shared={}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import cv2
@@ -15,8 +14,6 @@ from scipy.ndimage import binary_erosion, distance_transform_edt
 from scipy.spatial.distance import cdist
 from skimage.color import rgb2hed
 
-from i2ibench.data.images import read_image
-from i2ibench.data.pairs import ImageRef
 from i2ibench.metrics.interface import PairImages, build_metric
 from i2ibench.metrics.stain_masks import counts_of, dab_mask, masks_of
 
@@ -34,21 +31,6 @@ def _pair_of_masks(prediction, target):
     pair = PairImages("x", image, image)
     pair.once(lambda _: (prediction, target), masks_of)
     return pair
-
-
-@pytest.fixture(scope="module")
-def thumbnails(shared):
-    """Real targets, published predictions of them, and what the published code finds in both."""
-    text = (shared / "golden" / "dab_masks_bci_thumbnails.json").read_text(encoding="utf-8")
-    folder = shared / "data" / "bci_thumbnails"
-
-    def images(name):
-        sides = (
-            folder / side / "test" / f"{name}.png" for side in ("published_predictions", "IHC")
-        )
-        return PairImages(name, *(read_image(ImageRef(path)) for path in sides))
-
-    return [(images(name), facts) for name, facts in json.loads(text).items()]
 
 
 def test_masks_have_as_many_pixels_as_those_of_the_published_code(thumbnails):

@@ -1,0 +1,89 @@
+"""Whether a board can be believed: each entry follows from its scores, and none stands twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from i2ibench.errors import DataError
+from i2ibench.leaderboard.entries import Entry, entry_name
+from i2ibench.leaderboard.rows import track_key
+from i2ibench.results.consistency import contradictions
+from i2ibench.results.differences import Discrepancy
+from i2ibench.results.evaluation_intervals import metric_columns
+from i2ibench.results.methods import method_key
+from i2ibench.wording import count
+
+# Of many findings, this many are named.
+_NAMED = 8
+
+
+def check_entries(entries: Sequence[Entry]) -> None:
+    """Check that no entry contradicts itself or another one.
+
+    Raises:
+        DataError: some do; the message names each, its file first.
+    """
+    findings = [f"{path}: {each.subject}: {each.detail}" for path, each in _findings(entries)]
+    if not findings:
+        return
+    shown = "; ".join(findings[:_NAMED])
+    more = f"; and {len(findings) - _NAMED} more" if len(findings) > _NAMED else ""
+    raise DataError(
+        f"{count(len(findings), 'finding')}: {shown}{more}; restore the entries, or add the runs "
+        "again with: i2ibench leaderboard add RUN --overwrite"
+    )
+
+
+def _findings(entries: Sequence[Entry]) -> Iterator[tuple[Path, Discrepancy]]:
+    for entry in entries:
+        for each in contradictions(entry.result, entry.pair_scores):
+            yield entry.path, each
+        if entry.path.stem != entry_name(entry.result):
+            yield (
+                entry.path,
+                Discrepancy("file", f"holds the entry that is called {entry_name(entry.result)}"),
+            )
+        if entry.path.parent.name != entry.result.dataset.name:
+            yield (
+                entry.path,
+                Discrepancy("file", f"holds an entry of data set {entry.result.dataset.name}"),
+            )
+    for first, second in combinations(entries, 2):
+        if track_key(first.result) == track_key(second.result):
+            yield from _twice(first, second)
+
+
+def _twice(first: Entry, second: Entry) -> Iterator[tuple[Path, Discrepancy]]:
+    """Yield the second of two entries of one track that are one measurement."""
+    mine, theirs = first.result, second.result
+    one_method = method_key(mine) == method_key(theirs)
+    if one_method and mine.seed is not None and mine.seed == theirs.seed:
+        yield (
+            second.path,
+            Discrepancy("seed", f"{theirs.seed} of this method stands in {first.path.name}, too"),
+        )
+        return
+    if mine.model.checkpoint_sha256 is not None and (
+        mine.model.checkpoint_sha256 == theirs.model.checkpoint_sha256
+    ):
+        yield second.path, Discrepancy("checkpoint", f"that of {first.path.name}, too")
+        return
+    if _same_scores(first, second):
+        yield second.path, Discrepancy("predictions", f"those of {first.path.name}, by every score")
+
+
+def _same_scores(first: Entry, second: Entry) -> bool:
+    """Whether all scores per pair of two entries are equal, and so their predictions."""
+    if first.pair_scores is None or second.pair_scores is None:
+        return False
+    mine, theirs = first.pair_scores, second.pair_scores
+    common = [name for name in metric_columns(mine) if name in theirs.columns]
+    if not common or list(mine["id"]) != list(theirs["id"]):
+        return False
+    one, two = (table[common].to_numpy(dtype=np.float64) for table in (mine, theirs))
+    # Columns that are constant, such as scores of 0, tell nothing of the predictions.
+    return bool(np.array_equal(one, two, equal_nan=True)) and np.unique(one).size > len(common)

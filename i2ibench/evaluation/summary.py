@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,9 +16,12 @@ from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.metric_calls import guarded
 from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
-from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Unavailable
+from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Signature
 
 Values = dict[str, MetricValue]
+
+# In the signature of a macro mean that is a geometric one.
+_GEOMETRIC = "group-geometric"
 
 
 def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, dict[str, Any]]:
@@ -31,13 +35,14 @@ def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, 
             continue
         if isinstance(metric, SetMetric):
             score = _score_states(metric, found.states[metric.state_key()].values())
-            if score.unavailable is not None and name in chosen.by_name:
-                raise Unavailable(f"{name}: {score.unavailable}")
             values[name] = _set_value(metric, score, n)
             if score.details:
                 details[name] = dict(score.details)
         elif isinstance(metric, PairMetric):
             values[name] = pair_value(metric, [row[name] for row in found.scores.values()])
+        if name in chosen.by_name and values[name].unavailable is not None:
+            # What is missing was refused before; these pairs do not define it.
+            warnings.warn(f"{name} has no value: {values[name].unavailable}", stacklevel=2)
     return values, details
 
 
@@ -67,7 +72,7 @@ def group_values(
 
 
 def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Values:
-    """Return the unweighted mean over groups of each metric."""
+    """Return the unweighted mean over groups of each metric: arithmetic, or geometric of ratios."""
     if not groups:
         return {}
     macro: Values = {}
@@ -77,7 +82,8 @@ def macro_values(groups: Mapping[str, GroupScores], chosen: ChosenMetrics) -> Va
             n = sum(value.n for value in every.values())
             macro[name] = _without_value(metric, n, chosen.unavailable[name])
         else:
-            signature = str(metric.signature().with_setting("macro", "group"))
+            kind = _GEOMETRIC if metric.macro == "geometric" else "group"
+            signature = str(metric.signature().with_setting("macro", kind))
             macro[name] = macro_value(metric, every, signature)
     return macro
 
@@ -87,12 +93,11 @@ def macro_value(metric: Metric, every: Mapping[str, MetricValue], signature: str
     values, left_out = _groups_that_count(metric, every)
     n = sum(value.n for value in values.values())
     empty = [group for group, value in values.items() if value.value is None]
-    numbers = [value.value for value in values.values() if value.value is not None]
     if empty or not values:
         reason = f"no finite value for group {', '.join(empty)}" if empty else left_out
         return MetricValue(None, n, metric.unit, metric.better, signature, reason)
-    mean = math.fsum(numbers) / len(numbers)
-    notes = tuple(dict.fromkeys([*_marks(values.values()), *filter(None, [left_out])]))
+    mean, zero = _mean_of_groups(metric, signature, values)
+    notes = tuple(dict.fromkeys([*_marks(values.values()), *filter(None, [left_out, zero])]))
     return MetricValue(mean, n, metric.unit, metric.better, signature, notes=notes)
 
 
@@ -160,6 +165,26 @@ def _groups_that_count(
     why = "no defined pair" if least <= 1 else f"fewer than {least} defined pairs"
     counted = {group: value for group, value in values.items() if group not in few}
     return counted, f"without {', '.join(few)}: {why}"
+
+
+def _mean_of_groups(
+    metric: Metric, signature: str, values: Mapping[str, MetricValue]
+) -> tuple[float, str | None]:
+    """Return the mean over groups, and which of them make a geometric one 0, if any do."""
+    found = {group: value.value for group, value in values.items() if value.value is not None}
+    # A record says by its signature which mean it holds: older ones of ratios are arithmetic.
+    if dict(Signature.parse(signature).settings).get("macro") != _GEOMETRIC:
+        return math.fsum(found.values()) / len(found), None
+    below = [group for group, value in found.items() if value < 0]
+    if below:
+        raise DataError(
+            f"metric {metric.name} is below 0 in group {', '.join(below)} and has no geometric "
+            "mean; tell its authors"
+        )
+    zero = [group for group, value in found.items() if value == 0]
+    if zero:
+        return 0.0, f"0 because group {', '.join(zero)} is 0"
+    return math.exp(math.fsum(map(math.log, found.values())) / len(found)), None
 
 
 def pair_value(

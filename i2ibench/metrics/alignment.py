@@ -46,7 +46,7 @@ class ShiftDistance(PairMetric):
     """Distance in pixels between a prediction and its target by phase correlation, mean over pairs.
 
     Of the grey images under OpenCV's Hanning window, the root of Hann's, subpixel. Undefined (NaN)
-    on pairs whose ``shift-confidence`` is below 0.2: their peak lies anywhere, and the mean would
+    on pairs whose ``shift-confidence`` is below 0.2: their peak lies anywhere, and their mean would
     be one of noise. Zero for equal images; a description, not a quality.
     """
 

@@ -1,4 +1,4 @@
-"""Diversity of the predictions of a group against that of its targets: mode collapse shows here."""
+"""Diversity of the predictions of a group against that of its targets."""
 
 from __future__ import annotations
 
@@ -139,15 +139,18 @@ class VarianceGap(SetMetric[VarianceState]):
 
 
 class VarianceRatio(VarianceGap):
-    """Mean per-pixel variance of the predictions over that of the targets; below 1 means collapse.
+    """Mean per-pixel variance of the predictions over that of the targets.
 
-    1 is right, not best at any height: above 1 predictions vary more than reality.
+    At 1 both vary equally, above 1 predictions vary more than reality. Below 1 they vary less, and
+    that alone is no mode collapse: a mean over what is possible varies less than what is real, and
+    so does a blurred target. 0 means that all predictions are equal. Its macro mean is geometric.
     """
 
     name = "variance-ratio"
     position = 410
     unit = ""
     better = None  # type: ignore[assignment]
+    macro = "geometric"
 
     def _score(self, gap: float, predicted: float, real: float) -> Score:
         details = {"predictions": predicted, "targets": real}
@@ -164,12 +167,15 @@ class DistanceRatio(KeyedSetMetric[Thumbnails]):
     """Mean distance between any two predictions over that between any two targets.
 
     Distances are root mean squares between 8x8 area means of RGB: layout and staining, not texture.
-    Below 1 means collapse: the predictions resemble each other more than the targets do.
+    Below 1 the predictions resemble each other more than the targets do. That alone is no mode
+    collapse: see ``variance-ratio``. 0 means that all have one layout and staining. Its macro mean
+    is geometric.
     """
 
     name = "distance-ratio"
     position = 430
     better = None
+    macro = "geometric"
 
     def signature(self) -> Signature:
         """Return ``distance-ratio|rgb|thumbnails:8x8|distance:rms|v:1``."""

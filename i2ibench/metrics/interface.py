@@ -98,6 +98,9 @@ class Metric:
 
     How tables show it: ``title``, by default the name; ``digits`` after the point, by default four
     significant ones; ``position``, by which further metrics are ordered, then by name.
+
+    How groups become one value: ``macro``, the mean over groups; geometric for ratios, of which 2
+    and 1/2 are equally far from 1. A pair metric's is arithmetic, as its interval is.
     """
 
     name: ClassVar[str]
@@ -106,6 +109,8 @@ class Metric:
     better: ClassVar[Literal["higher", "lower"] | None]
     digits: ClassVar[int | None] = None
     position: ClassVar[int] = LAST_POSITION
+    macro: ClassVar[Literal["arithmetic", "geometric"]] = "arithmetic"
+    _MACROS: ClassVar[tuple[str, ...]] = ("arithmetic", "geometric")
     version: ClassVar[int] = 1
     weights: ClassVar[tuple[str, ...]] = ()
     runs_network: ClassVar[bool] = _NamesWeights()  # type: ignore[assignment]
@@ -124,6 +129,9 @@ class Metric:
             raise ValueError(f"digits {cls.digits!r} of {cls.__name__} are not 0 to {_MOST_DIGITS}")
         if not isinstance(cls.position, int):
             raise ValueError(f"position {cls.position!r} of {cls.__name__} is no whole number")
+        if cls.macro not in cls._MACROS:
+            known = " or ".join(cls._MACROS)
+            raise ValueError(f"macro {cls.macro!r} of {cls.__name__} is not {known}")
 
     def __init__(self, settings: MetricSettings | None = None) -> None:
         self.settings: Any = settings if settings is not None else self.Settings()
@@ -151,6 +159,7 @@ class PairMetric(Metric):
     ``undefined_means`` and returns NaN: the pair is left out of the mean, and counted in a note.
     """
 
+    _MACROS = ("arithmetic",)
     # +inf is a value of this metric (PSNR of equal images) and not a failure.
     infinite_when_equal: ClassVar[bool] = False
     # What an infinite value says of its pair, after a number of pairs: "3 of 24 ...".

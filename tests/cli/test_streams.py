@@ -97,6 +97,22 @@ def test_scores_are_on_stdout_and_where_they_were_written_on_stderr(capsys, two_
     assert json.loads(out)["metrics"]["psnr"]["n"] == 1 and "psnr (dB)" in err
 
 
+def test_what_these_pairs_do_not_define_is_a_warning_and_no_error(capsys, two_images):
+    for folder, grey in (("real", 60), ("made", 70)):
+        path = two_images / folder / "2.png"
+        cv2.imwrite(str(path), np.full((32, 32, 3), grey, np.uint8))
+    line = ["evaluate", two_images / "made", "--targets", two_images / "real", "--json"]
+    code, out, err = call(capsys, *line, "--metrics", "psnr,dab-iod-correlation")
+    assert code == 0
+    found = json.loads(out)["metrics"]
+    assert found["psnr"]["value"] is not None
+    reason = found["dab-iod-correlation"]["unavailable"]
+    assert reason and found["dab-iod-correlation"]["value"] is None
+    assert "dab-iod-correlation" in err and reason in " ".join(err.split())
+    code, _, err = call(capsys, *line, "--metrics", "psnr,lpips")
+    assert code != 0 and "weights lpips-alex not found" in err, "what is missing is an error"
+
+
 def test_errors_are_on_stderr_alone(capsys):
     for arguments, code in (
         (["models", "pyramyd"], 2),

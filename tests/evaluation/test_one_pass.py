@@ -83,8 +83,9 @@ def test_a_metric_asked_for_by_name_is_an_error_instead(draw):
     with pytest.raises(MissingError, match="ms-ssim: needs images of at least 176 pixels"):
         evaluate(dataset, predictions, protocol=I2I, metrics=["ms-ssim"])
     single = replace(dataset, pairs=dataset.pairs[:1])
-    with pytest.raises(MissingError, match="distance-ratio needs at least 2 pairs"):
-        evaluate(single, predictions, protocol=I2I, metrics=["distance-ratio"])
+    with pytest.warns(UserWarning, match="distance-ratio .*at least 2 pairs"):
+        found = evaluate(single, predictions, protocol=I2I, metrics=["distance-ratio"])
+    assert "at least 2 pairs" in found.metrics["distance-ratio"].unavailable
     with pytest.raises(UsageError, match="did you mean"):
         evaluate(dataset, predictions, protocol=I2I, metrics=["sim"])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+import warnings
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from i2ibench.evaluation.metric_calls import check_value
 from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.evaluation.summary import group_values, macro_values, overall_values
 from i2ibench.metrics.alignment import PSNRAligned
-from i2ibench.metrics.interface import PairMetric
+from i2ibench.metrics.interface import PairMetric, Score, SetMetric
 from i2ibench.metrics.pixel import PSNR
 
 
@@ -149,3 +151,61 @@ def test_nan_is_a_value_of_metrics_alone_that_say_so():
         check_value(PSNR(), NAN, "a")
     with pytest.raises(DataError, match="overlap is inf on pair a"):
         check_value(Overlap(), math.inf, "a")
+
+
+class Ratio(SetMetric):
+    """A set metric that a state of one number is the value of."""
+
+    name = "ratio"
+    better = None
+    macro = "geometric"
+
+    def signature(self):
+        return self._signature()
+
+    def merge(self, state, other):
+        return (state * other) ** 0.5
+
+    def compute(self, state):
+        return Score(state) if state is not None else Score(None, unavailable="no two pairs")
+
+
+def _of_states(states, by_name=()):
+    chosen = ChosenMetrics({"ratio": Ratio()}, {}, frozenset(by_name), frozenset())
+    found = Accumulation({}, states={"ratio": states}, counts=dict.fromkeys(states, 1))
+    pairs = tuple(ImagePair(key, *[ImageRef(Path(key))] * 2, key) for key in states)
+    dataset = PairedDataset("drawn", "test", pairs, root=Path(), group_order=tuple(states))
+    return found, chosen, macro_values(group_values(found, chosen, dataset), chosen)["ratio"]
+
+
+def test_the_macro_mean_of_ratios_is_geometric():
+    """Its four ratios multiply to 1.77; added, they would be 1.40 on average."""
+    ratios = {"0": 2.36, "1+": 1.86, "2+": 0.94, "3+": 0.43}
+    _, _, macro = _of_states(ratios)
+    assert macro.value == pytest.approx(statistics.geometric_mean(ratios.values()), rel=1e-12)
+    assert macro.signature == "ratio|macro:group-geometric|v:1"
+    assert _of_states({"0": 2.0, "1+": 0.5})[2].value == pytest.approx(1)
+
+
+def test_a_ratio_of_zero_makes_the_geometric_mean_zero_and_is_named():
+    _, _, macro = _of_states({"0": 2.0, "1+": 0.0})
+    assert macro.value == 0
+    assert any("1+" in note for note in macro.notes)
+    with pytest.raises(DataError, match=r"ratio .*1\+.*geometric"):
+        _of_states({"0": 2.0, "1+": -1.0})
+
+
+def test_a_pair_metric_has_no_geometric_mean():
+    with pytest.raises(ValueError, match="geometric"):
+        type("Wrong", (Own,), {"name": "wrong", "macro": "geometric"})
+
+
+@pytest.mark.parametrize("by_name", [(), ("ratio",)])
+def test_what_pairs_do_not_define_warns_where_it_was_asked_for(by_name):
+    found, chosen, macro = _of_states({"0": None}, by_name)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        values, _ = overall_values(found, chosen)
+    assert values["ratio"].unavailable == "no two pairs"
+    assert macro.value is None
+    assert [("ratio" in str(each.message)) for each in told] == [True] * len(by_name)

@@ -72,11 +72,8 @@ def test_the_shift_of_real_sections_is_of_those_that_correlate(shared):
     shifts = []
     for path in sorted((folder / "IHC" / "test").iterdir()):
         files = (folder / "published_predictions" / "test" / path.name, path)
-        shifts.append(
-            ShiftDistance().score_pair(
-                PairImages(path.name, *(read_image(ImageRef(file)) for file in files))
-            )
-        )
+        images = (read_image(ImageRef(file)) for file in files)
+        shifts.append(ShiftDistance().score_pair(PairImages(path.name, *images)))
     defined = [shift for shift in shifts if not math.isnan(shift)]
     assert (len(shifts), len(defined)) == (24, 3)
     assert np.mean(defined) == pytest.approx(0.98, abs=0.01)

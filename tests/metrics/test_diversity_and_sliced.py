@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -65,11 +66,16 @@ def test_variance_gap_is_the_loss_the_penalty_trains():
     assert _value(VarianceGap(), pairs) == pytest.approx(expected, rel=1e-9)
 
 
-def test_collapsed_predictions_have_ratio_below_one():
+def test_predictions_of_less_spread_have_a_ratio_below_one_and_equal_ones_zero():
     assert _value(VarianceRatio(), _pairs(8, spread=0.5)) == pytest.approx(0.25, abs=0.02)
     assert _value(VarianceRatio(), _pairs(8, spread=0.0)) == 0
     assert _value(DistanceRatio(), _pairs(8, spread=0.0)) == 0
     assert _value(DistanceRatio(), _pairs(8, spread=0.5)) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_blurred_target_has_a_ratio_below_one_though_nothing_collapsed():
+    pairs = [PairImages(p.id, cv2.blur(p.target, (9, 9)), p.target) for p in _pairs(8)]
+    assert 0 < _value(VarianceRatio(), pairs) < 0.9
 
 
 def test_equal_sets_have_ratio_one_and_no_distance():

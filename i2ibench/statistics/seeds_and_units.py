@@ -43,7 +43,12 @@ class MethodDifference:
 
 
 def method_difference(
-    first: Floats, second: Floats, clusters: Codes | None = None
+    first: Floats,
+    second: Floats,
+    clusters: Codes | None = None,
+    levels: Codes | None = None,
+    *,
+    equal_levels: bool = False,
 ) -> MethodDifference | None:
     """Test the mean difference of two methods over seeds and units at once.
 
@@ -53,10 +58,16 @@ def method_difference(
     degrees of freedom are Satterthwaite's (Biometrics Bulletin 1946). A side of one seed brings no
     variance of seeds. Simulated type I error and power: ``benchmarks/seeds_and_units.py``.
 
+    Levels (groups) of a design would have the same shares in another sample: units vary within
+    their level, and how levels differ from one another is no error. So it is where every level has
+    two units and no unit is of two levels; else levels are taken as part of what varies.
+
     Args:
         first: scores ``(S, N)``, one row a seed, one column a pair.
         second: scores ``(T, N)`` of the same pairs.
         clusters: ``(N,)``, a code a pair; None where every pair is its own unit.
+        levels: ``(N,)``, a code a pair; None where pairs have no group.
+        equal_levels: whether the mean is that of the levels' means, instead of that over pairs.
 
     Returns:
         The test; None where fewer than two units are finite in all seeds of both sides. A side
@@ -69,20 +80,26 @@ def method_difference(
         units = first.shape[1] if clusters is None else len(np.unique(clusters))
         return _certain(lead, (len(first), len(second)), units)
     finite = np.isfinite(first).all(0) & np.isfinite(second).all(0)
-    codes = None if clusters is None else clusters[finite]
-    a, b, weights = _by_unit(first[:, finite], second[:, finite], codes)
-    units = a.shape[1]
-    if units < 2:
+    sides = (first[:, finite], second[:, finite])
+    units = _units(
+        sides[0].shape[1],
+        None if clusters is None else clusters[finite],
+        None if levels is None else levels[finite],
+        equal_levels,
+    )
+    if len(units.weights) < 2:
         return None
-    difference = float((a.mean(0) - b.mean(0)) @ weights)
-    parts = [_between_seeds(a, weights), _between_seeds(b, weights)]
-    parts.append((_between_units(a.mean(0) - b.mean(0), weights), units - 1))
-    counted_twice = _residual(a, weights) + _residual(b, weights)
-    variances = [variance for variance, _ in parts]
-    # Never less than any of the parts that it is the sum of.
-    variance = max(sum(variances) - counted_twice, sum(variances[:2]), variances[2])
+    a, b = (units.means(side) for side in sides)
+    difference = float((a.mean(0) - b.mean(0)) @ units.weights)
+    of_seeds = [_between_seeds(a, units.weights), _between_seeds(b, units.weights)]
+    of_units = [_between_units(a.mean(0) - b.mean(0), each) for each in units.strata()]
+    counted_twice = sum(_residual(side, each) for side in (a, b) for each in units.strata())
+    parts = [*of_seeds, *of_units]
+    seeds_part, units_part = (sum(v for v, _ in each) for each in (of_seeds, of_units))
+    # Never less than either of the parts that it is the sum of.
+    variance = max(seeds_part + units_part - counted_twice, seeds_part, units_part)
     if variance <= 0:
-        return _certain(difference, (len(a), len(b)), units)
+        return _certain(difference, (len(a), len(b)), len(units.weights))
     freedom = variance**2 / sum(part**2 / df for part, df in parts if part > 0)
     error = float(np.sqrt(variance))
     half = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error
@@ -93,7 +110,7 @@ def method_difference(
         p_value=float(2 * special.stdtr(freedom, -abs(difference) / error)),
         interval=(difference - half, difference + half),
         seeds=(len(a), len(b)),
-        units=units,
+        units=len(units.weights),
     )
 
 
@@ -115,18 +132,56 @@ def _certain(difference: float, seeds: tuple[int, int], units: int) -> MethodDif
     return MethodDifference(difference, 0.0, float("inf"), p_value, both, seeds, units)
 
 
-def _by_unit(first: Floats, second: Floats, codes: Codes | None) -> tuple[Float64, Float64, Floats]:
-    """Return both sides' unit means ``(S, U)`` and the units' shares of all pairs ``(U,)``."""
-    if codes is None:
-        count = first.shape[1]
-        return first, second, np.full(count, 1 / max(count, 1))
-    _, place, sizes = np.unique(codes, return_inverse=True, return_counts=True)
-    sides = []
-    for side in (first, second):
-        sums = np.zeros((len(side), len(sizes)))
-        np.add.at(sums.T, place.reshape(-1), side.T)
-        sides.append(sums / sizes)
-    return sides[0], sides[1], sizes / sizes.sum()
+# The units of one stratum, by their places, and their weights in the whole mean.
+Stratum = tuple[npt.NDArray[np.intp], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """The test units of N pairs.
+
+    Attributes:
+        place: of each pair's unit, ``(N,)``.
+        pair_weights: of each pair in the mean, ``(N,)``; they sum to 1.
+        weights: of each unit in the mean, ``(U,)``.
+        levels: of each unit, ``(U,)``; all one where levels are part of what varies.
+    """
+
+    place: npt.NDArray[np.intp]
+    pair_weights: Floats
+    weights: Floats
+    levels: npt.NDArray[np.intp]
+
+    def means(self, scores: Floats) -> Float64:
+        """Return the units' weighted mean scores ``(S, U)`` of ``(S, N)``."""
+        sums = np.zeros((len(scores), len(self.weights)))
+        np.add.at(sums.T, self.place, (scores * self.pair_weights).T)
+        return np.asarray(sums / self.weights, dtype=np.float64)
+
+    def strata(self) -> list[Stratum]:
+        """Return the units of each level with their weights."""
+        found = [np.flatnonzero(self.levels == level) for level in np.unique(self.levels)]
+        return [(units, self.weights[units]) for units in found]
+
+
+def _units(pairs: int, clusters: Codes | None, levels: Codes | None, equal_levels: bool) -> _Units:
+    place = np.arange(pairs) if clusters is None else _codes(clusters)
+    of_pair = np.zeros(pairs, dtype=np.intp) if levels is None else _codes(levels)
+    sizes = np.bincount(of_pair)
+    shares = np.full(pairs, 1 / max(pairs, 1))
+    if equal_levels and pairs:
+        shares = 1 / (len(sizes) * sizes[of_pair])
+    weights = np.bincount(place, shares)
+    level = np.zeros(len(weights), dtype=np.intp)
+    level[place] = of_pair
+    designed = bool((level[place] == of_pair).all()) and np.bincount(level).min(initial=2) > 1
+    return _Units(
+        place, shares, np.asarray(weights, np.float64), level if designed else np.zeros_like(level)
+    )
+
+
+def _codes(labels: Codes) -> npt.NDArray[np.intp]:
+    return np.unique(labels, return_inverse=True)[1].reshape(-1)
 
 
 def _between_seeds(scores: Float64, weights: Floats) -> tuple[float, int]:
@@ -137,17 +192,20 @@ def _between_seeds(scores: Float64, weights: Floats) -> tuple[float, int]:
     return float((scores @ weights).var(ddof=1)) / seeds, seeds - 1
 
 
-def _between_units(values: Floats, weights: Floats) -> float:
-    """Return the variance of a weighted mean over units; of equal units the usual one."""
-    units = len(values)
-    deviations = weights * (values - values @ weights)
-    return float((deviations**2).sum()) * units / (units - 1)
+def _between_units(values: Floats, stratum: Stratum) -> tuple[float, int]:
+    """Return the variance that a stratum's units bring to a weighted mean, and its freedom."""
+    places, weights = stratum
+    chosen, count = values[places], len(places)
+    deviations = weights * (chosen - chosen @ weights / weights.sum())
+    return float((deviations**2).sum()) * count / (count - 1), count - 1
 
 
-def _residual(scores: Float64, weights: Floats) -> float:
-    """Return the part of the mean's variance that seeds and units bring together."""
-    seeds, units = scores.shape
+def _residual(scores: Float64, stratum: Stratum) -> float:
+    """Return the part of the mean's variance that seeds and a stratum's units bring together."""
+    places, weights = stratum
+    chosen, share = scores[:, places], weights / weights.sum()
+    seeds, units = chosen.shape
     if seeds < 2:
         return 0.0
-    centred = scores - scores.mean(0) - (scores @ weights)[:, None] + scores.mean(0) @ weights
+    centred = chosen - chosen.mean(0) - (chosen @ share)[:, None] + chosen.mean(0) @ share
     return float(((weights * centred) ** 2).sum() * units / (units - 1) / (seeds - 1) / seeds)

@@ -9,6 +9,8 @@ rule that this replaced, ranges of seeds that do not overlap, gave 92 % with one
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 
 from i2ibench.statistics.seeds_and_units import method_difference
@@ -19,6 +21,11 @@ SETTINGS = {
     "seeds alone": (0.5, 0.01, 0.01),
     "units above seeds": (0.5, 1.0, 0.1),
     "residual above all": (0.05, 0.5, 1.5),
+}
+# Two groups of seeds of one method: nothing of a unit is the method's own.
+SAME_METHOD = {
+    "one method, seeds vary": (0.5, 0.0, 0.5),
+    "one method, residual above all": (0.05, 0.0, 1.5),
 }
 SEEDS = (1, 2, 3, 5, 10, 20)
 
@@ -59,13 +66,24 @@ def _method(
 
 
 def main() -> None:
+    """Print a table of shares told apart, by the number of seeds a side."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=2000)
+    runs = parser.parse_args().runs
+    print(f"| units | what varies | difference | {' | '.join(map(str, SEEDS))} |")
+    print(f"| --: | :-- | :-- |{' --: |' * len(SEEDS)}")
     for units in (16, 64):
-        print(f"{units} units; seeds a side: {', '.join(map(str, SEEDS))}")
-        for name, deviations in SETTINGS.items():
-            equal = [rejections(s, units, 0.0, 2000, deviations) for s in SEEDS]
-            apart = [rejections(s, units, 2 * deviations[0], 1000, deviations) for s in SEEDS]
-            print(f"  {name:24} equal   {'  '.join(f'{share:.3f}' for share in equal)}")
-            print(f"  {'':24} 2 SD apart {'  '.join(f'{share:.3f}' for share in apart)}")
+        for name, deviations in {**SETTINGS, **SAME_METHOD}.items():
+            _line(units, name, "none", [rejections(s, units, 0.0, runs, deviations) for s in SEEDS])
+            if name in SETTINGS:
+                apart = 2 * deviations[0]
+                shares = [rejections(s, units, apart, runs // 2, deviations) for s in SEEDS]
+                _line(units, name, "2 SD of seeds", shares)
+
+
+def _line(units: int, name: str, apart: str, shares: list[float]) -> None:
+    cells = " | ".join(f"{share:.3f}" for share in shares)
+    print(f"| {units} | {name} | {apart} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -63,8 +63,13 @@ def ranking_words(ranking: Ranking) -> list[str]:
     sentences = []
     if ranking.ordered_by:
         sentences.append(f"Ordered by {metric_title(ranking.ordered_by.metric)}.")
-    if ranking.columns:
-        sentences.append(f"Ranked, each by itself: {_titles(ranking.columns)}.")
+    standings = [placed.standings for placed in ranking.rows]
+    ranked = [c for c in ranking.columns if any(c in s and s[c].rank for s in standings)]
+    compared = [c for c in ranking.columns if c not in ranked]
+    if ranked:
+        sentences.append(f"Ranked, each by itself: {_titles(ranked)}.")
+    if compared:
+        sentences.append(f"Compared, as sets of weights: {_titles(compared)}.")
     if ranking.untested:
         titles = _titles(ranking.untested)
         sentences.append(f"Not ranked, without scores per pair of two rows to test: {titles}.")

@@ -348,3 +348,26 @@ def test_hidden_slides_are_told_with_what_intervals_become(tmp_path: Path) -> No
     assert "1.3 at 0.05, 1.6 at 0.1, 2.3 at 0.3" in page
     _add(tmp_path / "known", "first", 0)
     assert "slides that are told" not in build_board(tmp_path / "known", "drawn").read_text()
+
+
+def test_the_macro_mean_has_an_interval(folder: Path) -> None:
+    lines = board_lines(read_board(folder, "drawn"))
+    found = [line for line in lines if (line["metric"], line["set"]) == ("psnr", "macro mean")]
+    assert len(found) == 6
+    assert all(line["ci95_low"] < line["value"] < line["ci95_high"] for line in found)
+
+
+def test_simultaneous_ranks_stand_in_the_terminal_on_demand(folder: Path) -> None:
+    board = read_board(folder, "drawn")
+    tables = [next(iter(board_tables(board, simultaneous=asked))) for asked in (False, True)]
+    assert all("#2-3" in str(rows) for _, _, rows in tables)
+
+
+def test_a_first_comparison_of_two_single_runs_reads(tmp_path: Path) -> None:
+    for model, shift in (("one", 0), ("two", 1)):
+        _add(tmp_path, model, shift, training={"epochs": 5})
+    page = build_board(tmp_path, "drawn").read_text()
+    assert "Compared, as sets of weights: PSNR, SSIM." in page
+    assert re.search(r"\| two<br><sub>one set of weights</sub> \| 23.*?\+1 -0 of 1", page)
+    assert re.search(r"\| one<br><sub>one set of weights</sub> \| 20.*?\+0 -1 of 1", page)
+    assert "#" not in page[page.index("| method") : page.index("Intervals:")]

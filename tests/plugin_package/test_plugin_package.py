@@ -209,7 +209,7 @@ def test_a_board_shows_title_and_digits_of_the_plugins_metric(scored):
     ]
     value = next(each for each in lines_of(scored) if each["metric"] == "ink-distance")["value"]
     assert f"| {float(value):.3f}<br>" in rows[0]
-    assert "Ranked, each by itself: Ink distance." in page
+    assert "Compared, as sets of weights: Ink distance." in page
     assert "SSIM" in page[page.index("#### Further metrics") :]
     done = scored.call("leaderboard", "check", "ward", "--board", scored.boards)
     assert done.code == 0, done.err

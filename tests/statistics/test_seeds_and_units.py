@@ -84,6 +84,12 @@ def test_equal_methods_are_told_apart_in_five_percent(seeds: int) -> None:
     assert rejections(seeds, units=16, effect=0.0, runs=600) <= 0.077
 
 
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_two_groups_of_seeds_of_one_method_are_one_method(seeds: int) -> None:
+    # Nothing of a unit is a method's own; three standard errors above 0.05, as before.
+    assert rejections(seeds, 16, 0.0, 600, (0.5, 0.0, 0.5)) <= 0.077
+
+
 def test_power_rises_with_seeds() -> None:
     power = [rejections(seeds, units=16, effect=1.0, runs=200) for seeds in (2, 3, 5, 10)]
     assert power == sorted(power)

@@ -65,8 +65,7 @@ class Preparation(Settings):
         prepared = self.apply(image)
         if self.target_conversion is None:
             return prepared
-        converted: NDArray[np.uint8] = _official_levels()[prepared]
-        return converted
+        return _official_levels()[prepared]
 
     def _scaled_size(self, width: int, height: int) -> tuple[int, int]:
         if self.scale_width is None:
@@ -109,4 +108,5 @@ def _official_levels() -> NDArray[np.uint8]:
     """
     unit = np.arange(256, dtype=np.float32) / np.float32(255)
     tensor = (unit - np.float32(0.5)) / np.float32(0.5)
-    return ((tensor + np.float32(1)) / np.float32(2) * np.float32(255)).astype(np.uint8)
+    levels = (tensor + np.float32(1)) / np.float32(2) * np.float32(255)
+    return np.asarray(levels, dtype=np.float32).astype(np.uint8)

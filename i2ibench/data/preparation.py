@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import ClassVar, Literal
+
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
@@ -11,9 +14,9 @@ from i2ibench.settings import Settings
 
 
 class Preparation(Settings):
-    """Scaling and cropping that source and target go through alike; part of a protocol.
+    """What source and target go through before a model and metrics see them; part of a protocol.
 
-    With both fields unset, images keep their native pixels.
+    Both are scaled and cropped alike. With all fields unset, images keep their native pixels.
 
     Attributes:
         scale_width: resize to this width, keeping the aspect ratio, with Pillow's antialiased
@@ -22,14 +25,20 @@ class Preparation(Settings):
             below ``centre_crop``. A width that already fits is left alone.
         centre_crop: side of the square cut out of the centre afterwards; odd margins leave the
             extra row below and the extra column to the right.
+        target_conversion: ``"official-float"`` brings the target that metrics see to [-1, 1] and
+            back to uint8 in float32, truncated, as the official code does with real images and
+            predictions alike: grey levels 1 to 63 lose 1.
     """
+
+    added_later: ClassVar[frozenset[str]] = frozenset({"target_conversion"})
 
     scale_width: int | None = pydantic.Field(default=None, gt=0)
     centre_crop: int | None = pydantic.Field(default=None, gt=0)
+    target_conversion: Literal["official-float"] | None = None
 
     @property
     def is_native(self) -> bool:
-        """Whether images pass unchanged."""
+        """Whether images keep their size and section."""
         return self.scale_width is None and self.centre_crop is None
 
     def size(self, width: int, height: int) -> tuple[int, int]:
@@ -46,6 +55,17 @@ class Preparation(Settings):
             DataError: the image is smaller than the crop.
         """
         return self._crop(self._scale(image))
+
+    def apply_target(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Prepare a target for metrics: as ``apply``, then by ``target_conversion``.
+
+        Raises:
+            DataError: the image is smaller than the crop.
+        """
+        prepared = self.apply(image)
+        if self.target_conversion is None:
+            return prepared
+        return _official_levels()[prepared]
 
     def _scaled_size(self, width: int, height: int) -> tuple[int, int]:
         if self.scale_width is None:
@@ -77,3 +97,16 @@ class Preparation(Settings):
             )
         top, left = (height - side) // 2, (width - side) // 2
         return np.ascontiguousarray(image[top : top + side, left : left + side])
+
+
+@cache
+def _official_levels() -> NDArray[np.uint8]:
+    """Return what the official test path makes of each grey level of a real image: uint8 (256,).
+
+    ToTensor and Normalize(0.5, 0.5), then ``(x + 1) / 2 * 255``, each step rounded to float32. The
+    order of the steps decides which levels fall below their integer and are truncated.
+    """
+    unit = np.arange(256, dtype=np.float32) / np.float32(255)
+    tensor = (unit - np.float32(0.5)) / np.float32(0.5)
+    levels = (tensor + np.float32(1)) / np.float32(2) * np.float32(255)
+    return np.asarray(levels, dtype=np.float32).astype(np.uint8)

@@ -192,7 +192,7 @@ def _load(
     store: FeatureStore | None,
 ) -> _Begun:
     """Decode the target and each prediction once; what is found in the target, all share."""
-    target = preparation.apply(read_image(pair.target))
+    target = preparation.apply_target(read_image(pair.target))
     cache = None
     if store is not None:
         cache = TargetFeatures(store, lambda: content_hash(pair.target, preparation))

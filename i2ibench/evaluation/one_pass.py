@@ -270,4 +270,4 @@ def _training(
 
 
 def _read_prepared(ref: ImageRef, preparation: Preparation) -> UInt8Image:
-    return preparation.apply(read_image(ref))
+    return preparation.apply_target(read_image(ref))

@@ -57,19 +57,17 @@ class Difference:
 def protocol_facts(protocol: Protocol) -> dict[str, str]:
     """Return what a protocol fixes, as words for a card."""
     preparation, inference = protocol.preparation, protocol.inference
-    if preparation.is_native:
-        prepared = "native size"
-    else:
-        steps = []
-        if preparation.scale_width is not None:
-            steps.append(f"bicubic to width {preparation.scale_width}")
-        if preparation.centre_crop is not None:
-            steps.append(f"centre {preparation.centre_crop} x {preparation.centre_crop}")
-        prepared = ", ".join(steps)
+    steps = ["native size"] if preparation.is_native else []
+    if preparation.scale_width is not None:
+        steps.append(f"bicubic to width {preparation.scale_width}")
+    if preparation.centre_crop is not None:
+        steps.append(f"centre {preparation.centre_crop} x {preparation.centre_crop}")
+    if preparation.target_conversion is not None:
+        steps.append("targets converted and truncated as predictions")
     return {
         "id": protocol.id,
         "title": protocol.title,
-        "images": prepared,
+        "images": ", ".join(steps),
         "normalisation": f"{inference.normalization} statistics",
         "dropout": "active" if inference.dropout else "off",
         "mean of": _mean_of(inference),

@@ -61,7 +61,9 @@ class SWD(SetMetric[SWDState]):
     At each pyramid level from full size down to 16 pixels, patches are normalised per channel over
     the set, projected onto random directions and compared in one dimension; the mean over levels.
     Karras et al., ICLR 2018, section 5. Prediction and target give patches at the same places, so
-    equal images have distance 0.
+    equal images have distance 0. As each set is brought to mean 0 and deviation 1, the distance is
+    blind to the strength of a stain: washed out targets (0.4 t + 120) are near 0. It compares
+    texture; read it beside metrics of the stain.
     """
 
     name = "swd"

@@ -216,7 +216,7 @@ class _Reader:
         return self._told(read_image(ImageRef(self._predictions[pair_id])))
 
     def target(self, pair_id: str) -> UInt8Image:
-        return self._told(self._preparation.apply(read_image(self._targets[pair_id])))
+        return self._told(self._preparation.apply_target(read_image(self._targets[pair_id])))
 
     def _told(self, image: UInt8Image) -> UInt8Image:
         self._read += 1

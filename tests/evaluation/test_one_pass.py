@@ -213,6 +213,24 @@ def test_a_resizing_protocol_scores_prepared_targets(draw, tmp_path):
     assert 4 < found.metrics["mae"].value <= 5
 
 
+def test_a_prediction_that_lost_what_the_target_loses_is_perfect(draw, tmp_path):
+    """Under bci-2022 its dark levels are one below the target's, which the official code hides."""
+    dataset, _ = draw(2, size=400, groups=False)
+    dark = {}
+    for pair in dataset:
+        image = read_image(pair.target) // 4
+        cv2.imwrite(str(pair.target.path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        dark[pair.id] = tmp_path / f"{pair.id}.png"
+        made = load_protocol("bci-2022-2").preparation.apply_target(image)
+        cv2.imwrite(str(dark[pair.id]), cv2.cvtColor(made, cv2.COLOR_RGB2BGR))
+    errors = {
+        name: evaluate(dataset, dark, protocol=load_protocol(name), metrics=["mae"]).metrics["mae"]
+        for name in ("bci-2022", "bci-2022-2")
+    }
+    assert errors["bci-2022-2"].value == 0
+    assert 0.5 < errors["bci-2022"].value <= 1
+
+
 def test_side_by_side_files_are_cropped(draw, tmp_path):
     dataset, predictions = draw(4)
     pairs = []

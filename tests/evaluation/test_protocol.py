@@ -14,6 +14,8 @@ from i2ibench.metrics.interface import build_metric
 FROZEN = {
     "bci-2022": "df94f668ebfbb4ad11865962df79051b6b804514ddf355406292d553d7124983",
     "bci-2022-1024": "f9bff022371fba7f056148dd341aefcb981ad3cfcd23df59dbc94eba95dd88d1",
+    "bci-2022-1024-2": "2ea344944e8084357b0760ce7e806aec779ce7396b4b4af212ef73fd86d482ae",
+    "bci-2022-2": "99f938ec13cc33e3af13fa7009da11b54dcf5161c112ff251b4d96013cfcf54e",
     "i2i-1": "f273f8853e3ef023ef0b595c910dea153bb6e68ecdca74e56fb2b993bb3e27df",
     "i2i-1-flips": "eed5c6ee3ed008f5216b053223ecd1fc198edf210c7af5a07d07cc90779be361",
     "i2i-1-mean8": "1785294127553b5e7d1dd08b76ec00e914ed8a008834a4db9d1cfdc0fc2afeec",
@@ -71,6 +73,19 @@ def test_the_sane_protocol_avoids_every_trap_of_the_official_path():
     native = load_protocol("bci-2022-1024")
     assert native.preparation.is_native
     assert native.inference == official.inference
+
+
+@pytest.mark.parametrize("name", ["bci-2022", "bci-2022-1024"])
+def test_the_newer_official_path_differs_in_targets_kid_and_ranking_alone(name):
+    older, newer = load_protocol(name), load_protocol(f"{name}-2")
+    assert newer.inference == older.inference
+    converted = {"target_conversion": "official-float"}
+    assert newer.preparation == older.preparation.model_copy(update=converted)
+    renamed = ["kid-marginal" if metric == "kid" else metric for metric in older.metric_names]
+    assert newer.metric_names == renamed
+    assert "swd" not in newer.main_metrics
+    assert not {"fid", "kid", "swd"} & {*newer.ranked_metrics}
+    assert "targets" in protocol_facts(newer)["images"]
 
 
 def test_the_hash_sees_settings_and_not_wording():

@@ -78,6 +78,19 @@ def test_a_blurred_target_has_a_ratio_below_one_though_nothing_collapsed():
     assert 0 < _value(VarianceRatio(), pairs) < 0.9
 
 
+def test_sliced_distance_is_blind_to_the_strength_of_a_stain():
+    """Washed out targets are nearer to targets than these are to slightly blurred ones."""
+    targets = [p.target for p in _pairs(6)]
+    washed = [np.rint(0.4 * target + 120).astype(np.uint8) for target in targets]
+    blurred = [cv2.blur(target, (3, 3)) for target in targets]
+    distances = []
+    for made in (washed, blurred):
+        pairs = zip(made, targets, strict=True)
+        numbered = [PairImages(str(number), *both) for number, both in enumerate(pairs)]
+        distances.append(_value(SWD(), numbered))
+    assert 5 * distances[0] < distances[1]
+
+
 def test_equal_sets_have_ratio_one_and_no_distance():
     pairs = [PairImages(p.id, p.target, p.target) for p in _pairs(6)]
     assert _value(VarianceRatio(), pairs) == 1

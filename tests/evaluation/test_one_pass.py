@@ -17,6 +17,7 @@ from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.metrics.stain_masks import dab_mask
 
 I2I = load_protocol("i2i-1")
 LIGHT = ["psnr", "mae", "ssim", "ssim-gaussian", "swd", "psnr-aligned", "shift"]
@@ -112,6 +113,21 @@ def test_order_workers_batches_and_cache_change_nothing(draw, networks):
                     assert again.unavailable == value.unavailable
                 else:
                     assert again.value == pytest.approx(value.value, abs=1e-9), (group, name)
+
+
+def test_pairs_without_a_positive_target_are_undefined_from_images_to_means(draw):
+    dataset, predictions = draw(size=64)
+    found = evaluate(dataset, predictions, protocol=I2I, metrics=["dab-dice", "dab-tnr"])
+    dice, value = found.pair_scores["dab-dice"], found.metrics["dab-dice"]
+    masks = [dab_mask(_images(pair, predictions)[1]) for pair in dataset]
+    assert dice.notna().tolist() == [bool(mask.any()) for mask in masks]
+    assert 0 < dice.notna().sum() < len(dataset)
+    assert value.value == pytest.approx(dice.mean())
+    assert value.n == dice.notna().sum()
+    assert f"undefined: {dice.isna().sum()} of 8" in value.notes[0]
+    assert found.groups["0"].metrics["dab-dice"].unavailable.startswith("undefined: 2 of 2")
+    assert found.groups["0"].metrics["dab-tnr"].value == 1
+    assert "without 0" in found.macro["dab-dice"].notes[0]
 
 
 def test_infinite_psnr_is_kept_and_counted(draw):

@@ -12,10 +12,11 @@ from i2ibench.leaderboard.board import Board, render_page
 from i2ibench.leaderboard.placement import PlacedRow, rank_track
 from i2ibench.leaderboard.reported import Reported
 from i2ibench.leaderboard.reported_table import reported_rows
-from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Track
+from i2ibench.leaderboard.rows import Column, Track
 from i2ibench.metrics.presentation import metric_title
 from i2ibench.registry import unknown_name
 from i2ibench.results.cells import NumberCell
+from i2ibench.results.record import STATUSES
 
 _FIELDS = (
     "dataset",
@@ -95,23 +96,21 @@ def latex_board(board: Board) -> str:
 
 
 def _measured_lines(dataset: str, track: Track, name: str) -> Iterable[dict[str, object]]:
-    # A macro mean has no paired test, so it has no ranks.
-    ranked = rank_track(track, OVERALL if name == MACRO else name)
+    ranked = rank_track(track, name)
     for placed in ranked.rows:
         row = placed.row
         for column, cell in row.tables[name].items():
-            shown = placed if name != MACRO else PlacedRow(row)
-            together = shown.cell(column, name, simultaneous=True).rank or (None, None)
-            statuses = {entry.result.status for entry in row.entries}
+            together = placed.cell(column, name, simultaneous=True).rank or (None, None)
+            statuses = [entry.result.status for entry in row.entries]
             yield {
                 "dataset": dataset,
-                "status": "verified" if statuses == {"verified"} else "measured",
+                "status": min(statuses, key=STATUSES.index),
                 "protocol": track.protocol,
                 "set": name or "all",
                 "method": row.label,
                 "kind": remarks.kind(row) or "method",
                 "metric": column.metric,
-                **shown.cell(column, name).fields(),
+                **placed.cell(column, name).fields(),
                 "simultaneous_best": together[0],
                 "simultaneous_worst": together[1],
                 "seeds": len(cell.seeds),
@@ -145,20 +144,19 @@ def _reported_lines(dataset: str, reported: Reported) -> Iterable[dict[str, obje
 def _latex_table(dataset: str, track: Track) -> str:
     ranking = rank_track(track)
     columns = [
-        column
-        for column in track.columns[OVERALL]
-        if column.is_main
-        and any(placed.row.tables[OVERALL][column].value is not None for placed in ranking.rows)
+        (column, name)
+        for column, name in track.main_columns
+        if any(placed.row.tables[name][column].value is not None for placed in ranking.rows)
     ]
     titles = [
         f"{_escape(metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
-        for column in columns
+        for column, _ in columns
     ]
     lines = [
         f"% {dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs; "
         "needs the package booktabs",
         "% bold: the best group, than which no method is surely better",
-        *(f"% {metric_title(column.metric)}: {column.signature}" for column in columns),
+        *(f"% {metric_title(column.metric)}: {column.signature}" for column, _ in columns),
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
         " & ".join(["Method", *titles]) + r" \\",
@@ -171,10 +169,10 @@ def _latex_table(dataset: str, track: Track) -> str:
     return "\n".join(lines)
 
 
-def _latex_row(placed: PlacedRow, columns: Sequence[Column]) -> str:
+def _latex_row(placed: PlacedRow, columns: Sequence[tuple[Column, str]]) -> str:
     kind = remarks.kind(placed.row)
     label = _escape(placed.row.label) + (f" ({kind})" if kind else "")
-    return " & ".join([label, *(_latex_cell(placed.cell(column)) for column in columns)]) + r" \\"
+    return " & ".join([label, *(_latex_cell(placed.cell(*shown)) for shown in columns)]) + r" \\"
 
 
 def _latex_cell(cell: NumberCell) -> str:

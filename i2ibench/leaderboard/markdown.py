@@ -9,11 +9,14 @@ from i2ibench import wording
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.placement import PlacedRow, Ranking, rank_track
 from i2ibench.leaderboard.ranking import RULE
-from i2ibench.leaderboard.remarks import Footnotes
+from i2ibench.leaderboard.remarks import Footnotes, small_print
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
 from i2ibench.metrics.presentation import column_title, metric_title
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.wording import NO_VALUE
+
+# A column, and the table its numbers are from.
+Shown = tuple[Column, str]
 
 # Wider tables do not fit a page of GitHub.
 COLUMNS_A_TABLE = 6
@@ -42,14 +45,15 @@ def measured_section(track: Track) -> str:
     ranking = rank_track(track)
     tables = _Tables()
     parts = [_headline(track)]
-    parts.append(tables.of(ranking, [c for c in track.columns[OVERALL] if c.is_main], OVERALL))
+    parts.append(tables.of(ranking, track.main_columns))
     parts.append(_reading(track, ranking))
     parts += [_level(track, level, tables) for level in track.groups]
     if MACRO in track.columns:
         name = track.dataset.group_name or "group"
-        main = _with_values(ranking, [c for c in track.columns[MACRO] if c.is_main], MACRO)
+        of_levels = rank_track(track, MACRO)
+        main = _with_values(of_levels, [c for c in track.columns[MACRO] if c.is_main], MACRO)
         parts.append(f"#### Mean over the {name} levels, each level counting the same")
-        parts.append(tables.of(ranking, main, MACRO, signed=False))
+        parts.append(tables.of(of_levels, main, signed=False))
     parts += _further(ranking, track, tables)
     parts.append(_methods(ranking))
     parts.append(tables.definitions())
@@ -76,14 +80,12 @@ class _Tables:
     signatures: Footnotes = field(default_factory=lambda: Footnotes("1"))
     notes: Footnotes = field(default_factory=lambda: Footnotes("a"))
 
-    def of(
-        self, ranking: Ranking, columns: Sequence[Column], name: str, *, signed: bool = True
-    ) -> str:
+    def of(self, ranking: Ranking, columns: Sequence[Shown], *, signed: bool = True) -> str:
         """Return a table in the order of ``ranking``, with the ranks that it holds."""
-        header = ["method", *(self._header(ranking, c, name, signed=signed) for c in columns)]
+        header = ["method", *(self._header(ranking, *shown, signed=signed) for shown in columns)]
         rows = []
         for placed in ranking.rows:
-            cells = [self._cell(ranking, placed, column, name) for column in columns]
+            cells = [self._cell(ranking, placed, *shown) for shown in columns]
             rows.append([_label(placed.row), *cells])
         return table(header, rows)
 
@@ -104,6 +106,8 @@ class _Tables:
         cells = [placed.row.tables[name][column] for placed in ranking.rows]
         marks += [self.notes.mark(note) for note in remarks.shared_notes(cells)]
         title = column_title(column.metric, column.better)
+        if name == MACRO and signed:  # beside columns that are no means over levels
+            title += small_print("mean of levels")
         return f"{title}<sup>{','.join(marks)}</sup>" if marks else title
 
     def _cell(self, ranking: Ranking, placed: PlacedRow, column: Column, name: str) -> str:
@@ -155,7 +159,7 @@ def _level(track: Track, level: str, tables: _Tables) -> str:
     pairs = " or ".join(str(size) for size in sorted(sizes))
     unit = "pair" if pairs == "1" else "pairs"
     title = f"#### {track.dataset.group_name or 'group'} {level}: {pairs} {unit}"
-    parts = [title, tables.of(ranking, main, level)]
+    parts = [title, tables.of(ranking, main)]
     if ranking.units < FEWEST_UNITS:
         count = "1 unit proves" if ranking.units == 1 else f"{ranking.units} units prove"
         parts.append(f"<sub>Not ranked: {count} no difference.</sub>")
@@ -168,11 +172,11 @@ def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
     known = _with_values(ranking, others, OVERALL)
     parts = ["#### Further metrics"] if others else []
     chunks = range(0, len(known), COLUMNS_A_TABLE)
-    parts += [tables.of(ranking, known[i : i + COLUMNS_A_TABLE], OVERALL) for i in chunks]
+    parts += [tables.of(ranking, known[i : i + COLUMNS_A_TABLE]) for i in chunks]
     absent = [
         f"{metric_title(column.metric)}<sup>{mark}</sup>"
         for column in others
-        if column not in known
+        if (column, OVERALL) not in known
         for mark in [tables.reason(ranking, column)]
     ]
     if absent:
@@ -180,10 +184,10 @@ def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
     return parts
 
 
-def _with_values(ranking: Ranking, columns: Sequence[Column], name: str) -> list[Column]:
-    """Return the columns in which some row has a value."""
+def _with_values(ranking: Ranking, columns: Sequence[Column], name: str) -> list[Shown]:
+    """Return the columns of a table in which some row has a value."""
     return [
-        column
+        (column, name)
         for column in columns
         if any(placed.row.tables[name][column].value is not None for placed in ranking.rows)
     ]
@@ -217,8 +221,8 @@ def _links(row: Row) -> str:
     for entry in row.entries:
         result = entry.result
         name = f"seed {result.seed}" if result.seed is not None else "entry"
-        verified = ", verified" if result.status == "verified" else ""
-        links.append(f"[{name}]({_url(f'{entry.path.parent.name}/{entry.path.name}')}){verified}")
+        status = "" if result.status == "measured" else f", {result.status}"
+        links.append(f"[{name}]({_url(f'{entry.path.parent.name}/{entry.path.name}')}){status}")
     return ", ".join(links)
 
 

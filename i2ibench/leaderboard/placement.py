@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from i2ibench import registry
+from i2ibench.evaluation.summary import counts_in_macro
 from i2ibench.leaderboard.ranking import Contestant, Standing, rank_column
-from i2ibench.leaderboard.rows import OVERALL, Column, Row, Track, column_record
+from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track, column_record
+from i2ibench.metrics.interface import registered_metric
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
@@ -70,11 +73,11 @@ class Ranking:
 
 
 def rank_track(track: Track, table: str = OVERALL) -> Ranking:
-    """Rank the rows of one table of ``track``: overall, or a group.
+    """Rank the rows of one table of ``track``: overall, a group, or the mean over groups.
 
     A column is tested where the protocol lets it rank, it has a direction, and two rows have its
     scores per pair. A row without them gets no rank there, and changes none: the others stand as if
-    it were not listed.
+    it were not listed. Overall holds the endpoints whose mean over groups decides, too.
     """
     rows, ordered_by = _in_order(track)
     competing = [row for row in rows if not row.is_oracle]
@@ -84,17 +87,26 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
     units = _units(competing, table, chosen, clusters)
     standings: dict[Column, list[Standing]] = {}
     untested = []
-    for column in track.columns.get(table, ()):
+    shown = [(column, table) for column in track.columns.get(table, ())]
+    if table == OVERALL:
+        shown = [*track.main_columns, *((c, table) for c, _ in shown if not c.is_main)]
+    for column, of in shown:
         if not column.is_ranked or column.better is None or units < FEWEST_UNITS:
             continue
-        scores = [_seed_scores(row, column, table, pairs) for row in competing]
+        scores = [_seed_scores(row, column, of, pairs) for row in competing]
         if sum(found is not None for found in scores) > 1:
             contestants = [
                 Contestant(found, row.is_method)
                 for row, found in zip(competing, scores, strict=True)
             ]
-            standings[column] = rank_column(contestants, column.better, clusters)
-        elif any(row.tables[table][column].value is not None for row in competing):
+            standings[column] = rank_column(
+                contestants,
+                column.better,
+                clusters,
+                None if chosen is None else _levels(chosen),
+                equal_levels=of == MACRO,
+            )
+        elif any(row.tables[of][column].value is not None for row in competing):
             untested.append(column)
     placed = {
         id(row): PlacedRow(row, {column: found[i] for column, found in standings.items()})
@@ -109,24 +121,24 @@ def _in_order(track: Track) -> tuple[list[Row], Column | None]:
 
     Every table has this order. Rows without a value there follow, by the next ranked column.
     """
-    overall = track.columns[OVERALL]
     ranked = sorted(
-        (c for c in overall if c.is_ranked), key=lambda c: track.endpoints.index(c.metric)
+        ((c, of) for c, of in track.main_columns if c.is_ranked),
+        key=lambda shown: track.endpoints.index(shown[0].metric),
     )
     known = [
-        c for c in ranked if any(row.tables[OVERALL][c].value is not None for row in track.rows)
+        (c, of)
+        for c, of in ranked
+        if any(row.tables[of][c].value is not None for row in track.rows)
     ]
 
     def order(row: Row) -> tuple[object, ...]:
-        values = [row.tables[OVERALL][column].value for column in known]
-        signs = [-1.0 if column.better == "higher" else 1.0 for column in known]
-        keys = [
-            (value is None, 0.0 if value is None else sign * value)
-            for value, sign in zip(values, signs, strict=True)
-        ]
+        keys = []
+        for column, of in known:
+            value, sign = row.tables[of][column].value, -1.0 if column.better == "higher" else 1.0
+            keys.append((value is None, 0.0 if value is None else sign * value))
         return (row.is_oracle, *keys, row.label)
 
-    return sorted(track.rows, key=order), known[0] if known else None
+    return sorted(track.rows, key=order), known[0][0] if known else None
 
 
 def _common_pairs(rows: Sequence[Row]) -> pd.DataFrame | None:
@@ -145,7 +157,7 @@ def _common_pairs(rows: Sequence[Row]) -> pd.DataFrame | None:
 
 
 def _of_table(pairs: pd.DataFrame | None, table: str) -> pd.DataFrame | None:
-    if pairs is None or table == OVERALL:
+    if pairs is None or table in (OVERALL, MACRO):
         return pairs
     chosen: pd.DataFrame = pairs[pairs["group"] == table]
     return chosen
@@ -175,4 +187,25 @@ def _seed_scores(row: Row, column: Column, table: str, pairs: pd.DataFrame | Non
         if set(by_id.index) != set(pairs["id"]):
             return None
         seeds.append(by_id.loc[chosen["id"]].to_numpy(dtype=np.float64))
-    return np.stack(seeds)
+    found = np.stack(seeds)
+    return _of_groups_that_count(found, column, chosen) if table == MACRO else found
+
+
+def _of_groups_that_count(scores: Floats, column: Column, pairs: pd.DataFrame) -> Floats:
+    """Return the scores ``(S, N)`` that a mean over groups takes; those of other groups are NaN."""
+    metric = registered_metric(column.metric) if column.metric in registry.metrics else None
+    found: Floats = scores.copy()
+    group = pairs["group"].to_numpy()
+    for each in set(group):
+        rows = group == each
+        defined = int((~np.isnan(scores[:, rows])).all(0).sum())
+        if each is None or not counts_in_macro(metric, defined):
+            found[:, rows] = np.nan
+    return found
+
+
+def _levels(pairs: pd.DataFrame) -> Codes | None:
+    """Return a code a pair by group; None where some pair has none."""
+    if pairs["group"].isna().any():
+        return None
+    return np.asarray(pd.factorize(pairs["group"])[0], dtype=np.int64)

@@ -11,7 +11,7 @@ from i2ibench.leaderboard.board import Board
 from i2ibench.leaderboard.placement import rank_track
 from i2ibench.leaderboard.reported import Reported
 from i2ibench.leaderboard.reported_table import reported_rows
-from i2ibench.leaderboard.rows import OVERALL, Track
+from i2ibench.leaderboard.rows import MACRO, Track
 from i2ibench.metrics.presentation import column_title, direction, table_order
 from i2ibench.results.cells import NumberCell
 
@@ -39,13 +39,16 @@ def board_tables(board: Board, *, simultaneous: bool = False) -> Iterator[Table]
 
 def _measured(dataset: str, track: Track, simultaneous: bool) -> Table:
     ranking = rank_track(track)
-    columns = [column for column in track.columns[OVERALL] if column.is_main]
-    header = ["method", *(column_title(c.metric, c.better) for c in columns)]
+    columns = track.main_columns
+    header = ["method"]
+    for column, name in columns:
+        title = column_title(column.metric, column.better)
+        header.append(f"{title}\nmean of levels" if name == MACRO else title)
     rows = []
     for placed in ranking.rows:
         kind = remarks.kind(placed.row)
         label = f"{placed.row.label} ({kind})" if kind else placed.row.label
-        cells = [_cell(placed.cell(c, simultaneous=simultaneous)) for c in columns]
+        cells = [_cell(placed.cell(*shown, simultaneous=simultaneous)) for shown in columns]
         rows.append([escape(label), *cells])
     title = f"{dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs"
     return title, header, rows

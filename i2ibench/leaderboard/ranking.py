@@ -73,16 +73,23 @@ class Standing:
 
 
 def rank_column(
-    contestants: Sequence[Contestant], better: Better, clusters: Codes | None = None
+    contestants: Sequence[Contestant],
+    better: Better,
+    clusters: Codes | None = None,
+    levels: Codes | None = None,
+    *,
+    equal_levels: bool = False,
 ) -> list[Standing]:
     """Return what one column says of every contestant.
 
     Methods rank among methods. One set of weights is compared with everything else, and changes
     no rank. Whoever has no scores, or fewer than ``FEWEST_UNITS`` units with one, is left out as if
-    it were not listed.
+    it were not listed. Clusters and levels as in ``method_difference``.
     """
     entered = [i for i, each in enumerate(contestants) if _can_be_tested(each, clusters)]
-    tests = pairwise_tests([contestants[i] for i in entered], better, clusters)
+    tests = pairwise_tests(
+        [contestants[i] for i in entered], better, clusters, levels, equal_levels=equal_levels
+    )
     surely = tests.ahead & (tests.p_values < SIGNIFICANCE)
     methods = np.array([contestants[i].is_method for i in entered], dtype=bool)
     together = _simultaneous(tests, methods)
@@ -105,7 +112,12 @@ class PairwiseTests(NamedTuple):
 
 
 def pairwise_tests(
-    contestants: Sequence[Contestant], better: Better, clusters: Codes | None = None
+    contestants: Sequence[Contestant],
+    better: Better,
+    clusters: Codes | None = None,
+    levels: Codes | None = None,
+    *,
+    equal_levels: bool = False,
 ) -> PairwiseTests:
     """Test every two contestants that have scores; what cannot be tested has p = 1."""
     size = len(contestants)
@@ -116,17 +128,13 @@ def pairwise_tests(
         first, second = contestants[i].scores, contestants[j].scores
         if first is None or second is None:
             continue
-        difference, p_value = _test(first, second, clusters)
+        found = method_difference(first, second, clusters, levels, equal_levels=equal_levels)
+        if found is None or found.units < FEWEST_UNITS:
+            continue
+        difference, p_value = found.difference, found.p_value
         ahead[i, j], ahead[j, i] = sign * difference > 0, sign * difference < 0
         p_values[i, j] = p_values[j, i] = p_value
     return PairwiseTests(ahead, p_values)
-
-
-def _test(first: Floats, second: Floats, clusters: Codes | None) -> tuple[float, float]:
-    found = method_difference(first, second, clusters)
-    if found is not None and found.units >= FEWEST_UNITS:
-        return found.difference, found.p_value
-    return 0.0, 1.0
 
 
 def _can_be_tested(contestant: Contestant, clusters: Codes | None) -> bool:

@@ -134,7 +134,8 @@ class Track:
 
     ``columns`` belong to each table: ``OVERALL``, every group, ``MACRO``. Settings that follow from
     the number of pairs (the subsets of KID) make a group's signature another than the whole's.
-    ``endpoints`` are the metrics that may rank, the first primary endpoint first.
+    ``endpoints`` are the metrics that may rank, the first primary endpoint first; ``of_levels``
+    those of them whose mean over groups decides, each group counting the same.
     """
 
     dataset: DatasetRecord
@@ -144,6 +145,24 @@ class Track:
     rows: tuple[Row, ...]
     groups: tuple[str, ...]
     endpoints: tuple[str, ...]
+    of_levels: tuple[str, ...] = ()
+
+    @property
+    def main_columns(self) -> list[tuple[Column, str]]:
+        """The columns of the main table, and the table each number is from.
+
+        That is ``OVERALL``, but ``MACRO`` of an endpoint whose mean over groups decides.
+        """
+        shown = []
+        for column in self.columns[OVERALL]:
+            if not column.is_main:
+                continue
+            macro = [c for c in self.columns.get(MACRO, ()) if c.metric == column.metric]
+            if column.metric in self.of_levels and macro:
+                shown += [(each, MACRO) for each in macro if (each, MACRO) not in shown]
+            else:
+                shown.append((column, OVERALL))
+        return shown
 
 
 def tracks(entries: Iterable[Entry]) -> list[Track]:
@@ -192,10 +211,18 @@ def _track(entries: list[Entry]) -> Track:
         rows=tuple(rows),
         groups=tuple(groups),
         endpoints=_endpoints(first.protocol),
+        of_levels=_of_levels(first.protocol),
     )
 
 
+def _of_levels(protocol: ProtocolRecord) -> tuple[str, ...]:
+    said = protocol.endpoints
+    return said.primary if said is not None and said.primary_mean == "groups" else ()
+
+
 def _endpoints(protocol: ProtocolRecord) -> tuple[str, ...]:
+    if protocol.endpoints is not None:
+        return (*protocol.endpoints.primary, *protocol.endpoints.secondary)
     main = protocol.main or DEFAULT_MAIN
     return main if protocol.ranked is None else tuple(n for n in protocol.ranked if n in main)
 

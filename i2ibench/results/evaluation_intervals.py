@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from i2ibench import registry
 from i2ibench.evaluation.scores import Evaluation, MetricValue
+from i2ibench.evaluation.summary import counts_in_macro
+from i2ibench.metrics.interface import registered_metric
 from i2ibench.seeds import derive_seed
 from i2ibench.statistics import bootstrap as statistics
 from i2ibench.statistics.bootstrap import Codes, Floats, Resampled
@@ -91,6 +94,56 @@ def score_intervals(
     The mean over all pairs is therefore resampled within them, where no cluster has pairs of two.
     """
     chosen = statistics.METHODS[method]
+    made = [_of_table(part, chosen, resamples, seed) for part in _by_definedness(scores)]
+    clusters = cluster_codes(scores)
+    groups = sorted({group for each in made for group in each.groups})
+    return ScoreIntervals(
+        overall={name: found for each in made for name, found in each.overall.items()},
+        groups={
+            group: {
+                name: found for each in made for name, found in each.groups.get(group, {}).items()
+            }
+            for group in groups
+        },
+        macro={name: found for each in made for name, found in each.macro.items()},
+        statement={
+            "level": statistics.LEVEL,
+            "method": method,
+            "resamples": resamples,
+            "unit": "pair" if clusters is None else "cluster",
+            "units": len(scores) if clusters is None else len(np.unique(clusters)),
+            "seed": seed,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimates:
+    """Estimates by metric: overall, by group, and of the macro mean."""
+
+    overall: Mapping[str, Estimate]
+    groups: Mapping[str, Mapping[str, Estimate]]
+    macro: Mapping[str, Estimate]
+
+
+def _by_definedness(scores: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the metrics that are defined on the same pairs, with these pairs alone.
+
+    A pair on which a metric is undefined is no unit of it: it brings no value and no variance.
+    """
+    names = metric_columns(scores)
+    by_pairs: dict[bytes, list[str]] = {}
+    for name in names:
+        by_pairs.setdefault(scores[name].notna().to_numpy().tobytes(), []).append(name)
+    for some in by_pairs.values():
+        rows = scores[some[0]].notna()
+        if rows.any():
+            yield scores.loc[rows, [*KEYS, *some]]
+
+
+def _of_table(
+    scores: pd.DataFrame, chosen: statistics.Method, resamples: int, seed: int
+) -> _Estimates:
     names = metric_columns(scores)
     values = scores[names].to_numpy(dtype=np.float64)
     clusters = cluster_codes(scores)
@@ -115,20 +168,27 @@ def score_intervals(
             )
     else:
         everything = statistics.resample_means(values, clusters, seed=seed, resamples=resamples)
-    macro = _macro(scores, values, clusters, parts, resamples, seed)
-    return ScoreIntervals(
+    macro: dict[str, Estimate] = {}
+    for groups, columns in _by_groups_that_count(scores).items():
+        of_these = _macro(scores, values, clusters, parts, groups, resamples, seed)
+        found = _estimates(names, of_these, chosen.bounds)
+        macro.update({name: found[name] for name in columns if name in found})
+    return _Estimates(
         overall=_estimates(names, everything, chosen.bounds),
         groups={group: _estimates(names, part, chosen.bounds) for group, part in parts.items()},
-        macro=_estimates(names, macro, chosen.bounds),
-        statement={
-            "level": statistics.LEVEL,
-            "method": method,
-            "resamples": resamples,
-            "unit": "pair" if clusters is None else "cluster",
-            "units": len(values) if clusters is None else len(np.unique(clusters)),
-            "seed": seed,
-        },
+        macro=macro,
     )
+
+
+def _by_groups_that_count(scores: pd.DataFrame) -> dict[tuple[str, ...], list[str]]:
+    """Return the metrics by the groups whose mean is their macro mean."""
+    sizes = {str(group): len(rows) for group, rows in scores.groupby("group")}
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in metric_columns(scores):
+        metric = registered_metric(name) if name in registry.metrics else None
+        counted = [group for group, size in sizes.items() if counts_in_macro(metric, size)]
+        found.setdefault(tuple(counted), []).append(name)
+    return found
 
 
 def _is_designed(scores: pd.DataFrame, clusters: Codes | None) -> bool:
@@ -157,24 +217,26 @@ def _macro(
     values: Floats,
     clusters: Codes | None,
     parts: Mapping[str, Resampled],
+    groups: Sequence[str],
     resamples: int,
     seed: int,
 ) -> Resampled | None:
-    if not parts:
+    """Return the mean of ``groups``, each counting the same."""
+    if not groups:
         return None
     if clusters is None or scores.groupby(clusters)["group"].nunique().max() <= 1:
-        return statistics.combine(list(parts.values()))
+        return statistics.combine([parts[group] for group in groups])
     # A cluster with pairs of several groups must move all of them at once: resample clusters, and
     # let every group's mean follow from the same draw.
     by_group = [
-        np.where((scores["group"] == group).to_numpy()[:, None], values, np.nan) for group in parts
+        np.where((scores["group"] == group).to_numpy()[:, None], values, np.nan) for group in groups
     ]
     joint = statistics.resample_means(
         np.concatenate(by_group, axis=1), clusters, seed=seed, resamples=resamples
     )
 
     def mean_of_groups(columns: Floats) -> Floats:
-        split = np.stack(np.split(columns, len(parts), axis=-1))
+        split = np.stack(np.split(columns, len(groups), axis=-1))
         return np.asarray(split.mean(0), dtype=np.float64)
 
     deviations = mean_of_groups(joint.deviations)
@@ -184,7 +246,7 @@ def _macro(
         deviations=deviations,
         variance=(joint.units - 1) / joint.units * (deviations**2).sum(0),
         freedom=mean_of_groups(joint.freedom),
-        units=min(part.units for part in parts.values()),
+        units=min(parts[group].units for group in groups),
     )
 
 

@@ -18,6 +18,7 @@ SCHEMA: Final = 1
 # What was made again: nothing; the numbers, from the stored predictions; the predictions, too, from
 # the checkpoint.
 Status = Literal["measured", "verified", "reproduced"]
+STATUSES: Final = ("measured", "verified", "reproduced")  # the more, the later
 Moment = Annotated[str, pydantic.Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 # An integer stays one, so that a record is written as it was read.
 Number = int | float

@@ -82,7 +82,7 @@ def clusters(shape: str, count: int, share: float, size: int | None = None) -> S
 
     described = "2 to 100" if size is None else str(size)
     name = f"{count} clusters of {described} pairs, {share:.0%} of variance between, {shape}"
-    return Scenario(name, sample, truth)
+    return Scenario(name, sample, truth, must_hold=shape in ORDINARY)
 
 
 def macro(shape: str, sizes: list[int]) -> Scenario:

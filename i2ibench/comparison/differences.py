@@ -9,13 +9,15 @@ from itertools import combinations
 import numpy as np
 
 from i2ibench.evaluation.scores import Better
+from i2ibench.results.evaluation_intervals import level_codes
 from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.statistics.bootstrap import (
     FEWEST_UNITS,
     Codes,
     Floats,
+    bca_intervals,
     finite_mean,
-    mean_intervals,
+    resample_means,
 )
 from i2ibench.statistics.paired_tests import (
     SIGNIFICANCE,
@@ -90,11 +92,13 @@ def method_differences(
 ) -> list[PairedDifference]:
     """Return the tests of every two methods on the pairs where ``rows`` holds, corrected together.
 
-    ``clusters`` is a code a pair; ``margins`` as in ``compare``.
+    ``clusters`` is a code a pair; ``margins`` as in ``compare``. Groups are levels of a design, as
+    in ``method_difference``.
     """
     codes = None if clusters is None else clusters[rows]
+    levels = level_codes(methods[0].scores[rows])
     found = [
-        _difference(a, b, metric, rows, codes, margins.get(metric))
+        _difference(a, b, metric, rows, codes, levels, margins.get(metric))
         for a, b in combinations(methods, 2)
         for metric in metrics
     ]
@@ -108,14 +112,16 @@ def _difference(
     metric: str,
     rows: np.ndarray,
     codes: Codes | None,
+    levels: Codes | None,
     margin: float | None,
 ) -> PairedDifference:
     """Return one test, not yet corrected; pairs undefined on either side are left out."""
     a, b = first.seed_scores(metric)[:, rows], second.seed_scores(metric)[:, rows]
     known = ~(np.isnan(a).any(0) | np.isnan(b).any(0))
-    a, b, codes = a[:, known], b[:, known], None if codes is None else codes[known]
+    a, b = a[:, known], b[:, known]
+    codes, levels = (None if each is None else each[known] for each in (codes, levels))
     difference = paired_differences(a.mean(0), b.mean(0))
-    test = method_difference(a, b, codes)
+    test = method_difference(a, b, codes, levels)
     units = int(known.sum()) if codes is None else len(np.unique(codes))
     better = _share_better(a, b, first.better.get(metric))
     return PairedDifference(
@@ -130,9 +136,7 @@ def _difference(
         signed_rank_p=signed_rank_p(difference[:, None], codes)[0] if units else 1.0,
         effect=rank_biserial(difference[:, None], codes)[0] if units else 0.0,
         improvement=None if better is None or not units else float(better.mean()),
-        improvement_ci95=(
-            None if better is None or not units else mean_intervals(better[:, None], codes)[0]
-        ),
+        improvement_ci95=None if better is None or not units else _share_interval(better, codes),
         margin=margin,
         equivalence_p=(
             None
@@ -143,6 +147,12 @@ def _difference(
         n=int(known.sum()),
         units=units,
     )
+
+
+def _share_interval(shares: Floats, clusters: Codes | None) -> tuple[float, float] | None:
+    """Return the interval of a mean of shares, in [0, 1]; that most of them are 1 is no fault."""
+    [found] = bca_intervals(resample_means(shares[:, None], clusters, seed=0))
+    return None if found is None else (max(0.0, found[0]), min(1.0, found[1]))
 
 
 def _share_better(first: Floats, second: Floats, better: Better | None) -> Floats | None:

@@ -16,7 +16,7 @@ from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.metric_calls import guarded
 from i2ibench.evaluation.metric_choice import ChosenMetrics
 from i2ibench.evaluation.scores import GroupScores, MetricValue, PairColumns
-from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric, Signature
+from i2ibench.metrics.interface import Metric, PairMetric, Score, SetMetric
 
 Values = dict[str, MetricValue]
 
@@ -181,7 +181,7 @@ def _mean_of_groups(
     """Return the mean over groups, and which of them make a geometric one 0, if any do."""
     found = {group: value.value for group, value in values.items() if value.value is not None}
     # A record says by its signature which mean it holds: older ones of ratios are arithmetic.
-    if dict(Signature.parse(signature).settings).get("macro") != _GEOMETRIC:
+    if f"macro:{_GEOMETRIC}" not in signature.split("|"):
         return math.fsum(found.values()) / len(found), None
     below = [group for group, value in found.items() if value < 0]
     if below:

@@ -15,7 +15,7 @@ from i2ibench.leaderboard.ranking import Contestant, Standing, rank_column
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track, column_record
 from i2ibench.metrics.interface import registered_metric
 from i2ibench.results.cells import NumberCell
-from i2ibench.results.evaluation_intervals import cluster_codes
+from i2ibench.results.evaluation_intervals import cluster_codes, level_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
 
 _NOT_RANKED = "not ranked: its scores per pair are not at hand, or are those of other pairs"
@@ -103,7 +103,7 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
                 contestants,
                 column.better,
                 clusters,
-                None if chosen is None else _levels(chosen),
+                None if chosen is None else level_codes(chosen),
                 equal_levels=of == MACRO,
             )
         elif any(row.tables[of][column].value is not None for row in competing):
@@ -202,10 +202,3 @@ def _of_groups_that_count(scores: Floats, column: Column, pairs: pd.DataFrame) -
         if each is None or not counts_in_macro(metric, defined):
             found[:, rows] = np.nan
     return found
-
-
-def _levels(pairs: pd.DataFrame) -> Codes | None:
-    """Return a code a pair by group; None where some pair has none."""
-    if pairs["group"].isna().any():
-        return None
-    return np.asarray(pd.factorize(pairs["group"])[0], dtype=np.int64)

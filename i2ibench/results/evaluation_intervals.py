@@ -212,6 +212,13 @@ def cluster_codes(scores: pd.DataFrame) -> Codes | None:
     return np.asarray(codes, dtype=np.int64)
 
 
+def level_codes(scores: pd.DataFrame) -> Codes | None:
+    """Return a code a pair by group, or None where some pair has none."""
+    if scores["group"].isna().any():
+        return None
+    return np.asarray(pd.factorize(scores["group"])[0], dtype=np.int64)
+
+
 def _macro(
     scores: pd.DataFrame,
     values: Floats,

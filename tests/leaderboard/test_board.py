@@ -167,7 +167,7 @@ def test_every_level_and_their_mean_has_a_table(folder: Path) -> None:
         assert rows[1][0] == "strong"
     expected = np.mean([_scores(1, seed)["psnr"].mean() for seed in range(3)])
     rows = _rows(page, "#### Mean over the HER2 levels")
-    assert rows[1][:2] == ["strong", f"{expected:.2f}"]
+    assert rows[1][:2] == ["strong", f"**{expected:.2f}**"]
 
 
 def test_a_board_is_deterministic_and_checked(folder: Path) -> None:

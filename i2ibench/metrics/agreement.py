@@ -19,6 +19,7 @@ import pydantic
 
 from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric
 from i2ibench.metrics.interface import (
+    Agreement,
     Context,
     Metric,
     MetricSettings,
@@ -164,6 +165,7 @@ class GroupAccuracy(_ReadsGroups, KeyedSetMetric[Reading]):
     name = "group-accuracy"
     position = 360
     better = "higher"
+    agreement: ClassVar[Agreement | None] = Agreement("group-read", "group-error", "accuracy")
 
     def state_key(self) -> str:
         """Return the key that both agreement metrics share."""
@@ -220,6 +222,9 @@ class GroupKappa(GroupAccuracy):
 
     name = "group-kappa"
     position = 370
+    agreement: ClassVar[Agreement | None] = Agreement(
+        "group-read", "group-error", "quadratic-kappa"
+    )
 
     def signature(self) -> Signature:
         """Return the definition of ``group-accuracy`` with ``disagreement:quadratic``."""

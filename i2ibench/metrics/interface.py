@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from i2ibench.metrics.signature import Signature
 from i2ibench.settings import Settings, explain
 
 __all__ = [
+    "Agreement",
     "Context",
     "Metric",
     "MetricSettings",
@@ -210,12 +211,31 @@ class Score:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
+class Agreement(NamedTuple):
+    """Of a set metric: that it is an agreement of a reader of each pair with the true groups.
+
+    Its interval is made by resampling what was read.
+
+    Attributes:
+        read: the pair metric whose value is the number of the group that was read, from 0.
+        error: the pair metric whose value is how many groups that is from the true one.
+        statistic: of ``statistics.agreement``.
+    """
+
+    read: str
+    error: str
+    statistic: Literal["accuracy", "quadratic-kappa"]
+
+
 class SetMetric(Metric, Generic[State]):
     """A metric of a set of pairs, accumulated in states that merge.
 
     States are keyed by pair id, so neither the order of pairs nor the way they were split into
     shards can change a value.
     """
+
+    # From which scores per pair the value follows, where it is an agreement with the groups.
+    agreement: ClassVar[Agreement | None] = None
 
     def state_key(self) -> str:
         """Return what states are shared by: metrics with equal keys see one state."""

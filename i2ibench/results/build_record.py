@@ -9,6 +9,7 @@ from typing import Any
 from i2ibench.evaluation.scores import Evaluation, MetricValue
 from i2ibench.files import sha256_bytes
 from i2ibench.provenance import plugins_used
+from i2ibench.results.agreement_intervals import agreement_intervals
 from i2ibench.results.evaluation_intervals import (
     EvaluationIntervals,
     Interval,
@@ -29,7 +30,7 @@ from i2ibench.results.record import (
     Result,
     Status,
 )
-from i2ibench.statistics.bootstrap import LEVEL, METHODS, RESAMPLES
+from i2ibench.statistics.bootstrap import LEVEL, METHOD, METHODS, RESAMPLES
 
 # A record that names more is not followed: it could ask for any amount of memory.
 _MOST_RESAMPLES = 100_000
@@ -63,7 +64,7 @@ def build_result(
             version does not know keeps its statement, and gets no intervals here.
         **extra: further fields of ``Result``, e.g. ``training`` (the budget) or ``run_id``.
     """
-    made = _made_intervals(evaluation, intervals)
+    made = _with_agreements(evaluation, _made_intervals(evaluation, intervals))
     if cluster_codes(evaluation.pair_scores) is not None:
         evaluation = _without_pair_intervals(evaluation)
     result = Result.model_validate(
@@ -134,6 +135,24 @@ def _made_intervals(evaluation: Evaluation, wanted: IntervalRecord | None) -> Ev
         resamples=int(wanted.resamples or RESAMPLES),
         seed=wanted.seed or 0,
     )
+
+
+def _with_agreements(evaluation: Evaluation, made: EvaluationIntervals) -> EvaluationIntervals:
+    """Add the intervals of agreements with the groups, overall and within each."""
+    scores, seed = evaluation.pair_scores, made.statement.get("seed")
+    if made.statement.get("method") != METHOD or not isinstance(seed, int):
+        return made  # records of the older way have none
+    groups = {
+        name: {
+            **found,
+            **agreement_intervals(
+                evaluation.groups[name].metrics, scores[scores["group"] == name], seed=seed
+            ),
+        }
+        for name, found in made.groups.items()
+    }
+    overall = {**made.overall, **agreement_intervals(evaluation.metrics, scores, seed=seed)}
+    return replace(made, overall=overall, groups=groups)
 
 
 def _records(metrics: Mapping[str, MetricValue], intervals: Intervals) -> dict[str, MetricRecord]:

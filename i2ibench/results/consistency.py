@@ -20,6 +20,7 @@ from i2ibench.evaluation.scores import Evaluation, GroupScores, MetricValue
 from i2ibench.evaluation.summary import macro_value, pair_value
 from i2ibench.files import sha256_bytes
 from i2ibench.metrics.interface import Metric, PairMetric, build_metric
+from i2ibench.results.agreement_intervals import agreement_of, agreements
 from i2ibench.results.build_record import build_result
 from i2ibench.results.differences import Discrepancy, number_discrepancies
 from i2ibench.results.evaluation_intervals import metric_columns
@@ -135,6 +136,10 @@ def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Disc
             yield Discrepancy(name, "scores per pair of a metric that the record does not name")
         else:
             yield from _impossible_scores(name, scores)
+    for name, value in agreements(result.metrics, scores).items():
+        known = result.metrics[name].value
+        if known is not None and not math.isclose(known, value, rel_tol=1e-6, abs_tol=1e-9):
+            yield Discrepancy(name, f"value {known:.10g}, {value:.10g} by what was read of pairs")
     again = _recomputed(result, scores)
     yield from number_discrepancies(result, again, dict.fromkeys(result.metrics, _RELATIVE))
 
@@ -161,7 +166,7 @@ def _recomputed(result: Result, scores: pd.DataFrame) -> Result:
     rows = {str(group): part for group, part in scores.groupby("group", sort=False)}
 
     def values(table: Mapping[str, MetricRecord], part: pd.DataFrame) -> dict[str, MetricValue]:
-        found = {name: _as_value(record) for name, record in table.items()}
+        found = {name: _as_value(name, record) for name, record in table.items()}
         for name, metric in known.items():
             if name in table and table[name].signature:
                 found[name] = _of_pairs(metric, part[name].tolist(), found[name])
@@ -173,7 +178,7 @@ def _recomputed(result: Result, scores: pd.DataFrame) -> Result:
         for group, record in result.groups.items()
         if group in rows
     }
-    macro = {name: _as_value(record) for name, record in result.macro.items()}
+    macro = {name: _as_value(name, record) for name, record in result.macro.items()}
     for name, metric in known.items():
         if name in macro and macro[name].signature and metric is not None:
             every = {group: each.metrics[name] for group, each in groups.items()}
@@ -209,7 +214,8 @@ def _of_pairs(metric: Metric | None, values: list[float], known: MetricValue) ->
     return replace(known, value=mean, n=len(defined), ci95=None)
 
 
-def _as_value(record: MetricRecord) -> MetricValue:
+def _as_value(name: str, record: MetricRecord) -> MetricValue:
+    """Return a recorded value; the interval of an agreement follows from the scores."""
     return MetricValue(
         record.value,
         record.n,
@@ -217,7 +223,7 @@ def _as_value(record: MetricRecord) -> MetricValue:
         record.better,
         record.signature,
         unavailable=record.unavailable,
-        ci95=record.ci95,
+        ci95=None if agreement_of(name) is not None else record.ci95,
         notes=record.notes,
     )
 

@@ -20,6 +20,7 @@ from i2ibench.statistics.bootstrap import (
 from i2ibench.statistics.draws import draw_counts
 
 Places = npt.NDArray[np.intp]
+Statistic = Literal["accuracy", "quadratic-kappa"]
 
 
 def quadratic_kappa(
@@ -47,12 +48,19 @@ def confusion(
     return np.asarray(counts.reshape(groups, groups))
 
 
+def agreement(truth: Places, found: Places, groups: int, statistic: Statistic) -> float | None:
+    """Return the agreement of two sortings ``(N,)`` into groups; None where it is undefined."""
+    if statistic == "accuracy":
+        return float((truth == found).mean()) if len(truth) else None
+    return quadratic_kappa(truth, found, groups) if len(truth) else None
+
+
 def agreement_interval(
     truth: Places,
     found: Places,
     groups: int,
     clusters: Codes | None = None,
-    statistic: Literal["accuracy", "quadratic-kappa"] = "quadratic-kappa",
+    statistic: Statistic = "quadratic-kappa",
     seed: int = 0,
 ) -> tuple[float, float] | None:
     """Return a 95 % interval of an agreement, by resampling clusters or pairs.

@@ -16,6 +16,7 @@ from i2ibench.comparison.compare import compare
 from i2ibench.comparison.methods import read_methods
 from i2ibench.comparison.tables import comparison_tables
 from i2ibench.errors import DataError, UsageError
+from i2ibench.results.evaluation_intervals import level_codes
 from i2ibench.results.pair_scores import pair_scores_csv
 from i2ibench.results.record_files import write_result
 from i2ibench.statistics.seeds_and_units import method_difference
@@ -144,7 +145,9 @@ def test_a_published_table_of_many_methods_is_read(tmp_path: Path, shared: Path)
     difference = table["BCIStainer exp1"] - table["BCIStainer exp2"]
     found = comparison.sets[""][1]
     assert found.difference == pytest.approx(difference.mean(), rel=1e-12)
-    assert found.p_value == pytest.approx(stats.ttest_1samp(difference, 0).pvalue, rel=1e-9)
+    of_level = difference[difference.index.str.endswith("3+")]
+    expected = stats.ttest_1samp(of_level, 0)
+    assert comparison.sets["3+"][1].p_value == pytest.approx(expected.pvalue, rel=1e-9)
     assert found.signed_rank_p == stats.wilcoxon(difference, zero_method="zsplit").pvalue
     assert not found.about_methods
     assert set(comparison.sets) == {"", "0", "1+", "2+", "3+"}
@@ -217,7 +220,8 @@ def test_runs_of_one_method_are_its_seeds(tmp_path: Path) -> None:
     ]
     comparison = compare(methods, ["psnr"])
     found = comparison.sets[""][0]
-    expected = method_difference(*(method.seed_scores("psnr") for method in methods))
+    levels = level_codes(methods[0].scores)
+    expected = method_difference(*(m.seed_scores("psnr") for m in methods), None, levels)
     assert (found.p_value, found.ci95) == (expected.p_value, expected.interval)
     assert found.about_methods
     assert comparison.seeds == {"net": 3, "other": 2}

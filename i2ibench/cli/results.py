@@ -92,17 +92,8 @@ def _cell(record: MetricRecord | None) -> str:
 
 
 def _beside(records: Sequence[MetricRecord]) -> list[str]:
-    """Return the cells of one metric, the best in bold unless all are equal."""
-    cells, better = [record_cell(record, style="short") for record in records], records[0].better
-    values, texts = [cell.value for cell in cells], [cell.text for cell in cells]
-    known = {value for value in values if value is not None}
-    if better is None or len(known) < 2:
-        return texts
-    best = max(known) if better == "higher" else min(known)
-    return [
-        f"[bold]{text}[/]" if value == best else text
-        for text, value in zip(texts, values, strict=True)
-    ]
+    """Return the cells of one metric; none is bold, since no test has said that one is better."""
+    return [record_cell(record, style="short").text for record in records]
 
 
 def _is_missing(record: MetricRecord) -> bool:

@@ -14,6 +14,7 @@ from i2ibench.data.dataset import open_dataset
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.files import sha256_json
 from i2ibench.results.build_record import build_result
 from i2ibench.results.cross_check import CrossCheck, cross_check
 from i2ibench.results.pair_scores import write_pair_scores
@@ -73,9 +74,9 @@ def edit_record(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change a record so that its own hash does not tell."""
     path = run / "result.json"
     content = json.loads(path.read_text())
-    change(content)
     content.pop("sha256", None)
-    path.write_text(json.dumps(content))
+    change(content)
+    path.write_text(json.dumps({**content, "sha256": sha256_json(content)}))
 
 
 def check_run(run: Path, **options: Any) -> CrossCheck:

@@ -90,7 +90,8 @@ def test_manifests_keep_their_form(protocol_id: str) -> None:
 
 @pytest.mark.parametrize("model", RUNS)
 def test_the_commands_of_the_synthetic_board_keep_their_run_ids(model: str) -> None:
-    plan = resolve(Options(model=model, dataset="synthetic", device="cpu", precision="fp32"))
+    asked = {"dataset": "synthetic", "protocol": "i2i-1", "device": "cpu", "precision": "fp32"}
+    plan = resolve(Options(model=model, **asked))
     assert run_id(plan.experiment) == RUNS[model]
     assert (BOARDS / "synthetic" / f"{model}-{RUNS[model]}.json").exists()
     if model == "varpyramid":

@@ -74,7 +74,7 @@ def test_cards_show_each_metrics_signature_in_80_columns(capsys, tmp_path, monke
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["i2i-2"], 2, "did you mean i2i-1"),
+        (["i2i-3"], 2, "did you mean i2i-"),
         (["i2i-1", "bci-2022", "stain-1"], 2, "one protocol or two"),
         (["--scores", "nowhere"], 2, "give --scores twice"),
         (["--scores", "nowhere", "--scores", "there"], 3, "no such file"),
@@ -163,7 +163,7 @@ def test_runs_that_differ_in_more_than_the_protocol_are_refused(capsys, drawn, t
     code, out, err = call(capsys, "protocols", *flags["all"], *flags["other"])
     assert (code, out) == (2, "") and "limit none and 2, number of pairs 4 and 2" in err
     code, out, err = call(capsys, "protocols", *flags["few"], *flags["few"])
-    assert (code, out) == (2, "") and "both results are of protocol i2i-1" in err
+    assert (code, out) == (2, "") and "both results are of protocol i2i-2" in err
     assert call(capsys, "protocols", *flags["few"], *flags["other"])[0] == 0
 
 

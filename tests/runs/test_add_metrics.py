@@ -256,7 +256,7 @@ def test_unverified_weights_count_when_they_are_allowed(options, bring, seeded_i
     assert run(options).result == first.result
     allowed = run(replace(options, allow_unverified_weights=True)).result
     assert "weights:unverified-" in allowed.metrics["fid"].signature
-    assert allowed.metrics["kid"].value is not None
+    assert allowed.metrics["kid-marginal"].value is not None
     assert allowed.metrics["lpips-squeeze"] == first.result.metrics["lpips-squeeze"]
     assert board_entry(options) == allowed
     assert run(options).result == allowed, "and are kept without the option"

@@ -73,7 +73,8 @@ def compare(
         methods: with their scores per pair.
         metrics: names; by default all that every method has.
         extremes: how many pairs to name for each two methods, metric and direction.
-        margins: by metric, the difference below which two methods count as equal; > 0.
+        margins: by metric, the difference below which two methods count as equal; > 0. They add
+            to those of the protocol that all methods were scored under, and go before them.
 
     Raises:
         UsageError: fewer than two methods, two of one label, a metric that not all have, a margin
@@ -94,7 +95,7 @@ def compare(
         )
     methods = aligned(methods)
     chosen, notes = common_metrics(methods, metrics)
-    margins = _checked(margins or {}, chosen)
+    margins = {**_of_protocol(methods, chosen), **_checked(margins or {}, chosen)}
     signatures = {name: common_signature(methods, name) for name in chosen}
     scores = methods[0].scores
     clusters = cluster_codes(scores)
@@ -115,6 +116,14 @@ def compare(
         extremes=tuple(_extremes(methods, chosen, extremes)),
         notes=tuple(notes),
     )
+
+
+def _of_protocol(methods: Sequence[ScoredMethod], metrics: Sequence[str]) -> dict[str, float]:
+    """Return the margins that the methods' one protocol says beforehand; none of two protocols."""
+    first = methods[0].margins
+    if any(method.margins != first for method in methods):
+        return {}
+    return {name: margin for name, margin in first.items() if name in metrics}
 
 
 def _reading(methods: Sequence[ScoredMethod], unit: str) -> list[str]:

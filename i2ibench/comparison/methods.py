@@ -111,6 +111,7 @@ def _from_result(path: Path, scores: Path) -> _Run:
         better={name: record.better for name, record in result.metrics.items()},
         signatures={name: record.signature for name, record in result.metrics.items()},
         identity=_identity(result),
+        margins=result.protocol.endpoints.margins if result.protocol.endpoints else {},
         path=path,
     )
     return _Run(result, method)

@@ -35,15 +35,15 @@ worse than 1.
 single sets of weights alike. The order itself claims nothing, and there is no place over columns.
 - Neither intervals nor ranks are given below {FEWEST_UNITS} independent pairs or clusters. FID \
 and other distances of sets have no scores per pair that could be tested, so they never rank. Nor \
-do they have an interval, because none is known to hold; KID's is Student's with the jackknife's \
-standard error, given where pairs are independent.
+do they have an interval, because none is known to hold; KID-marginal's is Student's with the \
+jackknife's standard error, given where pairs are independent and its simulated coverage holds.
 - An **oracle** reads the target: a bound to read others against, never ranked."""
 
 
 def measured_section(track: Track) -> str:
     """Return everything a board says about one track."""
     ranking = rank_track(track)
-    tables = _Tables()
+    tables = _Tables(track.dataset.group_name)
     parts = [_headline(track)]
     parts.append(tables.of(ranking, track.main_columns))
     parts.append(_reading(track, ranking))
@@ -75,8 +75,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
 
 @dataclass(slots=True)
 class _Tables:
-    """The tables of one track, which share their footnotes."""
+    """The tables of one track, which share their footnotes; ``groups`` is what its groups are."""
 
+    groups: str | None = None
     signatures: Footnotes = field(default_factory=lambda: Footnotes("1"))
     notes: Footnotes = field(default_factory=lambda: Footnotes("a"))
 
@@ -102,7 +103,7 @@ class _Tables:
         return f"#### Definitions and remarks\n\n{listed}"
 
     def _header(self, ranking: Ranking, column: Column, name: str, *, signed: bool = True) -> str:
-        marks = [self.signatures.mark(remarks.column_note(column))] if signed else []
+        marks = [self.signatures.mark(remarks.column_note(column, self.groups))] if signed else []
         cells = [placed.row.tables[name][column] for placed in ranking.rows]
         marks += [self.notes.mark(note) for note in remarks.shared_notes(cells)]
         title = column_title(column.metric, column.better)

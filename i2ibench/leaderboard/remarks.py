@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from i2ibench.leaderboard.placement import Ranking
 from i2ibench.leaderboard.rows import Cell, Column, Row, Track
-from i2ibench.metrics.presentation import metric_title
+from i2ibench.metrics.presentation import beside, metric_title
 from i2ibench.statistics.design_effect import CORRELATIONS, design_effect
 from i2ibench.wording import NO_VALUE
 
@@ -43,12 +43,18 @@ class Footnotes:
         return letters
 
 
-def column_note(column: Column) -> str:
-    """Return the definition of a column: signature, unit and direction."""
+def column_note(column: Column, groups: str | None = None) -> str:
+    """Return the definition of a column: signature, unit, direction, and what to hold beside it.
+
+    ``groups``: what the groups of its pairs are, e.g. ``"HER2"``.
+    """
     better = f"{column.better} is better" if column.better else "a description, without direction"
     unit = f", in {column.unit}" if column.unit else ""
     signature = f"`{column.signature}`" if column.signature else "not computed in any entry"
-    return f"{metric_title(column.metric)}: {signature}{unit}; {better}"
+    more = beside(column.metric, groups)
+    return (
+        f"{metric_title(column.metric)}: {signature}{unit}; {better}{f'; {more}' if more else ''}"
+    )
 
 
 def kind(row: Row) -> str:

@@ -97,6 +97,8 @@ class Metric:
     whether ``prepare`` loads a network: it is then called on the device that was asked for, once
     torch is loaded, and before it torch must not be needed. By default so where weights are named.
 
+    ``beside``: what a reader should hold beside a value, by the name of the groups it is about.
+
     How tables show it: ``title``, by default the name; ``digits`` after the point, by default four
     significant ones; ``position``, by which further metrics are ordered, then by name.
 
@@ -115,6 +117,7 @@ class Metric:
     version: ClassVar[int] = 1
     weights: ClassVar[tuple[str, ...]] = ()
     runs_network: ClassVar[bool] = _NamesWeights()  # type: ignore[assignment]
+    beside: ClassVar[Mapping[str, str]] = {}
     # Smallest height and width the definition holds for.
     minimum_size: ClassVar[int] = 1
     Settings: ClassVar[type[MetricSettings]] = MetricSettings

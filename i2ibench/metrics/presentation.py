@@ -19,7 +19,7 @@ from i2ibench import registry, wording
 from i2ibench.errors import UsageError
 from i2ibench.metrics.interface import LAST_POSITION, Metric, registered_metric
 
-__all__ = ["column_title", "direction", "metric_title", "number", "table_order"]
+__all__ = ["beside", "column_title", "direction", "metric_title", "number", "table_order"]
 
 Better = Literal["higher", "lower"]
 
@@ -56,6 +56,14 @@ def metric_title(metric: str) -> str:
 def column_title(metric: str, better: str | None) -> str:
     """Return the title with an arrow towards better values, if any are better."""
     return f"{metric_title(metric)} {wording.ARROWS[better]}".strip()
+
+
+def beside(metric: str, groups: str | None) -> str:
+    """Return what a reader should hold beside a metric's values, of groups called ``groups``."""
+    found = _known(metric)
+    if groups is None or found is None or isinstance(found, ReportedMetric):
+        return ""
+    return found.beside.get(groups, "")
 
 
 def direction(metric: str) -> Better | None:

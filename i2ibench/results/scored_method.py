@@ -26,6 +26,7 @@ class ScoredMethod:
         path: the run folder or file it was read from; of the first seed.
         further_seeds: scores of the method's other seeds, on the same pairs.
         is_method: whether it bears claims about a method, not about one set of weights alone.
+        margins: by metric, the difference up to which its protocol takes two methods as equal.
     """
 
     label: str
@@ -36,6 +37,7 @@ class ScoredMethod:
     path: Path = Path()
     further_seeds: tuple[pd.DataFrame, ...] = ()
     is_method: bool = False
+    margins: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def seed_tables(self) -> tuple[pd.DataFrame, ...]:

@@ -264,3 +264,17 @@ def test_within_a_margin_methods_are_equal(tmp_path: Path) -> None:
         compare(methods, ["psnr"], margins={"pnsr": 0.5})
     with pytest.raises(UsageError, match="above 0"):
         compare(methods, ["psnr"], margins={"psnr": -1.0})
+
+
+def test_margins_of_the_protocol_hold_unless_others_are_given(tmp_path: Path) -> None:
+    methods = [
+        replace(method, margins={"psnr": 2.0, "fid": 1.0})
+        for method in read_methods([_run(tmp_path, "better", 1), _run(tmp_path, "worse", 0)])
+    ]
+    found = compare(methods).sets[""]
+    assert {each.metric: each.margin for each in found} == {"psnr": 2.0, "ssim": None}
+    assert next(each for each in found if each.metric == "psnr").equal
+    given = compare(methods, margins={"psnr": 0.5}).sets[""]
+    assert next(each for each in given if each.metric == "psnr").margin == 0.5
+    other = [methods[0], replace(methods[1], margins={})]
+    assert {each.margin for each in compare(other).sets[""]} == {None}

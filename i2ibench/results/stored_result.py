@@ -13,6 +13,7 @@ from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.files import read_json, sha256_file
+from i2ibench.provenance import plugins_used
 from i2ibench.results.differences import Discrepancy
 from i2ibench.results.pair_scores import pair_scores_beside
 from i2ibench.results.record import Result
@@ -83,6 +84,7 @@ def open_stored(
         for key in ("main", "ranked", "endpoints")
     ):
         findings.append(Discrepancy("protocol", f"{rules.id} has other columns than recorded"))
+    hashes.update(_plugin_states(result))
     hashes["protocol"] = _state(all(each.subject != "protocol" for each in findings))
     return StoredResult(path, result, opened, pairs, folder, images, rules, tuple(findings), hashes)
 
@@ -201,6 +203,21 @@ def _checkpoint_discrepancies(
             yield Discrepancy(
                 "checkpoint", f"{checkpoint}: not the weights that made the predictions"
             )
+
+
+def _plugin_states(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield whether the code of plugins is that of the record; their numbers decide, not they."""
+    now = {
+        (each["kind"], each["name"]): each
+        for each in plugins_used(result.model.name, result.metrics)
+    }
+    for then in result.environment.plugins or []:
+        name = then.get("name")
+        here = now.get((then.get("kind"), name))
+        if here is None or here["sha256"] is None:
+            yield f"code of {name}", f"not looked at: {then.get('package')} is not installed"
+        else:
+            yield f"code of {name}", _state(here["sha256"] == then.get("sha256"))
 
 
 def _state(same: bool) -> str:

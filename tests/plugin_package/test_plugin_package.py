@@ -227,6 +227,13 @@ def test_verification_recomputes_the_plugins_metric(scored):
     assert done.code == 0, done.err
     record = json.loads((run_of(scored, "tint") / "result.json").read_text())
     assert record["protocol"]["main"] == ["ink-distance", "psnr"]
+    # What code it was, of the model and of the metric: both are of one package here.
+    model, metric = record["environment"]["plugins"]
+    assert (model["kind"], model["name"]) == ("model", "tint")
+    assert (metric["kind"], metric["name"]) == ("metric", "ink-distance")
+    assert model["package"] == metric["package"] and model["version"] == metric["version"]
+    assert len(model["sha256"]) == 64 and model["sha256"] == metric["sha256"]
+    assert json.loads(done.out)["hashes"]["code of tint"] == "as recorded"
     # As of any network: sums run in another order on other hardware.
     assert json.loads(done.out)["relative_tolerances"]["ink-distance"] == pytest.approx(1e-4)
 

@@ -64,18 +64,31 @@ def show_models(results: Sequence[Result], *, beside_json: bool = False) -> None
 
 
 def _show_remarks(results: Sequence[Result], beside_json: bool) -> None:
-    """Print why overall values are missing, and what a reader must know of the others."""
+    """Print why overall values are missing, and what a reader must know of the others.
+
+    What holds for several metrics is said once.
+    """
+    said: dict[tuple[str, str], list[str]] = {}
     for name in results[0].metrics:
         remarks: dict[str, list[str]] = {}
         for result in results:
             record = result.metrics[name]
-            reasons = [record.unavailable] if record.unavailable else [*record.notes]
-            for reason in reasons:
+            for reason in [record.unavailable] if record.unavailable else [*record.notes]:
                 remarks.setdefault(reason, []).append(result.model.name)
         for reason, models in remarks.items():
             whose = "" if len(models) == len(results) else f" ({', '.join(models)})"
-            line = f"  {escape(name + whose)}: [dim]{escape(reason)}[/]"
-            answer("", lead=line, beside_json=beside_json)
+            said.setdefault((reason, whose), []).append(name)
+    for (reason, whose), names in said.items():
+        line = f"  {escape(', '.join(names) + whose)}: [dim]{escape(reason)}[/]"
+        answer("", lead=line, beside_json=beside_json)
+    if results[0].dataset.clusters_unknown:
+        number = results[0].dataset.clusters
+        slides = f"the {number} slides" if number else "the slides"
+        line = (
+            f"  [dim]intervals are over single pairs, and too narrow: which of {slides} a pair is "
+            "from is not published[/]"
+        )
+        answer("", lead=line, beside_json=beside_json)
 
 
 def _size(result: Result) -> int:

@@ -53,6 +53,37 @@ def rejections(
     return told / runs
 
 
+# Four levels of eight slides of two pairs, of which the later are harder, and on which the methods
+# differ by level: none of that is error.
+_LEVELS = np.repeat(np.arange(4), 16)
+_SLIDES = np.repeat(np.arange(32), 2)
+_HARDER = np.array([0.0, -3.0, -7.0, -12.0])
+_BY_LEVEL = np.array([-3.0, -1.0, 1.0, 3.0])
+
+
+def rejections_of_levels(
+    seeds: int, effect: float, runs: int, *, designed: bool = True, equal_levels: bool = False
+) -> float:
+    """Return the share of ``runs`` in which methods are told apart that differ by level.
+
+    Over all levels they are ``effect`` apart. ``designed``: whether the test is told the levels.
+    """
+    rng = np.random.default_rng([seeds, runs])
+    told = 0
+    for _ in range(runs):
+        difficulty = rng.normal(0, 3, 64) + _HARDER[_LEVELS]
+        sides = []
+        for own in (_BY_LEVEL[_LEVELS] + effect, np.zeros(64)):
+            slides = np.repeat(rng.normal(0, 1, 32), 2)
+            each = rng.normal(0, 0.5, (seeds, 1)) + rng.normal(0, 1, (seeds, 64))
+            sides.append(difficulty + own + slides + each)
+        found = method_difference(
+            *sides, _SLIDES, _LEVELS if designed else None, equal_levels=equal_levels
+        )
+        told += found is not None and found.p_value < 0.05
+    return told / runs
+
+
 def _method(
     rng: np.random.Generator,
     seeds: int,
@@ -79,6 +110,13 @@ def main() -> None:
                 apart = 2 * deviations[0]
                 shares = [rejections(s, units, apart, runs // 2, deviations) for s in SEEDS]
                 _line(units, name, "2 SD of seeds", shares)
+    for name, how in {
+        "levels, told to the test": {},
+        "levels, mean of levels": {"equal_levels": True},
+        "levels, not told": {"designed": False},
+    }.items():
+        for apart, effect in (("none", 0.0), ("2 SD of seeds", 1.0)):
+            _line(32, name, apart, [rejections_of_levels(s, effect, runs, **how) for s in SEEDS])
 
 
 def _line(units: int, name: str, apart: str, shares: list[float]) -> None:

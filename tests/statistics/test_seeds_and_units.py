@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from seeds_and_units import rejections
+from seeds_and_units import rejections, rejections_of_levels
 
 from i2ibench.statistics.seeds_and_units import equivalence_p, method_difference
 
@@ -94,3 +94,32 @@ def test_power_rises_with_seeds() -> None:
     power = [rejections(seeds, units=16, effect=1.0, runs=200) for seeds in (2, 3, 5, 10)]
     assert power == sorted(power)
     assert power[-1] > 0.9
+
+
+@pytest.mark.parametrize("equal_levels", [False, True])
+def test_levels_of_a_design_are_no_error(equal_levels: bool) -> None:
+    equal = rejections_of_levels(3, 0.0, 300, equal_levels=equal_levels)
+    assert equal <= 0.08, "equal over all levels, though not within each"
+    told = rejections_of_levels(5, 1.0, 100, equal_levels=equal_levels)
+    assert told > 1.5 * rejections_of_levels(5, 1.0, 100, designed=False)
+
+
+def test_the_mean_of_levels_is_tested_as_such() -> None:
+    first, second = _scores(1, 40), _scores(1, 40, seed=1)
+    levels = np.repeat([0, 1], [10, 30])
+    found = method_difference(first, second, None, levels, equal_levels=True)
+    apart = [(first - second)[0, levels == level] for level in (0, 1)]
+    assert found.difference == pytest.approx(np.mean([each.mean() for each in apart]))
+    parts = [each.var(ddof=1) / len(each) / 4 for each in apart]
+    assert found.standard_error == pytest.approx(np.sqrt(sum(parts)))
+    # Welch's degrees of freedom, of a sum instead of a difference.
+    assert found.freedom == pytest.approx(
+        sum(parts) ** 2 / (parts[0] ** 2 / 9 + parts[1] ** 2 / 29)
+    )
+
+
+def test_levels_that_cut_through_units_are_part_of_what_varies() -> None:
+    first, second = _scores(2, 40), _scores(2, 40, seed=1)
+    clusters, levels = np.repeat(np.arange(20), 2), np.tile([0, 1], 20)
+    with_levels = method_difference(first, second, clusters, levels)
+    assert with_levels == method_difference(first, second, clusters)

@@ -167,7 +167,8 @@ def grouped_bca_intervals(resampled: Resampled) -> list[tuple[float, float] | No
 
     The whole needs ``FEWEST_UNITS`` units, each group that was resampled within itself
     ``FEWEST_IN_GROUP``. There is none where more than half of fewer than 100 units share one value
-    (a score that is mostly 0): the few others decide the mean, and too few of them were seen.
+    (a score that is mostly 0): the few others decide the mean, and too few of them were seen. Where
+    all units share it, none of the others was, and resampling cannot make one.
     Skewness that a sample shows is no such ground, since the samples that miss the truth are those
     that do not show it. Simulated: benchmarks/interval_coverage.py.
     """
@@ -175,17 +176,18 @@ def grouped_bca_intervals(resampled: Resampled) -> list[tuple[float, float] | No
     if units < FEWEST_UNITS or resampled.units < FEWEST_IN_GROUP:
         return [None] * len(resampled.estimate)
     found = _widened(resampled)
-    trusted = _is_varied(resampled.deviations)
+    trusted = _is_varied(resampled.deviations, resampled.estimate)
     return [each if trust else None for each, trust in zip(found, trusted, strict=True)]
 
 
-def _is_varied(deviations: Floats) -> list[bool]:
+def _is_varied(deviations: Floats, estimate: Floats) -> list[bool]:
     """Whether a mean does not hang on the few units that differ from all others, by column."""
     if len(deviations) >= _UNITS_OF_FEW_VALUES:
         return [True] * deviations.shape[1]
     spread = deviations.std(axis=0)
-    usual = np.abs(deviations - np.median(deviations, axis=0)) <= 1e-9 * spread
-    return [bool(each) for each in (usual.mean(0) <= 0.5) | (spread == 0)]
+    rounding = 1e-9 * spread + 1e-12 * np.abs(estimate)
+    usual = np.abs(deviations - np.median(deviations, axis=0)) <= rounding
+    return [bool(each) for each in usual.mean(0) <= 0.5]
 
 
 def _widened(resampled: Resampled) -> list[tuple[float, float] | None]:

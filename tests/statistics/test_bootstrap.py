@@ -154,8 +154,12 @@ def test_scores_of_which_most_are_equal_need_a_hundred_units() -> None:
     assert mean_intervals(values)[0] is not None
 
 
-def test_a_constant_score_has_an_interval_of_no_width() -> None:
-    assert mean_intervals(np.full((30, 1), 0.25)) == [(0.25, 0.25)]
+@pytest.mark.parametrize("value", [0.0, 0.25, 0.1])
+def test_a_constant_score_of_few_units_has_no_interval(value: float) -> None:
+    assert mean_intervals(np.full((30, 1), value)) == [None]
+    assert mean_intervals(np.full((120, 1), value)) == [
+        (pytest.approx(value), pytest.approx(value))
+    ]
 
 
 @pytest.mark.parametrize(

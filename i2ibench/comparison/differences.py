@@ -75,7 +75,7 @@ class PairedDifference:
     @property
     def proven(self) -> bool:
         """Whether the methods (or these weights) differ beyond chance."""
-        return self.units >= FEWEST_UNITS and self.p_holm < SIGNIFICANCE
+        return self.ci95 is not None and self.p_holm < SIGNIFICANCE
 
     @property
     def equal(self) -> bool:

@@ -13,7 +13,7 @@ from i2ibench.leaderboard.entries import Entry, entry_name
 from i2ibench.leaderboard.rows import track_key
 from i2ibench.results.consistency import contradictions
 from i2ibench.results.differences import Discrepancy
-from i2ibench.results.evaluation_intervals import metric_columns
+from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 from i2ibench.results.methods import method_key
 from i2ibench.wording import count
 
@@ -55,6 +55,7 @@ def _findings(entries: Sequence[Entry]) -> Iterator[tuple[Path, Discrepancy]]:
     for first, second in combinations(entries, 2):
         if track_key(first.result) == track_key(second.result):
             yield from _twice(first, second)
+            yield from _other_labels(first, second)
 
 
 def _twice(first: Entry, second: Entry) -> Iterator[tuple[Path, Discrepancy]]:
@@ -79,14 +80,41 @@ def _twice(first: Entry, second: Entry) -> Iterator[tuple[Path, Discrepancy]]:
         yield second.path, Discrepancy("predictions", f"those of {first.path.name}, by every score")
 
 
+def _other_labels(first: Entry, second: Entry) -> Iterator[tuple[Path, Discrepancy]]:
+    """Yield that two entries of one track put a pair into other groups or clusters."""
+    if first.pair_scores is None or second.pair_scores is None:
+        return
+    tables = [first.pair_scores, second.pair_scores]
+    mine, theirs = (
+        table[list(KEYS)].fillna("").sort_values("id").to_numpy().tolist() for table in tables
+    )
+    apart = next((pair for pair, other in zip(mine, theirs, strict=False) if pair != other), None)
+    if apart is not None:
+        yield (
+            second.path,
+            Discrepancy(
+                f"pair {apart[0]}", f"of another group or cluster than in {first.path.name}"
+            ),
+        )
+
+
 def _same_scores(first: Entry, second: Entry) -> bool:
-    """Whether all scores per pair of two entries are equal, and so their predictions."""
+    """Whether two entries have one score on every pair, and so the same predictions.
+
+    One metric that varies is enough: another prediction gives another PSNR on some pair. Columns of
+    few values, such as levels or scores of 0, tell nothing.
+    """
     if first.pair_scores is None or second.pair_scores is None:
         return False
-    mine, theirs = first.pair_scores, second.pair_scores
-    common = [name for name in metric_columns(mine) if name in theirs.columns]
-    if not common or list(mine["id"]) != list(theirs["id"]):
+    tables = [first.pair_scores, second.pair_scores]
+    mine, theirs = (table.sort_values("id").reset_index(drop=True) for table in tables)
+    if list(mine["id"]) != list(theirs["id"]):
         return False
-    one, two = (table[common].to_numpy(dtype=np.float64) for table in (mine, theirs))
-    # Columns that are constant, such as scores of 0, tell nothing of the predictions.
-    return bool(np.array_equal(one, two, equal_nan=True)) and np.unique(one).size > len(common)
+    for name in metric_columns(mine):
+        if name not in theirs.columns:
+            continue
+        one, two = (table[name].to_numpy(dtype=np.float64) for table in (mine, theirs))
+        varied = len(np.unique(one[np.isfinite(one)])) > len(one) / 2
+        if varied and np.allclose(one, two, rtol=1e-9, atol=0.0, equal_nan=True):
+            return True
+    return False

@@ -25,7 +25,8 @@ READING = f"""### How to read these tables
 
 - **Arrows** point to better values. Small print: 95 % interval of the mean over pairs; ± standard \
 deviation over seeds; #1-3 the rank in the column.
-- **Ranks.** {RULE} "#1-3" means: one of the first three, and the tests cannot say which.
+- **Ranks.** {RULE} "#1-3" means: tested two at a time, \
+these ranks are left open.
 - **Bold** marks the best group of a column: the methods than which none is surely better.
 - **One set of weights**: a single training, a checkpoint from elsewhere, or predictions that were \
 given. It says nothing of the method's other seeds, so it has no rank, is never bold, and changes \

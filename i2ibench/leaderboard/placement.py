@@ -18,7 +18,9 @@ from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import cluster_codes, level_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
 
-_NOT_RANKED = "not ranked: its scores per pair are not at hand, or are those of other pairs"
+_NOT_RANKED = (
+    "not ranked: too few units on which it is defined, or its scores per pair are not at hand"
+)
 
 
 @dataclass(frozen=True, slots=True)

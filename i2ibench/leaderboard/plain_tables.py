@@ -17,9 +17,9 @@ from i2ibench.results.cells import NumberCell
 
 # What the tables' small print says.
 LEGEND = (
-    "#1-3: one of the first three, the tests cannot say which. Bold: the best group, than which no "
-    "method is surely better. +3 -1 of 5: one set of weights, surely better than 3 and surely "
-    "worse than 1 of the 5 others; it says nothing of the method's other seeds."
+    "#1-3: the ranks that the tests, two methods at a time, leave open. Bold: the best group, than "
+    "which no method is surely better. +3 -1 of 5: one set of weights, surely better than 3 and "
+    "surely worse than 1 of the 5 others; it says nothing of the method's other seeds."
 )
 
 Table = tuple[str, list[str], list[list[str]]]

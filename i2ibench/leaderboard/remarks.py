@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from i2ibench.leaderboard.placement import Ranking
 from i2ibench.leaderboard.rows import Cell, Column, Row, Track
 from i2ibench.metrics.presentation import beside, metric_title
+from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.statistics.design_effect import CORRELATIONS, design_effect
 from i2ibench.wording import NO_VALUE
 
@@ -71,11 +72,21 @@ def ranking_words(ranking: Ranking) -> list[str]:
         sentences.append(f"Ordered by {metric_title(ranking.ordered_by.metric)}.")
     standings = [placed.standings for placed in ranking.rows]
     ranked = [c for c in ranking.columns if any(c in s and s[c].rank for s in standings)]
-    compared = [c for c in ranking.columns if c not in ranked]
+    compared = [
+        c
+        for c in ranking.columns
+        if c not in ranked and any(c in s and s[c].claim for s in standings)
+    ]
+    few = [c for c in ranking.columns if c not in ranked and c not in compared]
     if ranked:
         sentences.append(f"Ranked, each by itself: {_titles(ranked)}.")
     if compared:
         sentences.append(f"Compared, as sets of weights: {_titles(compared)}.")
+    if few:
+        sentences.append(
+            f"Not ranked, defined on fewer than {FEWEST_UNITS} units or on too few rows to test: "
+            f"{_titles(few)}."
+        )
     if ranking.untested:
         titles = _titles(ranking.untested)
         sentences.append(f"Not ranked, without scores per pair of two rows to test: {titles}.")

@@ -105,7 +105,11 @@ class Row:
     @cached_property
     def pair_scores(self) -> pd.DataFrame | None:
         """Scores per pair, the mean over seeds; None where an entry has none."""
-        tables = [entry.pair_scores for entry in self.entries if entry.pair_scores is not None]
+        tables = [
+            entry.pair_scores.sort_values("id").reset_index(drop=True)
+            for entry in self.entries
+            if entry.pair_scores is not None
+        ]
         if len(tables) < len(self.entries):
             return None
         first = tables[0]

@@ -113,6 +113,7 @@ class GroupRead(_ReadsGroups, PairMetric):
     """
 
     name = "group-read"
+    range = (0.0, math.inf)
     title = "level read"
     version = 1
     position = 374
@@ -134,6 +135,7 @@ class GroupError(GroupRead):
     """
 
     name = "group-error"
+    range = (0.0, math.inf)
     title = "level error"
     version = 1
     beside: ClassVar[Mapping[str, str]] = _PEOPLE
@@ -171,6 +173,7 @@ class GroupAccuracy(_ReadsGroups, KeyedSetMetric[Reading]):
     """
 
     name = "group-accuracy"
+    range = (0.0, 1.0)
     beside: ClassVar[Mapping[str, str]] = _PEOPLE
     position = 360
     better = "higher"
@@ -230,6 +233,7 @@ class GroupKappa(GroupAccuracy):
     """
 
     name = "group-kappa"
+    range = (-1.0, 1.0)
     position = 370
     agreement: ClassVar[Agreement | None] = Agreement(
         "group-read", "group-error", "quadratic-kappa"

@@ -51,6 +51,7 @@ class ShiftDistance(PairMetric):
     """
 
     name = "shift"
+    range = (0.0, math.inf)
     position = 510
     unit = "px"
     better = None
@@ -78,6 +79,7 @@ class ShiftConfidence(PairMetric):
     """
 
     name = "shift-confidence"
+    range = (0.0, 1.0)
     position = 520
     better = None
     version = 2  # 1 followed version 1 of ``shift``
@@ -101,6 +103,7 @@ class PSNRAligned(PairMetric):
     """
 
     name = "psnr-aligned"
+    range = (0.0, math.inf)
     title = "PSNR-aligned"
     digits = 2
     position = 530
@@ -131,6 +134,7 @@ class SSIMAligned(PairMetric):
     """
 
     name = "ssim-aligned"
+    range = (-1.0, 1.0)
     title = "SSIM-aligned"
     digits = 4
     position = 540

@@ -34,6 +34,7 @@ class FID(FeatureMetric):
     """
 
     name = "fid"
+    range = (0.0, math.inf)
     title = "FID"
     digits = 2
     position = 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,7 @@ class DISTS(PairMetric):
     """
 
     name = "dists"
+    range = (0.0, math.inf)
     title = "DISTS"
     position = 150
     better = "lower"

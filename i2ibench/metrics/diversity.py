@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,7 @@ class VarianceGap(SetMetric[VarianceState]):
     """
 
     name = "variance-gap"
+    range = (0.0, math.inf)
     position = 420
     unit = "grey levels²"
     better = "lower"
@@ -147,6 +149,7 @@ class VarianceRatio(VarianceGap):
     """
 
     name = "variance-ratio"
+    range = (0.0, math.inf)
     position = 410
     unit = ""
     better = None  # type: ignore[assignment]
@@ -173,6 +176,7 @@ class DistanceRatio(KeyedSetMetric[Thumbnails]):
     """
 
     name = "distance-ratio"
+    range = (0.0, math.inf)
     position = 430
     better = None
     macro = "geometric"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
@@ -97,6 +98,7 @@ class Metric:
     whether ``prepare`` loads a network: it is then called on the device that was asked for, once
     torch is loaded, and before it torch must not be needed. By default so where weights are named.
 
+    ``range``: the least and the largest value that it can have; a number outside is no value of it.
     ``beside``: what a reader should hold beside a value, by the name of the groups it is about.
 
     How tables show it: ``title``, by default the name; ``digits`` after the point, by default four
@@ -118,6 +120,7 @@ class Metric:
     weights: ClassVar[tuple[str, ...]] = ()
     runs_network: ClassVar[bool] = _NamesWeights()  # type: ignore[assignment]
     beside: ClassVar[Mapping[str, str]] = {}
+    range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     # Smallest height and width the definition holds for.
     minimum_size: ClassVar[int] = 1
     Settings: ClassVar[type[MetricSettings]] = MetricSettings

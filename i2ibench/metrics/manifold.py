@@ -39,6 +39,7 @@ class Precision(FeatureMetric):
     """
 
     name = "precision"
+    range = (0.0, 1.0)
     position = 230
     better = "higher"
     Settings = ManifoldSettings
@@ -70,6 +71,7 @@ class Recall(Precision):
     """
 
     name = "recall"
+    range = (0.0, 1.0)
     position = 240
 
     def _share(self, predictions: Float32, targets: Float32, k: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,6 +44,7 @@ class LPIPSAlex(PairMetric):
     """
 
     name = "lpips"
+    range = (0.0, math.inf)
     title = "LPIPS"
     digits = 4
     position = 30
@@ -110,6 +112,7 @@ class LPIPSVGG(LPIPSAlex):
     """
 
     name = "lpips-vgg"
+    range = (0.0, math.inf)
     title = "LPIPS-vgg"
     position = 140
     trunk = "vgg"
@@ -123,6 +126,7 @@ class LPIPSSqueeze(LPIPSAlex):
     """
 
     name = "lpips-squeeze"
+    range = (0.0, math.inf)
     title = "LPIPS-squeeze"
     position = 40
     trunk = "squeeze"

@@ -19,6 +19,7 @@ class PSNR(PairMetric):
     """
 
     name = "psnr"
+    range = (0.0, math.inf)
     title = "PSNR"
     digits = 2
     position = 10
@@ -40,6 +41,7 @@ class MAE(PairMetric):
     """Mean absolute error of one image pair in grey levels (0 to 255), mean over pairs."""
 
     name = "mae"
+    range = (0.0, 255.0)
     title = "MAE"
     position = 110
     unit = "grey levels"

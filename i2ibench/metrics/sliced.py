@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,7 @@ class SWD(SetMetric[SWDState]):
     """
 
     name = "swd"
+    range = (0.0, math.inf)
     title = "SWD"
     position = 60
     better = "lower"

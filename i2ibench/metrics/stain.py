@@ -100,6 +100,7 @@ class DABDensityError(PairMetric):
     """
 
     name = "dab-od-error"
+    range = (0.0, math.inf)
     version = 2
     position = 310
     unit = "OD"
@@ -122,6 +123,7 @@ class DABAreaError(PairMetric):
     """
 
     name = "dab-area-error"
+    range = (0.0, 1.0)
     version = 2
     position = 320
     better = "lower"
@@ -148,6 +150,7 @@ class DABHistogramDistance(PairMetric):
     """
 
     name = "dab-histogram-distance"
+    range = (0.0, math.inf)
     version = 2
     position = 330
     unit = "OD"
@@ -175,6 +178,7 @@ class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
     """
 
     name = "dab-iod-correlation"
+    range = (-1.0, 1.0)
     version = 2
     position = 340
     better = "higher"
@@ -212,6 +216,7 @@ class MeanDensityCorrelation(IntegratedDensityCorrelation):
     """
 
     name = "dab-od-correlation"
+    range = (-1.0, 1.0)
     version = 2
     position = 350
     _columns = (0, 1)

@@ -53,6 +53,7 @@ class DABDice(_MaskMetric):
     """
 
     name = "dab-dice"
+    range = (0.0, 1.0)
     title = "DAB-Dice"
     position = 302
 
@@ -69,6 +70,7 @@ class DABIoU(_MaskMetric):
     """
 
     name = "dab-iou"
+    range = (0.0, 1.0)
     title = "DAB-IoU"
     position = 303
 
@@ -86,6 +88,7 @@ class DABSensitivity(_MaskMetric):
     """
 
     name = "dab-tpr"
+    range = (0.0, 1.0)
     title = "DAB-TPR"
     position = 304
 
@@ -104,6 +107,7 @@ class DABSpecificity(_MaskMetric):
     """
 
     name = "dab-tnr"
+    range = (0.0, 1.0)
     title = "DAB-TNR"
     position = 305
     undefined_means = "targets are positive everywhere"
@@ -134,6 +138,7 @@ class DABHausdorff95(_SurfaceMetric):
     """
 
     name = "dab-hd95"
+    range = (0.0, math.inf)
     title = "DAB-HD95"
     position = 306
 
@@ -153,6 +158,7 @@ class DABSurfaceDistance(_SurfaceMetric):
     """
 
     name = "dab-asd"
+    range = (0.0, math.inf)
     title = "DAB-ASD"
     position = 307
     _settings = ("from-prediction",)
@@ -181,6 +187,7 @@ class TolerantDice(_MaskMetric):
     """
 
     name = "dab-dice-tolerant"
+    range = (0.0, 1.0)
     title = "DAB-Dice (tolerant)"
     position = 301
     least_pairs_of_group = 16

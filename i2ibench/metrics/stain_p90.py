@@ -44,6 +44,7 @@ class DABStrengthError(PairMetric):
     """
 
     name = "dab-p90-error"
+    range = (0.0, math.inf)
     title = "DAB-p90 error"
     position = 332
     unit = "OD"
@@ -81,6 +82,7 @@ class DABStrengthCorrelation(_StrengthMetric):
     """
 
     name = "dab-p90-correlation"
+    range = (-1.0, 1.0)
     title = "DAB-p90 correlation"
     position = 352
     better = "higher"
@@ -122,6 +124,7 @@ class DABStrengthOrder(_StrengthMetric):
     """
 
     name = "dab-p90-order"
+    range = (0.0, math.inf)
     title = "DAB-p90 order"
     position = 354
     better = "lower"

@@ -39,6 +39,7 @@ class SSIM(PairMetric):
     """
 
     name = "ssim"
+    range = (-1.0, 1.0)
     title = "SSIM"
     digits = 4
     position = 20
@@ -70,6 +71,7 @@ class SSIMGaussian(PairMetric):
     """
 
     name = "ssim-gaussian"
+    range = (-1.0, 1.0)
     title = "SSIM-gaussian"
     digits = 4
     position = 120
@@ -103,6 +105,7 @@ class MSSSIM(PairMetric):
     """
 
     name = "ms-ssim"
+    range = (-1.0, 1.0)
     title = "MS-SSIM"
     position = 130
     better = "higher"

@@ -6,7 +6,7 @@ they follow from the groups that were read, which stand among the scores per pai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ from i2ibench.statistics.agreement import agreement, agreement_interval
 from i2ibench.statistics.bootstrap import Codes
 
 Places = npt.NDArray[np.intp]
+
+# Of a column of readings; more are none.
+_MOST_GROUPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,16 @@ def agreement_intervals(
     return intervals
 
 
+def unreadable(columns: Sequence[str], scores: pd.DataFrame) -> list[str]:
+    """Return the columns of readings of which some are no number of a group."""
+    read = {said.read for name in registry.metrics.names() if (said := agreement_of(name))}
+    return [
+        name
+        for name in columns
+        if name in read and not scores[name].isin(range(_MOST_GROUPS)).all()
+    ]
+
+
 def agreement_of(name: str) -> Agreement | None:
     """Return from which scores per pair a metric follows as an agreement; None of others."""
     if name not in registry.metrics:
@@ -87,8 +100,10 @@ def _readings(said: Agreement, scores: pd.DataFrame) -> _Readings | None:
     The number of a group is the one from which all readings of its pairs have their error.
     """
     rows = scores[scores[said.error].notna() & scores["group"].notna()]
-    read = rows[said.read].to_numpy(dtype=np.intp)
     error = rows[said.error].to_numpy(dtype=np.float64)
+    if not len(rows) or unreadable([said.read], rows) or error.max() > _MOST_GROUPS:
+        return None
+    read = rows[said.read].to_numpy(dtype=np.intp)
     groups = int(max(read.max(initial=0), (read + error).max(initial=0))) + 1
     truth = np.empty(len(rows), dtype=np.intp)
     for label in rows["group"].unique():
@@ -97,4 +112,4 @@ def _readings(said: Agreement, scores: pd.DataFrame) -> _Readings | None:
         if len(fits) != 1:
             return None
         truth[own] = fits[0]
-    return _Readings(truth, read, groups, cluster_codes(rows)) if len(rows) else None
+    return _Readings(truth, read, groups, cluster_codes(rows))

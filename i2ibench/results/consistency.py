@@ -14,17 +14,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from i2ibench import registry
-from i2ibench.errors import I2IBenchError
 from i2ibench.evaluation.scores import Evaluation, GroupScores, MetricValue
 from i2ibench.evaluation.summary import macro_value, pair_value
 from i2ibench.files import sha256_bytes
-from i2ibench.metrics.interface import Metric, PairMetric, build_metric
-from i2ibench.results.agreement_intervals import agreement_of, agreements
-from i2ibench.results.build_record import build_result
+from i2ibench.metrics.interface import Metric, PairMetric
+from i2ibench.results.agreement_intervals import agreement_of, agreements, unreadable
+from i2ibench.results.build_record import build_result, can_make_intervals
 from i2ibench.results.differences import Discrepancy, number_discrepancies
 from i2ibench.results.evaluation_intervals import metric_columns
-from i2ibench.results.origin import experiment_discrepancies, model_discrepancies
+from i2ibench.results.own_contradictions import (
+    known_metric,
+    outside,
+    own_contradictions,
+    tables_of,
+)
 from i2ibench.results.pair_scores import pair_columns, pair_scores_csv
 from i2ibench.results.record import MetricRecord, Result
 
@@ -39,83 +42,15 @@ def contradictions(result: Result, scores: pd.DataFrame | None) -> Iterator[Disc
         result: whose own seal is intact.
         scores: its scores per pair; None where they are not at hand.
     """
-    yield from _status_contradictions(result)
-    yield from _cost_contradictions(result)
-    yield from model_discrepancies(result)
-    if result.experiment is not None:
-        yield from experiment_discrepancies(result, result.experiment)
-    for where, table in _tables(result):
-        for name, record in table.items():
-            yield from _record_contradictions(f"{name}{where}", name, record)
+    yield from own_contradictions(result)
+    if result.dataset.limit is not None:
+        yield Discrepancy("limit", f"of the first {result.dataset.limit} pairs alone")
+    if result.intervals and not can_make_intervals(result.intervals):
+        yield Discrepancy("intervals", f"of a method unknown here, {result.intervals.method!r}")
     if scores is None:
-        if result.pair_scores_sha256 is not None:
-            yield Discrepancy("scores per pair", "named by the record, but not there; restore them")
+        yield Discrepancy("scores per pair", "not beside the record; restore them")
         return
     yield from _score_contradictions(result, scores)
-
-
-def _tables(result: Result) -> Iterator[tuple[str, Mapping[str, MetricRecord]]]:
-    yield "", result.metrics
-    for group, record in result.groups.items():
-        yield f" of {group}", record.metrics
-    yield " of macro mean", result.macro
-
-
-def _status_contradictions(result: Result) -> Iterator[Discrepancy]:
-    """Yield a status without the part that says what was recomputed, or the reverse."""
-    parts = {"verified": result.verified, "reproduced": result.reproduced}
-    needed = {"measured": (), "verified": ("verified",), "reproduced": ("verified", "reproduced")}
-    for name, part in parts.items():
-        if part is None and name in needed[result.status]:
-            yield Discrepancy("status", f"{result.status}, but nothing says what was {name}")
-        if part is not None and name not in needed[result.status]:
-            yield Discrepancy("status", f"{result.status}, but the record says what was {name}")
-    if result.verified is not None:
-        confirmed = result.verified.relative_tolerances or {}
-        values = [name for name, record in result.metrics.items() if record.value is not None]
-        without = [name for name in values if name not in confirmed]
-        if without:
-            yield Discrepancy("status", f"{without[0]} has a value that was not recomputed")
-    made = result.reproduced
-    if made is not None and made.pairs != result.dataset.pairs:
-        yield Discrepancy("status", f"{made.pairs} of {result.dataset.pairs} pairs reproduced")
-
-
-def _cost_contradictions(result: Result) -> Iterator[Discrepancy]:
-    for key, value in result.cost.model_dump().items():
-        if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
-            yield Discrepancy(f"cost.{key}", f"{value} is no cost")
-    training, seconds = result.training, result.cost.train_seconds
-    if training and seconds is not None and seconds <= 0:
-        yield Discrepancy("cost.train_seconds", "a training that took no time")
-    epochs = [each for each in (training.epochs, training.decay_epochs) if each is not None]
-    if training.steps is not None and epochs and sum(epochs) and training.steps % sum(epochs):
-        yield Discrepancy(
-            "training.steps", f"{training.steps} is no multiple of {sum(epochs)} epochs"
-        )
-
-
-def _record_contradictions(subject: str, name: str, record: MetricRecord) -> Iterator[Discrepancy]:
-    if record.value is not None and record.ci95 is not None:
-        low, high = record.ci95
-        slack = _RELATIVE * max(abs(low), abs(high))
-        if not low - slack <= record.value <= high + slack:
-            yield Discrepancy(
-                subject, f"value {record.value:.10g} outside its interval [{low:.6g}, {high:.6g}]"
-            )
-    if record.value is None and record.ci95 is not None:
-        yield Discrepancy(subject, "an interval of no value")
-    if record.value is not None and record.signature.partition("|")[0] != name:
-        yield Discrepancy(subject, f"signature {record.signature!r} is another metric's")
-    metric = _metric(name)
-    if metric is None or not record.signature:
-        return
-    for what, stated, known in (
-        ("unit", record.unit, metric.unit),
-        ("direction", record.better, metric.better),
-    ):
-        if stated != known:
-            yield Discrepancy(subject, f"{what} {stated!r}, but that of {name} is {known!r}")
 
 
 def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Discrepancy]:
@@ -127,7 +62,25 @@ def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Disc
     if result.dataset.pairs is not None and len(scores) != result.dataset.pairs:
         yield Discrepancy("scores per pair", f"{len(scores)}, of {result.dataset.pairs} pairs")
         return
+    if not len(scores):
+        yield Discrepancy("scores per pair", "none")
+        return
     columns = metric_columns(scores)
+    groups = {str(group): part for group, part in scores.groupby("group")}
+    if {*groups} != {*result.groups}:
+        yield Discrepancy(
+            "groups",
+            f"{', '.join(result.groups) or 'none'}, of scores {', '.join(groups) or 'none'}",
+        )
+        return
+    for where, table in tables_of(result):
+        absent = [name for name in columns if name in result.metrics and name not in table]
+        if absent and (table or where != " of macro mean" or result.groups):
+            yield Discrepancy(f"{absent[0]}{where}", "not in the record")
+            return
+    for name, record in result.metrics.items():
+        if name in columns and not record.signature:
+            yield Discrepancy(name, "no value, though its scores per pair are there")
     for name, record in result.metrics.items():
         if name not in columns and record.value is not None and _is_of_pairs(name):
             yield Discrepancy(name, "a value without scores per pair")
@@ -136,6 +89,7 @@ def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Disc
             yield Discrepancy(name, "scores per pair of a metric that the record does not name")
         else:
             yield from _impossible_scores(name, scores)
+    yield from (Discrepancy(name, "no reading of a group") for name in unreadable(columns, scores))
     for name, value in agreements(result.metrics, scores).items():
         known = result.metrics[name].value
         if known is not None and not math.isclose(known, value, rel_tol=1e-6, abs_tol=1e-9):
@@ -146,13 +100,14 @@ def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Disc
 
 def _impossible_scores(name: str, scores: pd.DataFrame) -> Iterator[Discrepancy]:
     """Yield a score that its metric never gives: an infinity, or none at all."""
-    metric, values = _metric(name), scores[name].to_numpy(dtype=np.float64)
+    metric, values = known_metric(name), scores[name].to_numpy(dtype=np.float64)
     may_be_infinite = isinstance(metric, PairMetric) and metric.infinite_when_equal
     may_be_undefined = isinstance(metric, PairMetric) and bool(metric.undefined_means)
     for wrong, allowed, what in (
         (values == -np.inf, False, "-inf"),
         (values == np.inf, may_be_infinite or metric is None, "inf"),
         (np.isnan(values), may_be_undefined or metric is None, "no number"),
+        (outside(values, metric), metric is None, "outside its range"),
     ):
         if wrong.any() and not allowed:
             pair = scores["id"].iloc[int(np.flatnonzero(wrong)[0])]
@@ -162,7 +117,7 @@ def _impossible_scores(name: str, scores: pd.DataFrame) -> Iterator[Discrepancy]
 def _recomputed(result: Result, scores: pd.DataFrame) -> Result:
     """Return the record with everything that follows from the scores computed again."""
     columns = metric_columns(scores)
-    known = {name: _metric(name) for name in columns if name in result.metrics}
+    known = {name: known_metric(name) for name in columns if name in result.metrics}
     rows = {str(group): part for group, part in scores.groupby("group", sort=False)}
 
     def values(table: Mapping[str, MetricRecord], part: pd.DataFrame) -> dict[str, MetricValue]:
@@ -228,15 +183,5 @@ def _as_value(name: str, record: MetricRecord) -> MetricValue:
     )
 
 
-def _metric(name: str) -> Metric | None:
-    """Return the registered metric; None of a plugin that is not installed, or is broken."""
-    if name not in registry.metrics:
-        return None
-    try:
-        return build_metric(name)
-    except I2IBenchError:
-        return None
-
-
 def _is_of_pairs(name: str) -> bool:
-    return isinstance(_metric(name), PairMetric)
+    return isinstance(known_metric(name), PairMetric)

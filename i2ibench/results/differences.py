@@ -84,6 +84,9 @@ def _table_discrepancies(
     tolerances: Mapping[str, float],
     intervals: bool,
 ) -> Iterator[Discrepancy]:
+    for name in again:
+        if name not in recorded and again[name].signature:
+            yield Discrepancy(f"{name}{where}", "not recorded, though it can be computed")
     for name, mine in recorded.items():
         theirs = again.get(name)
         subject = f"{name}{where}"

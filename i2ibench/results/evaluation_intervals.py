@@ -192,11 +192,18 @@ def _by_groups_that_count(scores: pd.DataFrame) -> dict[tuple[str, ...], list[st
 
 
 def _is_designed(scores: pd.DataFrame, clusters: Codes | None) -> bool:
-    """Whether every pair has a group, of which there are two or more, and no cluster has two."""
+    """Whether groups can be resampled within themselves, so that they are no part of what varies.
+
+    Every pair has a group, of which there are two or more, each with units enough, and no cluster
+    has two groups.
+    """
     groups = scores["group"]
     if groups.isna().any() or groups.nunique() < 2:
         return False
-    return clusters is None or bool(groups.groupby(clusters).nunique().max() == 1)
+    if clusters is not None and groups.groupby(clusters).nunique().max() > 1:
+        return False
+    units = groups if clusters is None else groups.groupby(clusters).first()
+    return bool(units.value_counts().min() >= statistics.FEWEST_IN_GROUP)
 
 
 def cluster_codes(scores: pd.DataFrame) -> Codes | None:

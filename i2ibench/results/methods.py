@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from i2ibench.files import sha256_json
-from i2ibench.results.record import Result
+from i2ibench.results.record import Result, TrainingRecord
+
+_TRAINING = {*TrainingRecord.model_fields}
 
 
 def method_key(result: Result) -> str:
@@ -28,7 +30,8 @@ def method_key(result: Result) -> str:
         {
             "name": model.name,
             "config": model.config,
-            "training": result.training.model_dump(mode="json"),
+            # Of what is known alone: a key that somebody adds makes no other method.
+            "training": result.training.model_dump(mode="json", include=_TRAINING),
             "checkpoint": model.checkpoint_sha256 if given or result.seed is None else None,
             "predictions": _predictions(result) if model.is_external else None,
         }
@@ -39,12 +42,14 @@ def is_one_set_of_weights(results: Sequence[Result]) -> bool:
     """Whether the results of one method bear claims about their weights alone.
 
     ``results`` share their ``method_key``. By the record: ``model.predictions`` is ``"external"``;
-    or the model has parameters (or an unknown number of them and a checkpoint) without a training
-    of ours; or there is a training, but of one seed.
+    or the model has parameters (or an unknown number of them) without a training of ours; or there
+    is a training, but of one seed.
     """
     first = results[0]
     if first.model.is_external or has_given_weights(first):
         return True
+    if not first.training and first.model.parameters is None:
+        return True  # nothing says that it is a closed form
     return bool(first.training) and len({result.seed for result in results}) < 2
 
 
@@ -82,7 +87,8 @@ def _label(result: Result, results: Sequence[Result]) -> str:
 
 
 def _settings(result: Result) -> dict[str, Any]:
-    return {**(result.model.config or {}), **result.training.model_dump(mode="json")}
+    training = result.training.model_dump(mode="json") if result.training else {}
+    return {**(result.model.config or {}), **training}
 
 
 def _identity(result: Result) -> str:

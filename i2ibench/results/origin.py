@@ -20,6 +20,8 @@ from i2ibench.training.checkpoint_summary import read_summary
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 _DIGITS = 12
+# What a record says of a training beside what was asked for.
+_OF_THE_RUN = {"images", "pairs", "steps", "chosen_step", "validation_pairs", "precision"}
 # Costs are recorded with two digits after the point, or three.
 _ROUNDING = 0.006
 
@@ -45,27 +47,40 @@ def _claims(
     experiment: Mapping[str, Any], recorded: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield what both say: its name, as asked for, as recorded."""
-    model, dataset = experiment.get("model", {}), experiment.get("dataset", {})
+    model, dataset = _table(experiment.get("model")), _table(experiment.get("dataset"))
     yield "model", model.get("name"), recorded["model"].get("name")
     yield "settings of the model", model.get("config"), recorded["model"].get("config")
     yield "seed", experiment.get("seed"), recorded.get("seed")
     yield "data set", dataset.get("name"), recorded["dataset"].get("name")
-    test = dataset.get("test") or {}
+    yield "direction", dataset.get("direction"), recorded["dataset"].get("direction")
+    yield "limit", experiment.get("limit"), recorded["dataset"].get("limit")
+    test = _table(dataset.get("test"))
+    if model.get("checkpoint_sha256") is not None:
+        given = recorded["model"].get("checkpoint_sha256")
+        yield "checkpoint", model["checkpoint_sha256"], given
     for key in ("split", "pairs", "manifest_sha256"):
         yield f"{key} of the data set", test.get(key), recorded["dataset"].get(key)
-    protocol = experiment.get("protocol", {})
+    protocol = _table(experiment.get("protocol"))
     for key in ("id", "sha256"):
         yield f"{key} of the protocol", protocol.get(key), recorded["protocol"].get(key)
-    training = experiment.get("training") or {}
+    training = _table(experiment.get("training"))
+    for key in recorded["training"]:
+        if training and key not in training and key not in _OF_THE_RUN:
+            yield f"training.{key}", None, recorded["training"][key]
     for key, value in training.items():
         yield f"training.{key}", value, recorded["training"].get(key)
     if training:
         yield "training.images", experiment.get("images"), recorded["training"].get("images")
-        pairs = (dataset.get("train") or {}).get("pairs")
+        pairs = _table(dataset.get("train")).get("pairs")
         yield "training.pairs", pairs, recorded["training"].get("pairs")
         yield "precision", experiment.get("precision"), recorded["training"].get("precision")
     elif recorded["training"]:
         yield "training", None, "a training"
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    """Return a table of an experiment; one that is none says nothing."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def model_discrepancies(result: Result) -> Iterator[Discrepancy]:
@@ -81,14 +96,16 @@ def model_discrepancies(result: Result) -> Iterator[Discrepancy]:
         return
     try:
         registered = registered_model(model.name)
-        built = build_model(model.name, model.config or {})
-        count = built.parameter_count()
     except I2IBenchError:
         return
-    if model.uses_target is not None and bool(registered.uses_target) != model.uses_target:
+    if bool(registered.uses_target) != bool(model.uses_target):
         yield Discrepancy(
             "uses_target", f"{model.uses_target} recorded, but {model.name} says otherwise"
         )
+    try:
+        count = build_model(model.name, model.config or {}).parameter_count()
+    except I2IBenchError:
+        return
     if model.parameters is not None and model.config is not None and count != model.parameters:
         yield Discrepancy("parameters", f"{model.parameters:,} recorded, {count:,} in the model")
 

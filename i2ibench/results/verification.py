@@ -18,13 +18,20 @@ from i2ibench.results.differences import (
     tolerance,
 )
 from i2ibench.results.evaluation_intervals import metric_columns
-from i2ibench.results.origin import folder_discrepancies, model_discrepancies
+from i2ibench.results.origin import folder_discrepancies
+from i2ibench.results.own_contradictions import own_contradictions
 from i2ibench.results.pair_scores import pair_scores_beside
 from i2ibench.results.record import EnvironmentRecord, Result, VerifiedRecord
 from i2ibench.results.record_files import write_result
 from i2ibench.results.stored_result import StoredResult, open_stored
 from i2ibench.wording import count
 
+# Files of a run, and what they tell of its origin.
+_TELLING = {
+    "experiment.json": "seed, settings and budget",
+    "checkpoints/last.ckpt.json": "training time and steps",
+    "predictions/manifest.json": "translation time",
+}
 # What is said of a metric that was looked at.
 RECOMPUTED = "recomputed"
 
@@ -119,7 +126,7 @@ def verify(
     tolerances = {name: tolerance(name) for name in names}
     findings = [
         *stored.findings,
-        *model_discrepancies(result),
+        *own_contradictions(result),
         *folder_discrepancies(result, path.parent),
         *number_discrepancies(result, _as_result(result, again), tolerances),
         *score_discrepancies(path, again.pair_scores, tolerances),
@@ -128,7 +135,7 @@ def verify(
     return Verification(
         path,
         result,
-        tuple(findings),
+        tuple(dict.fromkeys(findings)),
         metrics,
         stored.hashes,
         tuple(_checked(stored, again, metrics)),
@@ -201,8 +208,12 @@ def _not_checked(stored: StoredResult, metrics: Mapping[str, str]) -> Iterator[s
             f"intervals NOT recomputed: this i2ibench does not know their method, "
             f"'{result.intervals.method}'; all values were"
         )
-    if not result.model.is_external:
-        yield "that the weights made these predictions: see --retranslate"
+    if result.model.is_external:
+        return
+    yield "that the weights made these predictions: see --retranslate"
+    for file, what in _TELLING.items():
+        if not (stored.path.parent / file).exists():
+            yield f"{what}: no {file} beside the record"
 
 
 def _as_result(result: Result, again: Evaluation) -> Result:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from i2ibench.statistics.bootstrap import LEVEL, Codes, Floats
+from i2ibench.statistics.bootstrap import FEWEST_IN_GROUP, LEVEL, Codes, Floats
 
 Float64 = npt.NDArray[np.float64]
 
@@ -70,25 +70,37 @@ def method_difference(
         equal_levels: whether the mean is that of the levels' means, instead of that over pairs.
 
     Returns:
-        The test; None where fewer than two units are finite in all seeds of both sides. A side
-        that is infinite throughout, as the PSNR of a method that reproduces every target is, leads
-        without end.
+        The test over the pairs that are defined (no NaN) in all seeds of both sides; None where
+        these are of fewer than two units. A side that is infinite throughout, as the PSNR of a
+        method that reproduces every target is, leads without end. Pairs that are infinite on both
+        sides do not differ; infinities on one side alone leave no mean to test, and give None.
+        With ``equal_levels`` there is no test either where the sides are defined on other levels,
+        or a level has fewer than ``FEWEST_IN_GROUP`` units: it would decide by chance.
     """
     perfect = [bool(np.isposinf(side).all()) for side in (first, second)]
     if perfect[0] != perfect[1] and first.shape[1]:
         lead = float("inf") if perfect[0] else float("-inf")
         units = first.shape[1] if clusters is None else len(np.unique(clusters))
         return _certain(lead, (len(first), len(second)), units)
-    finite = np.isfinite(first).all(0) & np.isfinite(second).all(0)
-    sides = (first[:, finite], second[:, finite])
+    both = np.concatenate([first, second])
+    equal = (both == np.inf).all(0)
+    if np.isinf(both[:, ~equal]).any():
+        return None
+    defined = ~np.isnan(both).any(0)
+    sides = tuple(np.where(equal, 0.0, side)[:, defined] for side in (first, second))
     units = _units(
         sides[0].shape[1],
-        None if clusters is None else clusters[finite],
-        None if levels is None else levels[finite],
+        None if clusters is None else clusters[defined],
+        None if levels is None else levels[defined],
         equal_levels,
     )
     if len(units.weights) < 2:
         return None
+    if equal_levels and levels is not None:
+        known = [{*levels[~np.isnan(side).any(0)].tolist()} for side in (first, second)]
+        of_level = [units.place[levels[defined] == level] for level in known[0]]
+        if known[0] != known[1] or min(len(set(each)) for each in of_level) < FEWEST_IN_GROUP:
+            return None
     a, b = (units.means(side) for side in sides)
     difference = float((a.mean(0) - b.mean(0)) @ units.weights)
     of_seeds = [_between_seeds(a, units.weights), _between_seeds(b, units.weights)]
@@ -98,8 +110,11 @@ def method_difference(
     seeds_part, units_part = (sum(v for v, _ in each) for each in (of_seeds, of_units))
     # Never less than either of the parts that it is the sum of.
     variance = max(seeds_part + units_part - counted_twice, seeds_part, units_part)
-    if variance <= 0:
-        return _certain(difference, (len(a), len(b)), len(units.weights))
+    # Sums of equal scores differ in their last digits, which is neither a lead nor a variance.
+    rounding = 1e-12 * max(float(np.abs(side).max(initial=0.0)) for side in (a, b))
+    if variance <= rounding**2:
+        lead = 0.0 if abs(difference) <= rounding else difference
+        return _certain(lead, (len(a), len(b)), len(units.weights))
     freedom = variance**2 / sum(part**2 / df for part, df in parts if part > 0)
     error = float(np.sqrt(variance))
     half = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error

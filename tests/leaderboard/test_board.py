@@ -16,6 +16,7 @@ from factories import pair_scores, result
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.scores import MetricValue
+from i2ibench.files import sha256_json
 from i2ibench.leaderboard.board import add_entry, build_board, check_board, read_board
 from i2ibench.leaderboard.entries import add_file
 from i2ibench.leaderboard.exports import board_lines, export
@@ -30,12 +31,14 @@ LEVELS = ["0", "1+", "2+", "3+"] * 24
 def _scores(shift: float, seed: int = 0) -> pd.DataFrame:
     quality = np.random.default_rng(0).normal(0, 1, 96)
     quality = quality + shift + np.random.default_rng([seed, 7]).normal(0, 0.2, 96)
-    return pair_scores({"psnr": 20 + 3 * quality, "ssim": 0.5 + 0.1 * quality}, LEVELS)
+    return pair_scores({"psnr": 20 + 3 * quality, "ssim": 0.5 + 0.05 * quality}, LEVELS)
 
 
 def _add(folder: Path, model: str | dict, shift: float, seed: int = 0, **fields) -> Path:
     scores = _scores(shift, seed)
     run_id = fields.pop("run_id", f"{model}{seed}" if isinstance(model, str) else "run")
+    if isinstance(model, str) and "training" in fields:  # of each seed its own weights
+        model = {"name": model, "config": {}, "checkpoint_sha256": sha256_json([model, seed])}
     made = result(scores, model, seed=seed, run_id=run_id, **fields)
     return add_entry(folder, made, pair_scores=scores)
 
@@ -295,7 +298,7 @@ def test_latex_is_booktabs_with_the_best_group_in_bold(folder: Path) -> None:
 
 
 def test_latex_escapes_what_tex_would_read(tmp_path: Path) -> None:
-    _add(tmp_path, {"name": "50%_a&b", "config": {}}, 0)
+    _add(tmp_path, {"name": "50%_a&b", "config": {}, "parameters": 0}, 0)
     assert r"50\%\_a\&b &" in export(read_board(tmp_path, "drawn"), "latex")
 
 
@@ -365,7 +368,7 @@ def test_simultaneous_ranks_stand_in_the_terminal_on_demand(folder: Path) -> Non
 
 def test_a_first_comparison_of_two_single_runs_reads(tmp_path: Path) -> None:
     for model, shift in (("one", 0), ("two", 1)):
-        _add(tmp_path, model, shift, training={"epochs": 5})
+        _add(tmp_path, model, shift, shift, training={"epochs": 5})
     page = build_board(tmp_path, "drawn").read_text()
     assert "Compared, as sets of weights: PSNR, SSIM." in page
     assert re.search(r"\| two<br><sub>one set of weights</sub> \| 23.*?\+1 -0 of 1", page)

@@ -14,6 +14,7 @@ import pytest
 from factories import pair_scores, result
 
 from i2ibench.errors import DataError
+from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.files import sha256_bytes, sha256_json
 from i2ibench.leaderboard.board import build_board, check_board
 from i2ibench.leaderboard.entries import add_entry
@@ -22,7 +23,7 @@ from i2ibench.results.origin import run_id
 from i2ibench.results.record_files import read_result
 
 Content = dict[str, Any]
-TRAINED = {"epochs": 2, "decay_epochs": 2, "batch_size": 4, "steps": 8}
+TRAINED = {"epochs": 2, "decay_epochs": 2, "batch_size": 4, "steps": 8, "pairs": 8}
 
 
 def _scores(shift: float = 0.0) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def _experiment(seed: int, scores: pd.DataFrame) -> Content:
     dataset = {"split": "test", "pairs": len(scores), "manifest_sha256": "a" * 64}
     return {
         "model": {"name": "own", "config": {}},
-        "dataset": {"name": "drawn", "test": dataset, "train": None},
+        "dataset": {"name": "drawn", "direction": "AtoB", "test": dataset, "train": {"pairs": 8}},
         "training": {key: TRAINED[key] for key in ("epochs", "decay_epochs", "batch_size")},
         "seed": seed,
         "protocol": {"id": "i2i-1", "sha256": "0" * 64},
@@ -252,3 +253,101 @@ def test_nothing_is_said_of_a_cost_that_is_one() -> None:
     assert not [*contradictions(result(scores, cost={"train_seconds": 1.5}), scores)]
     with pytest.raises(ValueError, match="not JSON compliant"):
         json.dumps(result(scores, cost={"train_seconds": math.inf}).to_json(), allow_nan=False)
+
+
+MORE_LIES: dict[str, tuple[Callable[[Content], object], str]] = {
+    "a level removed": (lambda c: c["groups"].pop("0"), "groups"),
+    "a metric removed from a level": (lambda c: c["groups"]["0"]["metrics"].pop("psnr"), "psnr"),
+    "another direction": (lambda c: c["dataset"].update(direction="BtoA"), "direction"),
+    "the first pairs alone": (lambda c: c["dataset"].update(limit=64), "limit"),
+    "a made-up key of the training": (lambda c: c["training"].update(note="x"), "training.note"),
+    "endpoints that the protocol does not say": (
+        lambda c: c["protocol"].update(id="stain-2", sha256=STAIN_2, main=["psnr"]),
+        "protocol",
+    ),
+    "reproduced with every grey level off": (
+        lambda c: c.update(
+            status="reproduced",
+            verified={"relative_tolerances": {"psnr": 1e-9, "ssim": 1e-9}},
+            reproduced={"pairs": 64, "equal": 0, "largest_difference": 255},
+        ),
+        "255 grey levels",
+    ),
+    "verified within anything": (
+        lambda c: c.update(
+            status="verified", verified={"relative_tolerances": {"psnr": 1e9, "ssim": 1e-9}}
+        ),
+        "psnr verified within",
+    ),
+    "a chosen step beyond the last": (
+        lambda c: c["training"].update(chosen_step=99),
+        "training.chosen_step",
+    ),
+    "weights without a hash": (lambda c: c["model"].update(checkpoint_sha256=None), "checkpoint"),
+    "an interval by magic": (lambda c: c["intervals"].update(method="magic"), "magic"),
+    "a null where scores are": (
+        lambda c: c["metrics"]["ssim"].update(
+            value=None, ci95=None, signature="", unavailable="no weights"
+        ),
+        "ssim",
+    ),
+    "an experiment that is no table": (lambda c: c.update(experiment={"model": "own"}), "run id"),
+}
+STAIN_2 = load_protocol("stain-2").sha256
+
+
+@pytest.mark.parametrize("lie", MORE_LIES)
+def test_a_lie_that_was_found_by_an_attack_is_refused_and_named(board: Path, lie: str) -> None:
+    edit, named = MORE_LIES[lie]
+    _lie(_entries(board)[1], edit)
+    assert named in _reason(board)
+
+
+def test_a_run_without_its_experiment_is_refused() -> None:
+    scores = _scores()
+    made = result(scores, run_id="abc", created="2026-12-01T00:00:00Z")
+    assert [each.subject for each in contradictions(made, scores)] == ["experiment"]
+
+
+def test_an_oracle_that_leaves_out_what_it_is_is_refused() -> None:
+    scores = _scores()
+    model = {"name": "blurred-target", "config": {"unknown": 1}, "parameters": 0}
+    found = [*contradictions(result(scores, model), scores)]
+    assert [each.subject for each in found] == ["uses_target"]
+
+
+def test_scores_outside_the_range_of_their_metric_are_refused() -> None:
+    scores = _scores()
+    scores.loc[3, "ssim"] = 3.0
+    subjects = {each.subject for each in contradictions(result(scores), scores)}
+    assert "ssim of pair 00003" in subjects
+
+
+@pytest.mark.parametrize("change", ["order", "rounding", "one column"])
+def test_a_copy_of_predictions_in_disguise_is_refused(board: Path, change: str) -> None:
+    scores = _scores(0)
+    if change == "order":
+        scores = scores.iloc[::-1].reset_index(drop=True)
+    elif change == "rounding":
+        scores["psnr"] *= 1 + 1e-12
+        scores["ssim"] *= 1 - 1e-12
+    else:
+        scores.loc[0, "ssim"] += 1e-3
+    add_entry(board, result(scores, {"name": "theirs"}, seed=None), pair_scores=scores)
+    build_board(board, "drawn")
+    assert "predictions: those of" in _reason(board)
+
+
+def test_a_pair_in_another_level_than_in_the_other_entries_is_refused(board: Path) -> None:
+    scores = _scores(5)
+    scores["group"] = scores["group"].replace({"0": "3+"})
+    scores.loc[:3, "group"] = ["0", "1+", "2+", "3+"]
+    add_entry(board, result(scores, {"name": "theirs"}, seed=None), pair_scores=scores)
+    build_board(board, "drawn")
+    assert "another group" in _reason(board)
+
+
+def test_readings_that_are_no_group_are_refused_at_once() -> None:
+    scores = pair_scores({"group-read": np.arange(32) % 4.0, "group-error": np.zeros(32)})
+    scores.loc[0, "group-read"] = 1e9
+    assert "group-read" in {each.subject for each in contradictions(result(scores), scores)}

@@ -157,4 +157,4 @@ def test_what_a_record_says_of_its_origin_is_held_against_the_run(trained, edit,
     made = read_result(folder / "result.json")
     write_result(folder / "result.json", made.model_copy(update=edit(made)))
     findings = verify(folder, dataset=data, device="cpu").findings
-    assert [finding.subject for finding in findings] == [subject]
+    assert subject in [finding.subject for finding in findings]

@@ -54,7 +54,7 @@ def test_equal_methods_do_not_differ_and_units_without_a_number_are_left_out() -
     scores = _scores(2, 30)
     assert method_difference(scores, scores).p_value == 1.0
     holes = scores.copy()
-    holes[0, :5] = np.inf
+    holes[0, :5] = np.nan
     found = method_difference(holes, _scores(2, 30, seed=1))
     assert found.units == 25
     assert method_difference(scores[:, :1], scores[:, :1]) is None
@@ -123,3 +123,36 @@ def test_levels_that_cut_through_units_are_part_of_what_varies() -> None:
     clusters, levels = np.repeat(np.arange(20), 2), np.tile([0, 1], 20)
     with_levels = method_difference(first, second, clusters, levels)
     assert with_levels == method_difference(first, second, clusters)
+
+
+def test_infinities_on_one_side_alone_are_not_tested() -> None:
+    first, second = _scores(1, 30), _scores(1, 30, seed=1)
+    first[0, :3] = np.inf
+    assert method_difference(first, second) is None, "a lead without end would be left out"
+    second[0, :3] = np.inf
+    found = method_difference(first, second)
+    assert found.units == 30, "pairs without an error on both sides do not differ"
+    difference = np.where(np.isinf(first), 0.0, first - np.where(np.isinf(second), 0.0, second))
+    assert found.difference == pytest.approx(difference.mean())
+
+
+@pytest.mark.parametrize("units", [1, 2, 3])
+def test_a_mean_of_levels_with_a_level_of_few_units_is_not_tested(units: int) -> None:
+    first, second = _scores(1, 60 + units), _scores(1, 60 + units, seed=1)
+    levels = np.repeat([0, 1], [60, units])
+    assert method_difference(first, second, None, levels, equal_levels=True) is None
+    assert method_difference(first, second, None, levels) is not None
+
+
+def test_means_over_other_levels_are_not_compared() -> None:
+    first, second = _scores(1, 60), _scores(1, 60, seed=1)
+    levels = np.repeat([0, 1, 2], 20)
+    second[0, :20] = np.nan
+    assert method_difference(first, second, None, levels, equal_levels=True) is None
+
+
+def test_rounding_is_no_difference() -> None:
+    scores = _scores(1, 50)
+    for seeds in range(1, 8):
+        found = method_difference(np.repeat(scores, seeds, axis=0), scores)
+        assert (found.difference, found.p_value) == (0.0, 1.0)

@@ -45,6 +45,8 @@ def contradictions(result: Result, scores: pd.DataFrame | None) -> Iterator[Disc
     yield from own_contradictions(result)
     if result.dataset.limit is not None:
         yield Discrepancy("limit", f"of the first {result.dataset.limit} pairs alone")
+    if result.dataset.manifest_sha256 is None:
+        yield Discrepancy("data", "the record names no hash of its pairs; that was removed")
     if result.intervals and not can_make_intervals(result.intervals):
         yield Discrepancy("intervals", f"of a method unknown here, {result.intervals.method!r}")
     if scores is None:

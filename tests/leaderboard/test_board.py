@@ -67,6 +67,7 @@ def folder(tmp_path: Path) -> Path:
             _add(folder, model, shift, seed, metrics=sets, training={"epochs": 5})
     twin = _scores(0)
     twin["psnr"] += np.random.default_rng(2).normal(0, 0.5, 96)
+    twin["ssim"] += np.random.default_rng(3).normal(0, 0.005, 96)
     made = result(twin, "twin-b", run_id="b", metrics={"fid": fid, "swd": swd})
     add_entry(folder, made, pair_scores=twin)
     oracle = {"name": "oracle", "config": {}, "uses_target": True}

@@ -285,6 +285,7 @@ MORE_LIES: dict[str, tuple[Callable[[Content], object], str]] = {
     ),
     "weights without a hash": (lambda c: c["model"].update(checkpoint_sha256=None), "checkpoint"),
     "an interval by magic": (lambda c: c["intervals"].update(method="magic"), "magic"),
+    "no hash of the data": (lambda c: c["dataset"].update(manifest_sha256=None), "data"),
     "a null where scores are": (
         lambda c: c["metrics"]["ssim"].update(
             value=None, ci95=None, signature="", unavailable="no weights"

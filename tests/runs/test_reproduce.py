@@ -66,6 +66,20 @@ def test_predictions_blended_with_their_targets_verify_but_are_not_reproduced(tr
     assert isinstance(found.error(), VerificationError)
 
 
+@pytest.mark.parametrize("levels", [1, 3])
+def test_a_coarse_format_in_the_manifest_excuses_nothing(trained, levels):
+    folder, data = trained
+    predictions = folder / "predictions"
+    manifest, files = read_manifest(predictions), {}
+    for place in predictions.glob("*.png"):
+        image = read_image(ImageRef(place)).astype(int) + levels
+        write_png(place, image.clip(0, 255).astype(np.uint8))
+        files[place.stem] = sha256_file(place)
+    write_manifest(predictions, manifest.model_copy(update={"files": files, "precision": "bf16"}))
+    found = reproduce(folder, dataset=data, device="cpu")
+    assert len(found.findings) == 3, "the run was asked for fp32"
+
+
 def _rescore(folder, data):
     """Publish the scores of the folder's predictions as those of the run, hashes and all."""
     from i2ibench.data.dataset import open_dataset

@@ -77,8 +77,8 @@ class DABStrengthCorrelation(_StrengthMetric):
     """Pearson correlation across images of the DAB p90.
 
     Over all images it is high already where a model finds the level; the correlation within each
-    level of more than 5 images, in notes and details, says whether it finds more than that
-    (arXiv:2603.12716).
+    level says whether it finds more than that (arXiv:2603.12716). It stands in the record as the
+    value of the level, and of levels of more than 5 images in the details.
     """
 
     name = "dab-p90-correlation"
@@ -106,12 +106,7 @@ class DABStrengthCorrelation(_StrengthMetric):
             for level, members in levels.items()
             if len(levels) > 1 and len(members) >= _FEWEST_OF_LEVEL
         }
-        notes = tuple(
-            f"within {level}: {found:.3f} ({len(levels[level])} images)"
-            for level, found in within.items()
-            if found is not None
-        )
-        return Score(value, notes=notes, details={"within": within} if within else {})
+        return Score(value, details={"within": within} if within else {})
 
 
 class DABStrengthOrder(_StrengthMetric):

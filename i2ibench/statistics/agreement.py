@@ -78,7 +78,8 @@ def agreement_interval(
 
     Returns:
         The interval; None below ``FEWEST_UNITS`` units, where the statistic is undefined on one
-        resample in twenty or more, and where nothing disagrees, which resampling cannot vary.
+        resample in twenty or more, and where resampling cannot vary it: nothing disagrees, or all
+        is read as one group.
     """
     cells = np.zeros((len(truth), groups * groups))
     cells[np.arange(len(truth)), truth * groups + found] = 1
@@ -95,7 +96,7 @@ def agreement_interval(
     draws = draw_counts(derive_seed(seed, "agreement", units), RESAMPLES, units)
     values = np.concatenate([of(weights @ tables) for weights in draws])
     known = values[np.isfinite(values)]
-    if np.isnan(estimate) or len(known) <= 0.95 * len(values):
+    if np.isnan(estimate) or len(known) <= 0.95 * len(values) or np.ptp(known) == 0:
         return None
     wanted = special.stdtrit(units - 1, (1 + LEVEL) / 2) * np.sqrt(units / (units - 1))
     factor = wanted / special.ndtri((1 + LEVEL) / 2)

@@ -69,7 +69,6 @@ def test_correlations_equal_scipys_over_all_images_and_within_levels(thumbnails)
     for level, found in score.details["within"].items():
         members = np.array([row[:2] for row in rows if row[2] == level])
         assert found == pytest.approx(pearsonr(*members.T).statistic, abs=1e-10)
-        assert f"within {level}: {found:.3f} ({len(members)} images)" in score.notes
 
 
 def test_constant_predictions_have_a_reason_and_no_correlation():

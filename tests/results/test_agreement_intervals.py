@@ -72,3 +72,9 @@ def test_a_record_holds_them_and_a_value_that_does_not_follow_is_refused() -> No
     narrow = made.metrics["group-kappa"].model_copy(update={"ci95": (kappa.value, kappa.value)})
     lying = made.model_copy(update={"metrics": {**made.metrics, "group-kappa": narrow}})
     assert any(each.subject == "group-kappa" for each in contradictions(lying, scores))
+
+
+def test_a_reader_that_finds_one_group_everywhere_has_no_interval_of_kappa() -> None:
+    truth = np.arange(64) % 4
+    made = agreement_intervals(NAMES, _scores(truth, np.zeros(64, int)), seed=0)
+    assert made["group-kappa"] is None, "resampled, it is 0 again and again"

@@ -177,4 +177,6 @@ def _json(found: PairedDifference | Extreme) -> dict[str, Any]:
 def _json_value(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_json_value(each) for each in value]
+    if isinstance(value, float) and np.isnan(value):
+        return None  # of pairs on which the metric is undefined
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from i2ibench import wording
 from i2ibench.comparison.compare import Comparison
 from i2ibench.comparison.differences import PairedDifference
 from i2ibench.results.cells import NumberCell
+from i2ibench.wording import count
 
 Table = tuple[str, list[str], list[list[str]]]
 
@@ -21,9 +23,9 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
     """
     yield _methods(comparison)
     for name, found in comparison.sets.items():
-        pairs = found[0].n if found else 0
+        pairs = max((each.n for each in found), default=0)  # of the metric defined on most
         title = f"group {name}, {pairs} pairs" if name else f"all {pairs} pairs"
-        yield title, _HEADER, [_row(difference, comparison) for difference in found]
+        yield title, _HEADER, [_row(difference, comparison, pairs) for difference in found]
     if comparison.extremes:
         header = ["metric", "a - b", "pair", "a", "b"]
         rows = [
@@ -56,12 +58,14 @@ def _methods(comparison: Comparison) -> Table:
     return "methods", header, rows
 
 
-def _row(found: PairedDifference, comparison: Comparison) -> list[str]:
+def _row(found: PairedDifference, comparison: Comparison, pairs: int) -> list[str]:
     metric = found.metric
+    fewer = f" ({count(found.n, 'pair')})" if found.n < pairs else ""
     largest = max(abs(found.means[0]), abs(found.means[1]))
-    cell = NumberCell(found.difference, metric, found.ci95, like=largest, style="signed")
+    known = None if math.isnan(found.difference) else found.difference
+    cell = NumberCell(known, metric, found.ci95, like=largest, style="signed")
     return [
-        metric,
+        metric + fewer,
         _numbers(comparison, found.first, found.second),
         cell.text,
         cell.interval or wording.NO_VALUE,

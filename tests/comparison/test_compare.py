@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -278,3 +279,17 @@ def test_margins_of_the_protocol_hold_unless_others_are_given(tmp_path: Path) ->
     assert next(each for each in given if each.metric == "psnr").margin == 0.5
     other = [methods[0], replace(methods[1], margins={})]
     assert {each.margin for each in compare(other).sets[""]} == {None}
+
+
+def test_a_metric_undefined_in_a_group_says_how_many_pairs_are_left(tmp_path: Path) -> None:
+    def undefined(scores: pd.DataFrame) -> pd.DataFrame:
+        scores.loc[scores["group"] == "0", "psnr"] = np.nan
+        return scores
+
+    methods = read_methods([_run(tmp_path, name, shift) for name, shift in (("a", 1), ("b", 0))])
+    comparison = compare([replace(each, scores=undefined(each.scores)) for each in methods])
+    tables = {title: rows for title, _, rows in comparison_tables(comparison)}
+    assert tables["all 80 pairs"][0][0] == "psnr (60 pairs)"
+    [row] = [row for row in tables["group 0, 20 pairs"] if row[0].startswith("psnr")]
+    assert row[0] == "psnr (0 pairs)" and row[2] == "–"
+    assert json.dumps(comparison.to_json(), allow_nan=False)

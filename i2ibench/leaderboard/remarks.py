@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from i2ibench.leaderboard.placement import Ranking
 from i2ibench.leaderboard.rows import Cell, Column, Row, Track
-from i2ibench.metrics.presentation import beside, metric_title
+from i2ibench.metrics.presentation import beside, metric_title, summary
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.statistics.design_effect import CORRELATIONS, design_effect
 from i2ibench.wording import NO_VALUE
@@ -45,17 +45,17 @@ class Footnotes:
 
 
 def column_note(column: Column, groups: str | None = None) -> str:
-    """Return the definition of a column: signature, unit, direction, and what to hold beside it.
+    """Return what a column is: in words, signature, unit, direction, and what belongs beside it.
 
     ``groups``: what the groups of its pairs are, e.g. ``"HER2"``.
     """
     better = f"{column.better} is better" if column.better else "a description, without direction"
     unit = f", in {column.unit}" if column.unit else ""
-    signature = f"`{column.signature}`" if column.signature else "not computed in any entry"
+    signature = f"`{column.signature}`" if column.signature else "Not computed in any entry"
     more = beside(column.metric, groups)
-    return (
-        f"{metric_title(column.metric)}: {signature}{unit}; {better}{f'; {more}' if more else ''}"
-    )
+    what = summary(column.metric)
+    definition = "; ".join(filter(None, [f"{signature}{unit}", better, more]))
+    return f"{metric_title(column.metric)}: {' '.join(filter(None, [what, definition]))}"
 
 
 def kind(row: Row) -> str:

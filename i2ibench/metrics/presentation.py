@@ -19,7 +19,15 @@ from i2ibench import registry, wording
 from i2ibench.errors import UsageError
 from i2ibench.metrics.interface import LAST_POSITION, Metric, registered_metric
 
-__all__ = ["beside", "column_title", "direction", "metric_title", "number", "table_order"]
+__all__ = [
+    "beside",
+    "column_title",
+    "direction",
+    "metric_title",
+    "number",
+    "summary",
+    "table_order",
+]
 
 Better = Literal["higher", "lower"]
 
@@ -64,6 +72,11 @@ def beside(metric: str, groups: str | None) -> str:
     if groups is None or found is None or isinstance(found, ReportedMetric):
         return ""
     return found.beside.get(groups, "")
+
+
+def summary(metric: str) -> str:
+    """Return what a registered metric is, in a sentence; nothing of any other name."""
+    return registry.metrics.summary(metric) if metric in registry.metrics else ""
 
 
 def direction(metric: str) -> Better | None:

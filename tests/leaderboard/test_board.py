@@ -156,7 +156,8 @@ def test_imports_and_given_weights_are_rows_of_their_own(tmp_path: Path) -> None
 
 def test_numbers_carry_signature_interval_seeds_and_reasons(folder: Path) -> None:
     page = (folder / "drawn.md").read_text()
-    assert f"PSNR: `{factories.SIGNATURES['psnr']}`, in dB; higher is better" in page
+    definition = f"`{factories.SIGNATURES['psnr']}`, in dB; higher is better"
+    assert f"PSNR: Peak signal-to-noise ratio of one image pair, mean over pairs. {definition}" in page
     assert "weights inception-fid not found" in page
     assert page.count("biased: n < 2048") == 1, "a note that all share stands once"
     strong = next(line for line in page.splitlines() if line.startswith("| strong"))
@@ -344,7 +345,13 @@ def test_a_limited_run_enters_no_board(tmp_path: Path) -> None:
 
 
 def test_hidden_slides_are_told_with_what_intervals_become(tmp_path: Path) -> None:
-    dataset = {"name": "drawn", "pairs": 96, "clusters_unknown": True, "clusters": 6}
+    dataset = {
+        "name": "drawn",
+        "pairs": 96,
+        "manifest_sha256": "a" * 64,
+        "clusters_unknown": True,
+        "clusters": 6,
+    }
     _add(tmp_path, "first", 0, dataset=dataset)
     page = build_board(tmp_path, "drawn").read_text()
     # Sixteen pairs a slide: the roots of 1 + 15 r.

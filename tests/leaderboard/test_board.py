@@ -157,7 +157,9 @@ def test_imports_and_given_weights_are_rows_of_their_own(tmp_path: Path) -> None
 def test_numbers_carry_signature_interval_seeds_and_reasons(folder: Path) -> None:
     page = (folder / "drawn.md").read_text()
     definition = f"`{factories.SIGNATURES['psnr']}`, in dB; higher is better"
-    assert f"PSNR: Peak signal-to-noise ratio of one image pair, mean over pairs. {definition}" in page
+    assert (
+        f"PSNR: Peak signal-to-noise ratio of one image pair, mean over pairs. {definition}" in page
+    )
     assert "weights inception-fid not found" in page
     assert page.count("biased: n < 2048") == 1, "a note that all share stands once"
     strong = next(line for line in page.splitlines() if line.startswith("| strong"))

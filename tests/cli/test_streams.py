@@ -62,7 +62,7 @@ def test_version_is_printed_and_done():
         (["doctor"], "torch"),
         (["compare", "--reported", "bcistainer", "--metrics", "psnr"], "psnr"),
         (["leaderboard", "show", "synthetic", "--board", BOARDS], "varpyramid"),
-        (["leaderboard", "check", "synthetic", "--board", BOARDS], "follows from its entries"),
+        (["leaderboard", "check", "bci", "--board", BOARDS], "follows from its entries"),
         (["--help"], "leaderboard"),
         (["run", "--help"], "--model"),
     ],
@@ -74,7 +74,8 @@ def test_what_was_asked_for_is_on_stdout(capsys, arguments, word):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["models"], ["metrics", "ssim"], ["leaderboard", "check", "--board", BOARDS]]
+    "arguments",
+    [["models"], ["metrics", "ssim"], ["leaderboard", "check", "mist-er", "--board", BOARDS]],
 )
 def test_an_answer_leaves_stderr_empty(capsys, arguments):
     assert call(capsys, *arguments)[2] == ""

@@ -149,24 +149,23 @@ def _set_value(metric: Metric, score: Score, n: int) -> MetricValue:
     )
 
 
-def counts_in_macro(metric: Metric | type[Metric] | None, defined: int) -> bool:
+def counts_in_macro(metric: type[Metric] | None, defined: int) -> bool:
     """Whether a group with so many ``defined`` pairs counts in the macro mean of a metric.
 
     All groups count, but of a metric that may be undefined those with enough defined pairs.
     """
-    of_pairs = isinstance(metric, PairMetric) or (
-        isinstance(metric, type) and issubclass(metric, PairMetric)
-    )
-    if not of_pairs or not getattr(metric, "undefined_means", ""):
+    if metric is None or not issubclass(metric, PairMetric) or not metric.undefined_means:
         return True
-    return defined >= max(1, getattr(metric, "least_pairs_of_group", 1))
+    return defined >= max(1, metric.least_pairs_of_group)
 
 
 def _groups_that_count(
     metric: Metric, values: Mapping[str, MetricValue]
 ) -> tuple[dict[str, MetricValue], str | None]:
     """Return the groups of a macro mean, and which others there are and why, if there are any."""
-    counted = {group: value for group, value in values.items() if counts_in_macro(metric, value.n)}
+    counted = {
+        group: value for group, value in values.items() if counts_in_macro(type(metric), value.n)
+    }
     few = [group for group in values if group not in counted]
     if not few or not isinstance(metric, PairMetric):
         return counted, None

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from i2ibench import registry
 from i2ibench.evaluation.summary import counts_in_macro
 from i2ibench.leaderboard.ranking import Contestant, Standing, rank_column
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track, column_record
-from i2ibench.metrics.interface import registered_metric
+from i2ibench.metrics.interface import installed_metric
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import cluster_codes, level_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
@@ -195,7 +194,7 @@ def _seed_scores(row: Row, column: Column, table: str, pairs: pd.DataFrame | Non
 
 def _of_groups_that_count(scores: Floats, column: Column, pairs: pd.DataFrame) -> Floats:
     """Return the scores ``(S, N)`` that a mean over groups takes; those of other groups are NaN."""
-    metric = registered_metric(column.metric) if column.metric in registry.metrics else None
+    metric = installed_metric(column.metric)
     found: Floats = scores.copy()
     group = pairs["group"].to_numpy()
     for each in set(group):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
@@ -31,6 +32,7 @@ __all__ = [
     "TrainingTarget",
     "Unavailable",
     "build_metric",
+    "installed_metric",
     "registered_metric",
 ]
 
@@ -274,6 +276,21 @@ def registered_metric(name: str) -> type[Metric]:
         name, (PairMetric, SetMetric), "PairMetric or SetMetric"
     )
     return found
+
+
+def installed_metric(name: str) -> type[Metric] | None:
+    """Return the class of the metric ``name``; None where nothing usable is installed under it.
+
+    Records outlive plugins. One that is broken is told in a warning, and spoils no table that holds
+    its numbers.
+    """
+    if name not in registry.metrics:
+        return None
+    try:
+        return registered_metric(name)
+    except UsageError as error:
+        warnings.warn(str(error), stacklevel=1)  # of one place: told once
+        return None
 
 
 def build_metric(name: str, settings: Mapping[str, object] | None = None) -> Metric:

@@ -8,7 +8,6 @@ but its parts.
 from __future__ import annotations
 
 import importlib.resources
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Literal
@@ -16,8 +15,7 @@ from typing import Literal
 import pydantic
 
 from i2ibench import registry, wording
-from i2ibench.errors import UsageError
-from i2ibench.metrics.interface import LAST_POSITION, Metric, registered_metric
+from i2ibench.metrics.interface import LAST_POSITION, Metric, installed_metric
 
 __all__ = [
     "beside",
@@ -99,9 +97,4 @@ def table_order(metric: str, first: Sequence[str] = ()) -> tuple[int, int, str]:
 
 
 def _known(metric: str) -> type[Metric] | ReportedMetric | None:
-    if metric in registry.metrics:
-        try:
-            return registered_metric(metric)
-        except UsageError as error:  # a broken plugin spoils no table that holds its numbers
-            warnings.warn(str(error), stacklevel=1)  # of one place: told once
-    return only_reported().get(metric)
+    return installed_metric(metric) or only_reported().get(metric)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from i2ibench import registry
-from i2ibench.metrics.interface import Agreement, SetMetric, registered_metric
+from i2ibench.metrics.interface import Agreement, SetMetric, installed_metric
 from i2ibench.results.evaluation_intervals import Interval, cluster_codes
 from i2ibench.statistics.agreement import agreement, agreement_interval
 from i2ibench.statistics.bootstrap import Codes
@@ -79,10 +79,8 @@ def unreadable(columns: Sequence[str], scores: pd.DataFrame) -> list[str]:
 
 def agreement_of(name: str) -> Agreement | None:
     """Return from which scores per pair a metric follows as an agreement; None of others."""
-    if name not in registry.metrics:
-        return None
-    metric = registered_metric(name)
-    return metric.agreement if issubclass(metric, SetMetric) else None
+    metric = installed_metric(name)
+    return metric.agreement if metric is not None and issubclass(metric, SetMetric) else None
 
 
 def _said(names: Mapping[str, object], scores: pd.DataFrame) -> dict[str, Agreement]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from i2ibench import registry
 from i2ibench.evaluation.scores import Evaluation, MetricValue
 from i2ibench.evaluation.summary import counts_in_macro
-from i2ibench.metrics.interface import registered_metric
+from i2ibench.metrics.interface import installed_metric
 from i2ibench.seeds import derive_seed
 from i2ibench.statistics import bootstrap as statistics
 from i2ibench.statistics.bootstrap import Codes, Floats, Resampled
@@ -185,7 +184,7 @@ def _by_groups_that_count(scores: pd.DataFrame) -> dict[tuple[str, ...], list[st
     sizes = {str(group): len(rows) for group, rows in scores.groupby("group")}
     found: dict[tuple[str, ...], list[str]] = {}
     for name in metric_columns(scores):
-        metric = registered_metric(name) if name in registry.metrics else None
+        metric = installed_metric(name)
         counted = [group for group, size in sizes.items() if counts_in_macro(metric, size)]
         found.setdefault(tuple(counted), []).append(name)
     return found

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench import registry
-from i2ibench.errors import I2IBenchError
 from i2ibench.evaluation.protocol import load_protocol
-from i2ibench.metrics.interface import Metric, build_metric
+from i2ibench.metrics.interface import Metric, installed_metric
 from i2ibench.results.differences import Discrepancy, tolerance
 from i2ibench.results.origin import experiment_discrepancies, model_discrepancies
 from i2ibench.results.record import MetricRecord, Result
@@ -165,9 +164,5 @@ def _within(value: float, metric: Metric) -> bool:
 
 def known_metric(name: str) -> Metric | None:
     """Return the registered metric; None of a plugin that is not installed, or is broken."""
-    if name not in registry.metrics:
-        return None
-    try:
-        return build_metric(name)
-    except I2IBenchError:
-        return None
+    metric = installed_metric(name)
+    return None if metric is None else metric()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from factories import register_metric
+from factories import pair_scores, register_metric
 
 from i2ibench import registry
 from i2ibench.metrics.interface import PairMetric, registered_metric
@@ -18,6 +19,7 @@ from i2ibench.metrics.presentation import (
     only_reported,
     table_order,
 )
+from i2ibench.results.evaluation_intervals import score_intervals
 
 OURS = [n for n in registry.metrics.names() if registry.metrics.entry(n).provider == "i2ibench"]
 
@@ -107,6 +109,9 @@ def test_a_broken_plugin_spoils_no_title_and_is_told(tmp_path, monkeypatch):
         assert metric_title("odd") == "odd"
     with pytest.warns(UserWarning, match="'odd' of flawed cannot be loaded"):
         assert (number(0.25, "odd"), direction("odd")) == ("0.2500", None)
+    scores = pair_scores({"odd": np.arange(40.0)}, ["0", "3+"] * 20)
+    with pytest.warns(UserWarning, match="'odd' of flawed cannot be loaded"):
+        assert score_intervals(scores).macro["odd"][0] == 19.5, "nor a board with its numbers"
     assert metric_title("psnr") == "PSNR"
 
 

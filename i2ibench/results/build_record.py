@@ -101,6 +101,23 @@ def build_result(
     return _with_plugins(result)
 
 
+def recomputed_result(result: Result, evaluation: Evaluation) -> Result:
+    """Return what ``result`` would be, had it found ``evaluation``, to compare the two.
+
+    Its intervals are made as the record says; of its origin only what names it is kept.
+    """
+    return build_result(
+        model=result.model,
+        dataset=result.dataset,
+        evaluation=evaluation,
+        intervals=result.intervals,
+        cost={},
+        seed=result.seed,
+        environment={},
+        created=result.created,
+    )
+
+
 def _with_plugins(result: Result) -> Result:
     """Say what code of other packages had a part in it."""
     model = None if result.model.is_external else result.model.name

@@ -19,7 +19,7 @@ from i2ibench.evaluation.summary import macro_value, pair_value
 from i2ibench.files import sha256_bytes
 from i2ibench.metrics.interface import Metric, PairMetric
 from i2ibench.results.agreement_intervals import agreement_of, agreements, unreadable
-from i2ibench.results.build_record import build_result, can_make_intervals
+from i2ibench.results.build_record import can_make_intervals, recomputed_result
 from i2ibench.results.differences import Discrepancy, number_discrepancies
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.results.own_contradictions import (
@@ -77,13 +77,12 @@ def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Disc
         return
     for where, table in tables_of(result):
         absent = [name for name in columns if name in result.metrics and name not in table]
-        if absent and (table or where != " of macro mean" or result.groups):
+        if absent and (table or result.groups):  # without groups there is no macro mean
             yield Discrepancy(f"{absent[0]}{where}", "not in the record")
             return
     for name, record in result.metrics.items():
         if name in columns and not record.signature:
             yield Discrepancy(name, "no value, though its scores per pair are there")
-    for name, record in result.metrics.items():
         if name not in columns and record.value is not None and _is_of_pairs(name):
             yield Discrepancy(name, "a value without scores per pair")
     for name in columns:
@@ -96,7 +95,7 @@ def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Disc
         known = result.metrics[name].value
         if known is not None and not math.isclose(known, value, rel_tol=1e-6, abs_tol=1e-9):
             yield Discrepancy(name, f"value {known:.10g}, {value:.10g} by what was read of pairs")
-    again = _recomputed(result, scores)
+    again = _recomputed(result, scores, groups)
     yield from number_discrepancies(result, again, dict.fromkeys(result.metrics, _RELATIVE))
 
 
@@ -116,11 +115,13 @@ def _impossible_scores(name: str, scores: pd.DataFrame) -> Iterator[Discrepancy]
             yield Discrepancy(f"{name} of pair {pair}", f"{what}, which {name} never is")
 
 
-def _recomputed(result: Result, scores: pd.DataFrame) -> Result:
-    """Return the record with everything that follows from the scores computed again."""
+def _recomputed(result: Result, scores: pd.DataFrame, rows: Mapping[str, pd.DataFrame]) -> Result:
+    """Return the record with everything that follows from the scores computed again.
+
+    ``rows``: the scores of each of its groups.
+    """
     columns = metric_columns(scores)
     known = {name: known_metric(name) for name in columns if name in result.metrics}
-    rows = {str(group): part for group, part in scores.groupby("group", sort=False)}
 
     def values(table: Mapping[str, MetricRecord], part: pd.DataFrame) -> dict[str, MetricValue]:
         found = {name: _as_value(name, record) for name, record in table.items()}
@@ -131,9 +132,8 @@ def _recomputed(result: Result, scores: pd.DataFrame) -> Result:
 
     metrics = values(result.metrics, scores)
     groups = {
-        group: GroupScores(len(rows.get(group, ())), values(record.metrics, rows[group]))
+        group: GroupScores(len(rows[group]), values(record.metrics, rows[group]))
         for group, record in result.groups.items()
-        if group in rows
     }
     macro = {name: _as_value(name, record) for name, record in result.macro.items()}
     for name, metric in known.items():
@@ -148,16 +148,7 @@ def _recomputed(result: Result, scores: pd.DataFrame) -> Result:
         protocol=result.protocol.id,
         protocol_sha256=result.protocol.sha256,
     )
-    return build_result(
-        model=result.model,
-        dataset=result.dataset,
-        evaluation=evaluation,
-        intervals=result.intervals,
-        cost={},
-        seed=result.seed,
-        environment={},
-        created=result.created,
-    )
+    return recomputed_result(result, evaluation)
 
 
 def _of_pairs(metric: Metric | None, values: list[float], known: MetricValue) -> MetricValue:

@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from i2ibench import registry
-from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.metrics.interface import Metric, installed_metric
 from i2ibench.results.differences import Discrepancy, tolerance
 from i2ibench.results.origin import experiment_discrepancies, model_discrepancies
-from i2ibench.results.record import MetricRecord, Result
+from i2ibench.results.record import MetricRecord, ProtocolRecord, Result
 
 # An end of an interval, or of a range, may be missed by rounding alone.
 _RELATIVE = 1e-9
 # Runs of this day and later keep their experiment.
 _EXPERIMENTS_SINCE = "2026-11-29"
-# Grey levels by which a prediction that is made again may differ, see runs/reproduce.py.
-_MOST_DIFFERENT = 4
+# Grey levels by which a prediction that is made again may differ in the coarsest format.
+MOST_DIFFERENT = 4
 
 
 def own_contradictions(result: Result) -> Iterator[Discrepancy]:
@@ -49,9 +49,14 @@ def _protocol_contradictions(result: Result) -> Iterator[Discrepancy]:
         return
     known = load_protocol(recorded.id)
     if known.sha256 == recorded.sha256:
-        for key in ("main", "ranked", "endpoints"):
-            if getattr(known, key) != getattr(recorded, key):
-                yield Discrepancy("protocol", f"{key}: not what {recorded.id} says")
+        yield from column_discrepancies(known, recorded)
+
+
+def column_discrepancies(known: Protocol, recorded: ProtocolRecord) -> Iterator[Discrepancy]:
+    """Yield columns and endpoints that a record says otherwise than its protocol."""
+    for key in ("main", "ranked", "endpoints"):
+        if getattr(known, key) != getattr(recorded, key):
+            yield Discrepancy("protocol", f"{key}: not what {recorded.id} says")
 
 
 def tables_of(result: Result) -> Iterator[tuple[str, Mapping[str, MetricRecord]]]:
@@ -93,7 +98,7 @@ def _status_contradictions(result: Result) -> Iterator[Discrepancy]:
         yield Discrepancy("status", f"{made.pairs} of {result.dataset.pairs} pairs reproduced")
     if not 0 <= (made.equal or 0) <= (made.pairs or 0):
         yield Discrepancy("status", f"{made.equal} of {made.pairs} predictions equal")
-    if not 0 <= (made.largest_difference or 0) <= _MOST_DIFFERENT:
+    if not 0 <= (made.largest_difference or 0) <= MOST_DIFFERENT:
         yield Discrepancy("status", f"reproduced up to {made.largest_difference} grey levels")
 
 

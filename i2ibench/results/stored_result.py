@@ -15,6 +15,7 @@ from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.files import read_json, sha256_file
 from i2ibench.provenance import plugins_used
 from i2ibench.results.differences import Discrepancy
+from i2ibench.results.own_contradictions import column_discrepancies
 from i2ibench.results.pair_scores import pair_scores_beside
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import parse_unsealed
@@ -79,11 +80,8 @@ def open_stored(
     rules = load_protocol(protocol or result.protocol.id)
     if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
         findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
-    elif any(
-        getattr(rules, key) != getattr(result.protocol, key)
-        for key in ("main", "ranked", "endpoints")
-    ):
-        findings.append(Discrepancy("protocol", f"{rules.id} has other columns than recorded"))
+    else:
+        findings += column_discrepancies(rules, result.protocol)
     hashes.update(_plugin_states(result))
     hashes["protocol"] = _state(all(each.subject != "protocol" for each in findings))
     return StoredResult(path, result, opened, pairs, folder, images, rules, tuple(findings), hashes)

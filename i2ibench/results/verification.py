@@ -10,7 +10,7 @@ from i2ibench import provenance
 from i2ibench.errors import I2IBenchError, MissingError, UsageError, VerificationError
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.scores import Evaluation
-from i2ibench.results.build_record import build_result, can_make_intervals
+from i2ibench.results.build_record import can_make_intervals, recomputed_result
 from i2ibench.results.differences import (
     Discrepancy,
     number_discrepancies,
@@ -128,7 +128,7 @@ def verify(
         *stored.findings,
         *own_contradictions(result),
         *folder_discrepancies(result, path.parent),
-        *number_discrepancies(result, _as_result(result, again), tolerances),
+        *number_discrepancies(result, recomputed_result(result, again), tolerances),
         *score_discrepancies(path, again.pair_scores, tolerances),
     ]
     metrics = {name: _looked_at(again, name) for name in names}
@@ -214,16 +214,3 @@ def _not_checked(stored: StoredResult, metrics: Mapping[str, str]) -> Iterator[s
     for file, what in _TELLING.items():
         if not (stored.path.parent / file).exists():
             yield f"{what}: no {file} beside the record"
-
-
-def _as_result(result: Result, again: Evaluation) -> Result:
-    return build_result(
-        model=result.model,
-        dataset=result.dataset,
-        evaluation=again,
-        intervals=result.intervals,
-        cost={},
-        seed=result.seed,
-        environment={},
-        created=result.created,
-    )

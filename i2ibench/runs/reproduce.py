@@ -20,6 +20,7 @@ from i2ibench.errors import DataError, MissingError, UsageError, VerificationErr
 from i2ibench.files import sha256_file
 from i2ibench.models.interface import TranslationModel, build_model
 from i2ibench.results.differences import Discrepancy
+from i2ibench.results.own_contradictions import MOST_DIFFERENT
 from i2ibench.results.record import EnvironmentRecord, ReproducedRecord, Result
 from i2ibench.results.record_files import write_result
 from i2ibench.results.stored_result import StoredResult, checkpoint_of, open_stored
@@ -31,7 +32,7 @@ from i2ibench.translation.translate import predict
 # Grey levels by which a prediction may differ, and in which share of its values: other hardware
 # sums in another order, which turns the rounding of few values, and of more where a format is
 # coarse.
-_LIMITS = {"fp32": (1, 0.01), "tf32": (4, 0.5), "bf16": (4, 0.5)}
+_LIMITS = {"fp32": (1, 0.01), "tf32": (MOST_DIFFERENT, 0.5), "bf16": (MOST_DIFFERENT, 0.5)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -52,10 +53,23 @@ def _findings(entries: Sequence[Entry]) -> Iterator[tuple[Path, Discrepancy]]:
                 entry.path,
                 Discrepancy("file", f"holds an entry of data set {entry.result.dataset.name}"),
             )
-    for first, second in combinations(entries, 2):
-        if track_key(first.result) == track_key(second.result):
+    by_track: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        by_track.setdefault(track_key(entry.result), []).append(_by_id(entry))
+    for rivals in by_track.values():
+        for first, second in combinations(rivals, 2):
             yield from _twice(first, second)
-            yield from _other_labels(first, second)
+        scored = [entry for entry in rivals if entry.pair_scores is not None]
+        for other in scored[1:]:
+            yield from _other_labels(scored[0], other)
+
+
+def _by_id(entry: Entry) -> Entry:
+    """Return the entry with its pairs in the order of ids: another order hides nothing."""
+    if entry.pair_scores is None:
+        return entry
+    ordered = entry.pair_scores.sort_values("id").reset_index(drop=True)
+    return replace(entry, pair_scores=ordered)
 
 
 def _twice(first: Entry, second: Entry) -> Iterator[tuple[Path, Discrepancy]]:
@@ -85,9 +99,7 @@ def _other_labels(first: Entry, second: Entry) -> Iterator[tuple[Path, Discrepan
     if first.pair_scores is None or second.pair_scores is None:
         return
     tables = [first.pair_scores, second.pair_scores]
-    mine, theirs = (
-        table[list(KEYS)].fillna("").sort_values("id").to_numpy().tolist() for table in tables
-    )
+    mine, theirs = (table[list(KEYS)].fillna("").to_numpy().tolist() for table in tables)
     apart = next((pair for pair, other in zip(mine, theirs, strict=False) if pair != other), None)
     if apart is not None:
         yield (
@@ -106,8 +118,7 @@ def _same_scores(first: Entry, second: Entry) -> bool:
     """
     if first.pair_scores is None or second.pair_scores is None:
         return False
-    tables = [first.pair_scores, second.pair_scores]
-    mine, theirs = (table.sort_values("id").reset_index(drop=True) for table in tables)
+    mine, theirs = first.pair_scores, second.pair_scores
     if list(mine["id"]) != list(theirs["id"]):
         return False
     for name in metric_columns(mine):

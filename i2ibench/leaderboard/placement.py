@@ -14,7 +14,7 @@ from i2ibench.leaderboard.ranking import Contestant, Standing, rank_column
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track, column_record
 from i2ibench.metrics.interface import installed_metric
 from i2ibench.results.cells import NumberCell
-from i2ibench.results.evaluation_intervals import cluster_codes, level_codes
+from i2ibench.results.evaluation_intervals import KEYS, cluster_codes, level_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
 
 _NOT_RANKED = (
@@ -84,7 +84,9 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
     competing = [row for row in rows if not row.is_oracle]
     pairs = _common_pairs(competing)
     chosen = _of_table(pairs, table)
-    clusters = None if chosen is None else cluster_codes(chosen)
+    clusters, levels = (
+        (None, None) if chosen is None else (cluster_codes(chosen), level_codes(chosen))
+    )
     units = _units(competing, table, chosen, clusters)
     standings: dict[Column, list[Standing]] = {}
     untested = []
@@ -104,7 +106,7 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
                 contestants,
                 column.better,
                 clusters,
-                None if chosen is None else level_codes(chosen),
+                levels,
                 equal_levels=of == MACRO,
             )
         elif any(row.tables[of][column].value is not None for row in competing):
@@ -145,7 +147,7 @@ def _in_order(track: Track) -> tuple[list[Row], Column | None]:
 def _common_pairs(rows: Sequence[Row]) -> pd.DataFrame | None:
     """Return id, group and cluster of the pairs that most entries have, ordered by id."""
     tables = [
-        entry.pair_scores[["id", "group", "cluster"]].sort_values("id").reset_index(drop=True)
+        entry.pair_scores[list(KEYS)].sort_values("id").reset_index(drop=True)
         for row in rows
         for entry in row.entries
         if entry.pair_scores is not None

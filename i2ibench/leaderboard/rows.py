@@ -15,6 +15,7 @@ from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.entries import Entry
 from i2ibench.metrics.presentation import table_order
 from i2ibench.results.evaluation_intervals import (
+    KEYS,
     Estimate,
     ScoreIntervals,
     interval_of,
@@ -116,9 +117,9 @@ class Row:
         if any(list(table["id"]) != list(first["id"]) for table in tables):
             return None
         shared = [n for n in first.columns if all(n in table.columns for table in tables)]
-        metrics = [name for name in shared if name not in ("id", "group", "cluster")]
+        metrics = [name for name in shared if name not in KEYS]
         mean = np.mean([table[metrics].to_numpy(np.float64) for table in tables], axis=0)
-        joined: pd.DataFrame = first[["id", "group", "cluster"]].copy()
+        joined: pd.DataFrame = first[list(KEYS)].copy()
         joined[metrics] = mean
         return joined
 

@@ -84,6 +84,7 @@ def plugins_used(model: str | None, metrics: Iterable[str]) -> list[dict[str, ob
     asked = [(registry.models, name) for name in ([model] if model else [])]
     asked += [(registry.metrics, name) for name in metrics]
     found: list[dict[str, object]] = []
+    hashes: dict[str, str | None] = {}  # of packages, which often bring several
     for known, name in asked:
         try:
             entry = known.entry(name)
@@ -92,13 +93,15 @@ def plugins_used(model: str | None, metrics: Iterable[str]) -> list[dict[str, ob
         if registry.is_ours(entry):
             continue
         top = entry.target.partition(":")[0].partition(".")[0]
+        if top and top not in hashes:
+            hashes[top] = _code_sha256(top)
         found.append(
             {
                 "kind": known.kind,
                 "name": name,
                 "package": entry.provider,
                 "version": package_version(entry.provider),
-                "sha256": _code_sha256(top) if top else None,
+                "sha256": hashes.get(top),
             }
         )
     return found

@@ -34,6 +34,7 @@ class _MaskMetric(PairMetric):
     """What the metrics of the mask share; higher is better in the range 0 to 1 unless said."""
 
     better: ClassVar[Literal["higher", "lower"] | None] = "higher"
+    range = (0.0, 1.0)
     digits = 4
     undefined_means = "targets have no positive area"
     # What follows the definition of the mask in the signature.
@@ -53,7 +54,6 @@ class DABDice(_MaskMetric):
     """
 
     name = "dab-dice"
-    range = (0.0, 1.0)
     title = "DAB-Dice"
     position = 302
 
@@ -70,7 +70,6 @@ class DABIoU(_MaskMetric):
     """
 
     name = "dab-iou"
-    range = (0.0, 1.0)
     title = "DAB-IoU"
     position = 303
 
@@ -88,7 +87,6 @@ class DABSensitivity(_MaskMetric):
     """
 
     name = "dab-tpr"
-    range = (0.0, 1.0)
     title = "DAB-TPR"
     position = 304
 
@@ -107,7 +105,6 @@ class DABSpecificity(_MaskMetric):
     """
 
     name = "dab-tnr"
-    range = (0.0, 1.0)
     title = "DAB-TNR"
     position = 305
     undefined_means = "targets are positive everywhere"
@@ -187,7 +184,6 @@ class TolerantDice(_MaskMetric):
     """
 
     name = "dab-dice-tolerant"
-    range = (0.0, 1.0)
     title = "DAB-Dice (tolerant)"
     position = 301
     least_pairs_of_group = 16

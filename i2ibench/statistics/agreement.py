@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +31,7 @@ def quadratic_kappa(
 
     None where it is undefined (one group only).
     """
-    observed = confusion(truth, found, groups) / len(truth)
-    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0))
-    places = np.arange(groups)
-    cost = np.square(places[:, None] - places[None, :])
-    by_chance = float((cost * expected).sum())
-    if len(set(truth.tolist())) < 2 or by_chance == 0:
-        return None
-    return 1 - float((cost * observed).sum()) / by_chance
+    return agreement(truth, found, groups, "quadratic-kappa")
 
 
 def confusion(
@@ -50,9 +44,10 @@ def confusion(
 
 def agreement(truth: Places, found: Places, groups: int, statistic: Statistic) -> float | None:
     """Return the agreement of two sortings ``(N,)`` into groups; None where it is undefined."""
-    if statistic == "accuracy":
-        return float((truth == found).mean()) if len(truth) else None
-    return quadratic_kappa(truth, found, groups) if len(truth) else None
+    if not len(truth):
+        return None
+    value = float(_of_tables(statistic)(confusion(truth, found, groups)[None])[0])
+    return value if np.isfinite(value) else None
 
 
 def agreement_interval(
@@ -87,7 +82,7 @@ def agreement_interval(
     units = len(tables)
     if units < FEWEST_UNITS or (truth == found).all():
         return None
-    compute = {"accuracy": _accuracies, "quadratic-kappa": _kappas}[statistic]
+    compute = _of_tables(statistic)
 
     def of(flat: Floats) -> Floats:
         return compute(flat.reshape(-1, groups, groups))
@@ -107,12 +102,17 @@ def agreement_interval(
     )
 
 
-def _accuracies(tables: Floats) -> Floats:
+def _of_tables(statistic: Statistic) -> Callable[[npt.NDArray[Any]], Floats]:
+    """Return what computes a statistic of tables ``(B, groups, groups)``."""
+    return _accuracies if statistic == "accuracy" else _kappas
+
+
+def _accuracies(tables: npt.NDArray[Any]) -> Floats:
     """Return the accuracy of each table ``(B, groups, groups)``."""
     return np.asarray(np.trace(tables, axis1=1, axis2=2) / tables.sum((1, 2)), dtype=np.float64)
 
 
-def _kappas(tables: Floats) -> Floats:
+def _kappas(tables: npt.NDArray[Any]) -> Floats:
     """Return the quadratic-weighted kappa of each table; NaN where it is undefined."""
     observed = tables / tables.sum((1, 2), keepdims=True)
     expected = observed.sum(2)[:, :, None] * observed.sum(1)[:, None, :]

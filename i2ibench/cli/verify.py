@@ -178,11 +178,15 @@ def _verify_one(
     with closing(RichReporter()) as reporter:
         found = verify_result(result, progress=reporter.progress, **where)
         if retranslate:
-            from i2ibench.runs.reproduce import reproduce
+            from i2ibench.runs.reproduce import reproduce_stored
 
             reporter.stage("translating again")
-            options = {k: v for k, v in where.items() if k != "allow_unverified_weights"}
-            again = reproduce(result, checkpoint=checkpoint, progress=reporter.progress, **options)
+            again = reproduce_stored(
+                found.stored,
+                checkpoint=checkpoint,
+                device=where["device"],
+                progress=reporter.progress,
+            )
     if not json:
         _print(found, again)
     error = found.error() or (again.error() if again is not None else None)

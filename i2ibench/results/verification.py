@@ -41,24 +41,35 @@ class Verification:
     """A recomputed result.
 
     Attributes:
-        path: of the result.
-        result: as recorded.
+        stored: the result with its files, hashed again.
         findings: everything that differs; empty where the result is confirmed.
         metrics: by name, ``"recomputed"``, or why it was not.
-        hashes: by what was hashed, ``"as recorded"``, ``"differs"``, or why it was not looked at.
         checked: what was looked at, one line each.
         not_checked: what could not be looked at, one line each.
         tolerances: relative, by metric.
     """
 
-    path: Path
-    result: Result
+    stored: StoredResult
     findings: tuple[Discrepancy, ...]
     metrics: Mapping[str, str]
-    hashes: Mapping[str, str]
     checked: tuple[str, ...]
     not_checked: tuple[str, ...]
     tolerances: Mapping[str, float]
+
+    @property
+    def path(self) -> Path:
+        """Where the result lies."""
+        return self.stored.path
+
+    @property
+    def result(self) -> Result:
+        """The result as recorded."""
+        return self.stored.result
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """By what was hashed, ``"as recorded"``, ``"differs"``, or why it was not looked at."""
+        return self.stored.hashes
 
     def error(self) -> I2IBenchError | None:
         """Return what stands against the result, or None where it is confirmed."""
@@ -133,11 +144,9 @@ def verify(
     ]
     metrics = {name: _looked_at(again, name) for name in names}
     return Verification(
-        path,
-        result,
+        stored,
         tuple(dict.fromkeys(findings)),
         metrics,
-        stored.hashes,
         tuple(_checked(stored, again, metrics)),
         tuple(_not_checked(stored, metrics)),
         tolerances,

@@ -89,6 +89,17 @@ def reproduce(
         DataError: weights of another hash.
     """
     stored = open_stored(path, **where)
+    return reproduce_stored(stored, checkpoint=checkpoint, device=device, progress=progress)
+
+
+def reproduce_stored(
+    stored: StoredResult,
+    *,
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Reproduction:
+    """As ``reproduce``, of a result that is open: its files need not be hashed again."""
     model, manifest = _opened(stored, None if checkpoint is None else Path(checkpoint))
     allow_tf32(manifest.precision)
     limit, most = _LIMITS[_precision(stored.result)]

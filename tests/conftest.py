@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from seeded_weights import write_inception
 
-# Two cores are shared by everything that runs here; torch is imported after this.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# The cores are shared by everything that runs here: by as many tests at a time as pytest-xdist has
+# workers, or by the threads of one. torch is imported after this.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -37,8 +37,8 @@ REQUIRED: dict[type[Settings], dict[str, Any]] = {
 HASHED = [
     *(ImageSettings, InferencePolicy, Manifest, MetricChoice, MetricSettings, ModelConfig),
     *(Preparation, Protocol, Recipe, SyntheticOptions, TrainingSettings),
-    *{registered_metric(name).Settings for name in registry.metrics.names()},
-    *{registered_model(name).Config for name in registry.models.names()},
+    *dict.fromkeys(registered_metric(name).Settings for name in registry.metrics.names()),
+    *dict.fromkeys(registered_model(name).Config for name in registry.models.names()),
 ]
 
 

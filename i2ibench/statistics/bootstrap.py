@@ -243,8 +243,10 @@ def _bca_interval(
 
 def _bca_levels(means: Floats, estimate: float, deviations: Floats) -> Floats:
     """Return the two quantile levels of Efron's equation 2.3 for one column."""
-    # Half of the ties count as below, or discrete scores would look biased.
-    below = (np.mean(means < estimate) + np.mean(means <= estimate)) / 2
+    # Half of the ties count as below, or discrete scores would look biased. The last digits of a
+    # mean depend on the processor, so what differs by rounding alone is a tie.
+    rounding = 1e-9 * float(np.ptp(means))
+    below = (np.mean(means < estimate - rounding) + np.mean(means <= estimate + rounding)) / 2
     below = min(max(below, 0.5 / len(means)), 1 - 0.5 / len(means))
     bias = float(special.ndtri(below))
     scale = float((deviations**2).sum()) ** 1.5

@@ -78,7 +78,7 @@ def test_a_plain_archive_is_unpacked(tmp_path: Path) -> None:
         special("device", tarfile.CHRTYPE),
         "first.txt",
     ],
-    ids=str,
+    ids=lambda member: f"{member.name} {member.linkname}" if hasattr(member, "name") else member,
 )
 def test_a_hostile_tar_is_refused_before_anything_is_written(tmp_path: Path, member) -> None:
     archive = tar(tmp_path / "a.tar.gz", "first.txt", member)

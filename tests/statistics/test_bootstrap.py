@@ -131,6 +131,15 @@ def test_equal_pairs_in_a_cluster_add_nothing() -> None:
     assert np.allclose(mean_intervals(values), mean_intervals(repeated, codes), rtol=1e-9)
 
 
+def test_the_unit_of_a_score_does_not_move_its_interval() -> None:
+    """Resampled means that tie do so on every processor, however the last digit is rounded."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        values = rng.integers(0, 4, (20, 1)) / 10  # few values, so many resamples have the mean
+        tripled = mean_intervals(values * 3)[0]
+        assert tripled == pytest.approx(np.multiply(mean_intervals(values)[0], 3), rel=1e-9)
+
+
 def test_infinite_scores_are_left_out_of_the_mean() -> None:
     values = np.random.default_rng(0).normal(size=(60, 1))
     with_infinity = np.concatenate([values, [[np.inf]]])

@@ -10,6 +10,7 @@ import re
 import stat
 import tempfile
 import threading
+import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,9 +207,39 @@ def list_folder(
     return Listing(**{key: tuple(paths) for key, paths in found.items()})
 
 
+def find_file(folder: Path, name: str) -> Path | None:
+    """Return the visible file of a name, however it is capitalised; None where there is none."""
+    if (folder / name).is_file():
+        return folder / name
+    found = visible_files(folder, missing_ok=True) if folder.is_dir() else ()
+    return next((path for path in found if path.name.casefold() == name.casefold()), None)
+
+
 def is_visible(name: str) -> bool:
     """Whether a file of this name counts as the user's own, see ``list_folder``."""
     return not name.startswith((".", "~$")) and name.lower() not in _OF_THE_SYSTEM
+
+
+def composed(text: str) -> str:
+    """Return ``text`` in Unicode's composed form, in which names are compared everywhere.
+
+    macOS stores decomposed names, which look the same and are other strings.
+    """
+    return unicodedata.normalize("NFC", text)
+
+
+def is_utf8(name: str | Path) -> bool:
+    """Whether a name can be written in UTF-8: one of bytes of another encoding cannot."""
+    try:
+        str(name).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(name: str | Path) -> str:
+    r"""Return a name as messages and JSON can hold it: bytes that are not UTF-8 as ``\xe9``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _kind(path: Path) -> str:

@@ -19,7 +19,8 @@ from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, StripLay
 from i2ibench.data.identity import name_of_own
 from i2ibench.data.images import image_size
 from i2ibench.data.labels import labelled
-from i2ibench.data.layouts import OnFault, images_by_id, list_pairs, present_name, raise_fault
+from i2ibench.data.layouts import list_pairs, present_name
+from i2ibench.data.listing import OnFault, images_by_id, pass_over, raise_fault, tell_left_out
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
 from i2ibench.errors import DataError, MissingError, UsageError
@@ -27,11 +28,15 @@ from i2ibench.errors import DataError, MissingError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class ListedSplit:
-    """The pairs of one split by id, in their direction, and the form on disk they come from."""
+    """The pairs of one split by id, in their direction, and the form on disk they come from.
+
+    ``cluster_fault`` says why they cannot be scored, see ``PairedDataset``.
+    """
 
     pairs: list[ImagePair]
     layout: Layout
     direction: str
+    cluster_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ class Dataset:
         images = images_by_id(root)
         if not images:
             raise DataError(f"{root}: holds no images")
+        tell_left_out(root)
         pairs = [ImagePair(each, ImageRef(path), ImageRef(path)) for each, path in images.items()]
         pairs = sorted(pairs, key=lambda pair: pair.id)[:limit]
         # Not resolve(): a linked folder keeps the name its user gave it.
@@ -178,11 +184,25 @@ class Dataset:
         layout, reverse, direction = _directed(
             self._layout(split), self.direction or self.card.direction
         )
-        pairs = list_pairs(layout, root, split, names, on_fault)
-        pairs = labelled(pairs, self.card, root, split, on_fault)
+        pairs = list_pairs(layout, root, split, names, on_fault, known=self.card.split_names)
+        pairs, fault = labelled(
+            pairs, self.card, root, split, lambda: self._ids_but(split), on_fault
+        )
         if reverse:
             pairs = [pair.reversed() for pair in pairs]
-        return ListedSplit(pairs[: self.limit], layout, direction)
+        return ListedSplit(pairs[: self.limit], layout, direction, fault)
+
+    def _ids_but(self, split: SplitName) -> set[str]:
+        """Return the ids of all other splits, to which rows of a table may belong."""
+        found: set[str] = set()
+        known = self.card.split_names
+        for other in self.splits:
+            if other != split:
+                names = self.card.split_folders(other)
+                layout = self._layout(other)
+                listed = list_pairs(layout, self.place, other, names, pass_over, known=known)
+                found.update(pair.id for pair in listed)
+        return found
 
     def _layout(self, split: SplitName) -> Layout:
         root, names = self.place, self.card.split_folders(split)
@@ -223,6 +243,7 @@ class Dataset:
             layout=str(found.layout),
             hidden_clusters=hidden,
             cluster_number=clusters.number if clusters is not None and hidden else None,
+            cluster_fault=found.cluster_fault,
         )
 
 

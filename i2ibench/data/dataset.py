@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import registry
-from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, StripLayout
-from i2ibench.data.identity import name_of_own
+from i2ibench.data.bare_targets import CARD, list_targets
+from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName
+from i2ibench.data.directions import directed, reading, several_readings
 from i2ibench.data.images import image_size
 from i2ibench.data.labels import labelled
 from i2ibench.data.layouts import list_pairs, present_name
-from i2ibench.data.listing import OnFault, images_by_id, pass_over, raise_fault, tell_left_out
-from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.listing import OnFault, pass_over, raise_fault
+from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
 from i2ibench.errors import DataError, MissingError, UsageError
 
@@ -97,24 +98,14 @@ class Dataset:
         """Return a bare folder of targets, to score what other tools made without a data set.
 
         Its one split, ``test``, has a pair an image, whose id is the name without suffix. Scoring
-        reads targets only: the source of each pair is the target itself.
+        reads targets only: the source of each pair is the target itself. See ``list_targets``.
 
         Raises:
             DataError: no such folder, no images in it, an unsafe name, or one name twice.
         """
         root = Path(folder)
-        images = images_by_id(root)
-        if not images:
-            raise DataError(f"{root}: holds no images")
-        tell_left_out(root)
-        pairs = [ImagePair(each, ImageRef(path), ImageRef(path)) for each, path in images.items()]
-        pairs = sorted(pairs, key=lambda pair: pair.id)[:limit]
-        # Not resolve(): a linked folder keeps the name its user gave it.
-        own_name = Path(os.path.abspath(root)).name  # noqa: PTH100
-        name = name_of_own(own_name, None, root)
-        test = PairedDataset(name, "test", tuple(pairs), root=root)
-        card = Card(title="a folder of targets")
-        return cls(name, card, root, limit=limit, _checked={"test": test})
+        test = list_targets(root, limit)
+        return cls(test.name, CARD, root, limit=limit, _checked={"test": test})
 
     @property
     def is_of_catalogue(self) -> bool:
@@ -181,7 +172,7 @@ class Dataset:
             DataError: as ``split``, unless ``on_fault`` takes it.
         """
         root, names = self.place, self.card.split_folders(split)
-        layout, reverse, direction = _directed(
+        layout, reverse, direction = directed(
             self._layout(split), self.direction or self.card.direction
         )
         pairs = list_pairs(layout, root, split, names, on_fault, known=self.card.split_names)
@@ -210,7 +201,13 @@ class Dataset:
         if not found:
             present = ", ".join(self.splits) or "none"
             raise DataError(f"{root}: has no split '{split}' (found: {present})")
+        chosen = reading(found, self.direction)
+        if chosen is not None:
+            return chosen
         if len(found) > 1:
+            readings = several_readings(found)
+            if readings:
+                raise DataError(f"{root}: {readings}")
             listed = "; ".join(str(layout) for layout in found)
             raise DataError(f"{root}: holds {self.name} in several forms ({listed}); keep one")
         return found[0]
@@ -265,28 +262,6 @@ def split_name(name: str) -> SplitName:
         if name in aliases:
             return split
     raise UsageError(registry.unknown_name("split", name, list(SPLIT_ALIASES)))
-
-
-def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
-    """Return the layout, whether its pairs are to be reversed, and the direction's name."""
-    if isinstance(layout, StripLayout):
-        for source in layout.panels:
-            for target in layout.panels:
-                if source != target and direction == f"{source}to{target}":
-                    chosen = layout.model_copy(update={"source": source, "target": target})
-                    return chosen, False, direction
-        if len(layout.panels) > 2 and not layout.source and direction in {"AtoB", "BtoA"}:
-            first, second = layout.panels[:2]
-            raise DataError(
-                f"files of {len(layout.panels)} panels ({', '.join(layout.panels)}): say which is "
-                f"translated to which, e.g. --direction {first}to{second}"
-            )
-    if direction not in {"AtoB", "BtoA"}:
-        panels = (
-            f", or two of {', '.join(layout.panels)}" if isinstance(layout, StripLayout) else ""
-        )
-        raise UsageError(f"unknown direction '{direction}'; known: AtoB, BtoA{panels}")
-    return layout, direction == "BtoA", direction
 
 
 def _check_sizes(pairs: Sequence[ImagePair]) -> None:

@@ -76,18 +76,18 @@ def recognise(root: Path) -> Card:
     candidates = list(_candidates(root))
     if not candidates:
         raise DataError(_nothing_found(root))
-    if len(candidates) > 1:
+    if not _same_strips(candidates):
         listed = "; ".join(f"({n}) {layout}" for n, layout in enumerate(candidates, start=1))
         raise DataError(
             f"{root}: can be read in {len(candidates)} ways: {listed}; name one in a card "
             "(TOML) or remove what does not belong"
         )
-    layout = candidates[0]
+    layout = candidates[0]  # of several strips in one folder, a direction chooses
     splits = _splits(root, layout)
     _tell_guesses(root, layout, splits)
     return Card(
-        title=f"{root.name}: {layout}",
-        layouts=(layout,),
+        title=f"{root.name}: {' or '.join(str(each) for each in candidates)}",
+        layouts=tuple(candidates),
         splits=splits,
         groups=_groups(root, layout),
         clusters=Clusters(name="cluster") if find_file(root, CLUSTERS_FILE) else None,
@@ -186,22 +186,34 @@ def _images_in(root: Path, splits: list[str]) -> Iterator[Layout]:
         if any(stem.endswith("_real_A") for stem in stems):
             yield SuffixLayout(folder=folder)
             continue
-        panels = next((found for image in images[:_TRIED] if (found := _panels(image))), ())
-        if panels:
+        readings = next((found for image in images[:_TRIED] if (found := _readings(image))), ())
+        for panels in readings:
             yield StripLayout(folder=folder, panels=panels)
 
 
-def _panels(image: Path) -> tuple[str, ...]:
-    """Return the panels of a strip; empty where the image is no strip of square panels."""
+def _readings(image: Path) -> tuple[tuple[str, ...], ...]:
+    """Return the panels of a strip in each way it can be read; none where it is no strip.
+
+    Pairs of 60 x 40 side by side are as wide as three square panels.
+    """
     try:
         width, height = image_size(ImageRef(image))
     except DataError:
         return ()
     if width == 2 * height:
-        return ("A", "B")
-    if width % height == 0 and width // height > 2:
-        return tuple(str(index + 1) for index in range(width // height))
-    return ()
+        return (("A", "B"),)
+    if width % height or width < 2 * height:
+        return ()
+    panels = tuple(str(index + 1) for index in range(width // height))
+    return (panels,) if width % 2 else (panels, ("A", "B"))
+
+
+def _same_strips(candidates: list[Layout]) -> bool:
+    """Whether all are readings of the same files, or there is only one."""
+    if len(candidates) == 1:
+        return True
+    strips = [each for each in candidates if isinstance(each, StripLayout)]
+    return len(strips) == len(candidates) and len({each.folder for each in strips}) == 1
 
 
 def _sides(names: list[str]) -> list[tuple[str, str]]:

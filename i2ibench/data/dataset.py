@@ -20,7 +20,7 @@ from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName
 from i2ibench.data.directions import directed, reading, several_readings
 from i2ibench.data.images import image_size
 from i2ibench.data.labels import labelled
-from i2ibench.data.layouts import list_pairs, present_name
+from i2ibench.data.layouts import check_layout_splits, list_pairs, present_name, size_of_first
 from i2ibench.data.listing import OnFault, pass_over, raise_fault
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
@@ -199,13 +199,15 @@ class Dataset:
         root, names = self.place, self.card.split_folders(split)
         found = [each for each in self.card.layouts if present_name(each, root, names) is not None]
         if not found:
+            for layout in self.card.layouts:
+                check_layout_splits(layout, root, self.card.split_names)
             present = ", ".join(self.splits) or "none"
             raise DataError(f"{root}: has no split '{split}' (found: {present})")
         chosen = reading(found, self.direction)
         if chosen is not None:
             return chosen
         if len(found) > 1:
-            readings = several_readings(found)
+            readings = several_readings(found, size_of_first(found[0], root, names))
             if readings:
                 raise DataError(f"{root}: {readings}")
             listed = "; ".join(str(layout) for layout in found)

@@ -57,7 +57,9 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """
     here: dict[str, int] = {}
     if dataset.root is not None:
-        here = {split: len(dataset.list_split(split).pairs) for split in dataset.splits}
+        here = {
+            split: len(dataset.list_split(split).pairs) for split in dataset.splits or ("test",)
+        }
     return {
         "name": dataset.name,
         "card": dataset.card.model_dump(mode="json", exclude_defaults=True),

@@ -8,6 +8,7 @@ from i2ibench.data.cards import Layout, StripLayout
 from i2ibench.errors import DataError, UsageError
 
 _SIDES = ("AtoB", "BtoA")
+_HALVES = ("A", "B")
 
 
 def reading(layouts: Sequence[Layout], direction: str | None) -> Layout | None:
@@ -23,8 +24,13 @@ def reading(layouts: Sequence[Layout], direction: str | None) -> Layout | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def several_readings(layouts: Sequence[Layout]) -> str:
-    """Return how the readings of the same files are chosen, or nothing where a direction cannot."""
+def several_readings(layouts: Sequence[Layout], size: tuple[int, int] | None) -> str:
+    """Return how the readings of the same files are chosen, or nothing where a direction cannot.
+
+    Args:
+        layouts: the readings.
+        size: width and height of one of the files.
+    """
     if not all(isinstance(each, StripLayout) for each in layouts):
         return ""
     strips = [each for each in layouts if isinstance(each, StripLayout)]
@@ -33,10 +39,12 @@ def several_readings(layouts: Sequence[Layout]) -> str:
     words = []
     for each in strips:
         first, second = each.panels[:2]
-        kind = "2 halves" if len(each.panels) == 2 else f"{len(each.panels)} panels"
-        advice = "AtoB or BtoA" if (first, second) == ("A", "B") else f"e.g. {first}to{second}"
-        words.append(f"{kind} ({', '.join(each.panels)}: --direction {advice})")
-    return f"can be read as {' or as '.join(words)}; say which is translated to which"
+        number = len(each.panels)
+        kind = "2 halves" if number == 2 else f"{number} panels"
+        of = "" if size is None else f" of {size[0] // number} x {size[1]} px"
+        advice = "AtoB or BtoA" if (first, second) == _HALVES else f"{first}to{second}, say,"
+        words.append(f"{kind}{of} (--direction {advice} reads these)")
+    return f"files can be read as {' or as '.join(words)}; give the direction"
 
 
 def directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:

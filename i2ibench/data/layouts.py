@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from i2ibench.data.listing import (
     raise_fault,
     tell_left_out,
 )
-from i2ibench.data.pair_tables import pairs_of_table, table_splits
+from i2ibench.data.pair_tables import check_table_splits, pairs_of_table, table_splits
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.errors import DataError
 from i2ibench.files import list_folder, printable
@@ -88,6 +89,27 @@ def present_name(layout: Layout, root: Path, names: Sequence[str]) -> str | None
         for spelling in (name, name.capitalize(), name.upper()):
             if any(_below(root, folder, spelling).is_dir() for folder in folders):
                 return spelling
+    return None
+
+
+def check_layout_splits(layout: Layout, root: Path, known: Collection[str]) -> None:
+    """Refuse a table whose rows are all of unknown splits, saying which.
+
+    Raises:
+        DataError: rows of a split that is none of ``known``.
+    """
+    if isinstance(layout, TableLayout):
+        check_table_splits(root / layout.file, known)
+
+
+def size_of_first(layout: Layout, root: Path, names: Sequence[str]) -> tuple[int, int] | None:
+    """Return width and height of the first file of a split side by side, where one can be read."""
+    name = present_name(layout, root, names)
+    if name is None or not isinstance(layout, StripLayout):
+        return None
+    for path in list_images(_below(root, layout.folder, name), pass_over):
+        with contextlib.suppress(DataError):
+            return image_size(ImageRef(path))
     return None
 
 

@@ -93,8 +93,9 @@ def is_beside(name: str, ids: Collection[str], used: Collection[str]) -> bool:
     """
     for ending in endings_of(name):
         word = ending_word(ending)
-        if ending not in used and word in OTHERS | TARGETS | PREDICTIONS:
-            return word in _OF_CYCLEGAN or name.removesuffix(ending) in ids
+        known = ending not in used and word in OTHERS | TARGETS | PREDICTIONS
+        if known and (word in _OF_CYCLEGAN or name.removesuffix(ending) in ids):
+            return True
     return False
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from i2ibench.data.listing import LeftOut, OnFault
+from i2ibench.data.listing import LeftOut, OnFault, raise_fault
 from i2ibench.data.pairs import ImagePair, ImageRef
 from i2ibench.data.tables import Row, read_table
 from i2ibench.errors import DataError
@@ -23,6 +23,11 @@ _OPTIONAL = ("id", "split", "group", "cluster")
 def table_splits(file: Path) -> set[str]:
     """Return the splits of a table, in lower case; without that column it is one test split."""
     return {split_of(row) for row in _rows(file)}
+
+
+def check_table_splits(file: Path, known: Collection[str]) -> None:
+    """Refuse a table with rows of splits that are none of ``known``."""
+    check_splits(file, _rows(file), known, raise_fault)
 
 
 def pairs_of_table(

@@ -69,6 +69,11 @@ def _by_mark(stems: Mapping[str, Path], dataset: PairedDataset, folder: Path) ->
     if len(found) == len(dataset) and not any(stem.endswith("_fake_B") for stem in stems):
         return found
     mark = mark_of_predictions(stems, dataset, folder)
+    if mark == "_fake_A":
+        warnings.warn(
+            f"{folder}: its '_fake_A' images are scored, which show the side of the targets",
+            stacklevel=3,
+        )
     for pair in dataset:
         marked = stems.get(pair.id + mark)
         if marked is not None and pair.id in found:

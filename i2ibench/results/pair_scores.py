@@ -15,7 +15,7 @@ import pandas as pd
 
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Evaluation, PairColumns
-from i2ibench.files import write_text
+from i2ibench.files import composed, write_text
 from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 
 
@@ -94,6 +94,7 @@ def check_pair_scores_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
     An empty field of a metric is NaN: the metric is undefined on that pair.
     """
+    table = table.assign(id=[composed(each) for each in table["id"]])
     repeated = table["id"][table["id"].duplicated()]
     if len(repeated):
         raise DataError(f"{path}: pair {repeated.iloc[0]} stands in it twice")

@@ -97,7 +97,7 @@ def _list(
     findings: list[Finding] = []
     listed: list[tuple[str, ImagePair]] = []
     layouts = []
-    for split in dataset.splits:
+    for split in dataset.splits or ("test",):  # without any, the error says why
         found = dataset.list_split(
             split, on_fault=lambda fault: findings.append(_fault("pairing", fault, root))
         )

@@ -6,7 +6,14 @@ import contextlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from i2ibench.data.cards import FoldersLayout, Layout, StripLayout, SuffixLayout, TableLayout
+from i2ibench.data.cards import (
+    SPLIT_ALIASES,
+    FoldersLayout,
+    Layout,
+    StripLayout,
+    SuffixLayout,
+    TableLayout,
+)
 from i2ibench.data.images import image_size
 from i2ibench.data.listing import (
     LeftOut,
@@ -56,9 +63,10 @@ def list_pairs(
     name = present_name(layout, root, names)
     if name is None:
         raise DataError(f"{root}: no folder of split '{split}' for {layout}")
+    aliases = {*names, *next((each for each in SPLIT_ALIASES.values() if split in each), ())}
     for folder in _folders(layout):
         tell_left_out(_below(root, folder, name), on_fault)
-        _tell_other_splits(root, folder, name, names, known, on_fault)
+        _tell_other_splits(root, folder, name, aliases, known, on_fault)
     if isinstance(layout, StripLayout):
         return _from_strips(layout, _below(root, layout.folder, name), on_fault)
     if isinstance(layout, SuffixLayout):
@@ -190,7 +198,7 @@ def _tell_other_splits(
     root: Path,
     folder: str,
     here: str,
-    names: Sequence[str],
+    names: Collection[str],
     known: Collection[str],
     on_fault: OnFault,
 ) -> None:

@@ -16,11 +16,16 @@ def reading(layouts: Sequence[Layout], direction: str | None) -> Layout | None:
 
     A row of square panels whose number of columns is even may also be two halves: ``AtoB`` means
     the halves, and ``1to2`` the panels.
+
+    Raises:
+        UsageError: a direction that is none of any reading.
     """
     strips = [each for each in layouts if isinstance(each, StripLayout)]
     if direction is None or len(strips) < len(layouts):
         return None
     fits = [each for each in strips if direction in _between_panels(each)]
+    if not fits and len(strips) > 1:
+        raise _unknown(direction, [panel for each in strips for panel in each.panels])
     return fits[0] if len(fits) == 1 else None
 
 
@@ -65,11 +70,13 @@ def directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
                 f"translated to which, e.g. --direction {first}to{second}"
             )
     if direction not in _SIDES:
-        panels = (
-            f", or two of {', '.join(layout.panels)}" if isinstance(layout, StripLayout) else ""
-        )
-        raise UsageError(f"unknown direction '{direction}'; known: AtoB, BtoA{panels}")
+        raise _unknown(direction, layout.panels if isinstance(layout, StripLayout) else ())
     return layout, direction == "BtoA", direction
+
+
+def _unknown(direction: str, panels: Sequence[str]) -> UsageError:
+    more = f", or two of {', '.join(panels)}" if panels else ""
+    return UsageError(f"unknown direction '{direction}'; known: {', '.join(_SIDES)}{more}")
 
 
 def _between_panels(layout: StripLayout) -> dict[str, StripLayout]:

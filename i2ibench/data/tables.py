@@ -63,21 +63,44 @@ def read_table(
             header has.
     """
     name = printable(file)
-    text, separator = _without_separator(_text(file), name)
-    try:
-        header, rows = _parse(text, separator or _delimiter(text, required))
-    except csv.Error as error:
-        raise DataError(f"{name}: not a table ({error})") from None
+    [(_, first), *rows] = read_fields(file, required)
+    header = [_column(field) for field in first]
     _check_header(header, required, optional, name)
-    first = 1 + (separator is not None)  # the line of the header
     found = []
     for line, fields in rows:
         values = [composed(value.strip()) for value in fields]
         if any(values):
-            _check_length(values, header, f"{name}, line {first + line - 1}")
+            _check_length(values, header, f"{name}, line {line}")
             named = zip(header, values, strict=False)
-            found.append(Row(first + line - 1, {key: value for key, value in named if key}))
+            found.append(Row(line, {key: value for key, value in named if key}))
     return tuple(found)
+
+
+def read_fields(file: Path, columns: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """Return the fields of each line of a table as they are, the header first, with its line.
+
+    Args:
+        file: the table; an empty one has an empty header.
+        columns: some that its header has, in lower case, by which its separator is found.
+
+    Raises:
+        DataError: not a file, unreadable, not in Unicode, or a quote that is never closed.
+    """
+    name = printable(file)
+    text, separator = _without_separator(_text(file), name)
+    # The ends of lines are left to the reader, which knows those within quotes.
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=separator or _delimiter(text, columns),
+        strict=True,
+    )
+    before = int(separator is not None)  # the line that told it
+    try:
+        found = [(before + reader.line_num, fields) for fields in reader]
+    except csv.Error as error:
+        line = before + reader.line_num
+        raise DataError(f"{name}, line {line}: not a table ({error})") from None
+    return found or [(1, [])]
 
 
 def _text(file: Path) -> str:
@@ -132,19 +155,11 @@ def _without_separator(text: str, name: str) -> tuple[str, str | None]:
 
 def _delimiter(text: str, required: Sequence[str]) -> str:
     """Return the delimiter under which the header has the columns, or else the commonest in it."""
-    first = next(iter(text.splitlines()), "")
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
     for delimiter in _DELIMITERS:
-        names = {_column(name) for name in next(csv.reader([first], delimiter=delimiter), [])}
-        if set(required) <= names:
+        if set(required) <= {_column(name.strip('" ')) for name in first.split(delimiter)}:
             return delimiter
     return max(_DELIMITERS, key=first.count)
-
-
-def _parse(text: str, delimiter: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    # The ends of lines are left to the reader, which knows those within quotes.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header = [_column(name) for name in next(reader, [])]
-    return header, [(reader.line_num, fields) for fields in reader]
 
 
 def _column(name: str) -> str:

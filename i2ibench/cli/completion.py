@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from i2ibench.files import visible_files
+
 
 def completer(values: str | tuple[str, ...]) -> Callable[[str], list[str]] | None:
     """Return what typer calls to complete a value.
@@ -32,7 +34,8 @@ def _names(kind: str) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if kind == "boards":
-            return sorted({path.stem for path in Path("leaderboards").glob("*.md")} - {"README"})
+            pages = visible_files(Path("leaderboards"), {".md"}, missing_ok=True)
+            return sorted({path.stem for path in pages} - {"README"})
         if kind == "weights":
             from i2ibench.metrics.networks.weights import catalogue
 

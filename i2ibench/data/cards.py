@@ -242,6 +242,12 @@ class Card(_Declared):
     def _unknown_clusters(cls, value: Any) -> Any:
         return {"name": "cluster", "unknown": True} if value == "unknown" else value
 
+    @property
+    def split_names(self) -> frozenset[str]:
+        """All names that a split of this data set may have on disk or in a table."""
+        declared = {known.folder for known in self.splits.values() if known.folder is not None}
+        return frozenset(declared.union(*SPLIT_ALIASES.values()))
+
     def split_folders(self, split: SplitName) -> tuple[str, ...]:
         """Return the names that ``split`` may have on disk."""
         declared = self.splits.get(split)

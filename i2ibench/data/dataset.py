@@ -15,23 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench import registry
-from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, StripLayout
-from i2ibench.data.identity import name_of_own
+from i2ibench.data.bare_targets import CARD, list_targets
+from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName
+from i2ibench.data.directions import directed, reading, several_readings
 from i2ibench.data.images import image_size
 from i2ibench.data.labels import labelled
-from i2ibench.data.layouts import OnFault, images_by_id, list_pairs, present_name, raise_fault
-from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.layouts import check_layout_splits, list_pairs, present_name, size_of_first
+from i2ibench.data.listing import OnFault, pass_over, raise_fault
+from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
 from i2ibench.errors import DataError, MissingError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class ListedSplit:
-    """The pairs of one split by id, in their direction, and the form on disk they come from."""
+    """The pairs of one split by id, in their direction, and the form on disk they come from.
+
+    ``cluster_fault`` says why they cannot be scored, see ``PairedDataset``.
+    """
 
     pairs: list[ImagePair]
     layout: Layout
     direction: str
+    cluster_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,23 +98,14 @@ class Dataset:
         """Return a bare folder of targets, to score what other tools made without a data set.
 
         Its one split, ``test``, has a pair an image, whose id is the name without suffix. Scoring
-        reads targets only: the source of each pair is the target itself.
+        reads targets only: the source of each pair is the target itself. See ``list_targets``.
 
         Raises:
             DataError: no such folder, no images in it, an unsafe name, or one name twice.
         """
         root = Path(folder)
-        images = images_by_id(root)
-        if not images:
-            raise DataError(f"{root}: holds no images")
-        pairs = [ImagePair(each, ImageRef(path), ImageRef(path)) for each, path in images.items()]
-        pairs = sorted(pairs, key=lambda pair: pair.id)[:limit]
-        # Not resolve(): a linked folder keeps the name its user gave it.
-        own_name = Path(os.path.abspath(root)).name  # noqa: PTH100
-        name = name_of_own(own_name, None, root)
-        test = PairedDataset(name, "test", tuple(pairs), root=root)
-        card = Card(title="a folder of targets")
-        return cls(name, card, root, limit=limit, _checked={"test": test})
+        test = list_targets(root, limit)
+        return cls(test.name, CARD, root, limit=limit, _checked={"test": test})
 
     @property
     def is_of_catalogue(self) -> bool:
@@ -175,22 +172,44 @@ class Dataset:
             DataError: as ``split``, unless ``on_fault`` takes it.
         """
         root, names = self.place, self.card.split_folders(split)
-        layout, reverse, direction = _directed(
+        layout, reverse, direction = directed(
             self._layout(split), self.direction or self.card.direction
         )
-        pairs = list_pairs(layout, root, split, names, on_fault)
-        pairs = labelled(pairs, self.card, root, split, on_fault)
+        pairs = list_pairs(layout, root, split, names, on_fault, known=self.card.split_names)
+        pairs, fault = labelled(
+            pairs, self.card, root, split, lambda: self._ids_but(split), on_fault
+        )
         if reverse:
             pairs = [pair.reversed() for pair in pairs]
-        return ListedSplit(pairs[: self.limit], layout, direction)
+        return ListedSplit(pairs[: self.limit], layout, direction, fault)
+
+    def _ids_but(self, split: SplitName) -> set[str]:
+        """Return the ids of all other splits, to which rows of a table may belong."""
+        found: set[str] = set()
+        known = self.card.split_names
+        for other in self.splits:
+            if other != split:
+                names = self.card.split_folders(other)
+                layout = self._layout(other)
+                listed = list_pairs(layout, self.place, other, names, pass_over, known=known)
+                found.update(pair.id for pair in listed)
+        return found
 
     def _layout(self, split: SplitName) -> Layout:
         root, names = self.place, self.card.split_folders(split)
         found = [each for each in self.card.layouts if present_name(each, root, names) is not None]
         if not found:
+            for layout in self.card.layouts:
+                check_layout_splits(layout, root, self.card.split_names)
             present = ", ".join(self.splits) or "none"
             raise DataError(f"{root}: has no split '{split}' (found: {present})")
+        chosen = reading(found, self.direction)
+        if chosen is not None:
+            return chosen
         if len(found) > 1:
+            readings = several_readings(found, size_of_first(found[0], root, names))
+            if readings:
+                raise DataError(f"{root}: {readings}")
             listed = "; ".join(str(layout) for layout in found)
             raise DataError(f"{root}: holds {self.name} in several forms ({listed}); keep one")
         return found[0]
@@ -223,6 +242,7 @@ class Dataset:
             layout=str(found.layout),
             hidden_clusters=hidden,
             cluster_number=clusters.number if clusters is not None and hidden else None,
+            cluster_fault=found.cluster_fault,
         )
 
 
@@ -244,28 +264,6 @@ def split_name(name: str) -> SplitName:
         if name in aliases:
             return split
     raise UsageError(registry.unknown_name("split", name, list(SPLIT_ALIASES)))
-
-
-def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
-    """Return the layout, whether its pairs are to be reversed, and the direction's name."""
-    if isinstance(layout, StripLayout):
-        for source in layout.panels:
-            for target in layout.panels:
-                if source != target and direction == f"{source}to{target}":
-                    chosen = layout.model_copy(update={"source": source, "target": target})
-                    return chosen, False, direction
-        if len(layout.panels) > 2 and not layout.source and direction in {"AtoB", "BtoA"}:
-            first, second = layout.panels[:2]
-            raise DataError(
-                f"files of {len(layout.panels)} panels ({', '.join(layout.panels)}): say which is "
-                f"translated to which, e.g. --direction {first}to{second}"
-            )
-    if direction not in {"AtoB", "BtoA"}:
-        panels = (
-            f", or two of {', '.join(layout.panels)}" if isinstance(layout, StripLayout) else ""
-        )
-        raise UsageError(f"unknown direction '{direction}'; known: AtoB, BtoA{panels}")
-    return layout, direction == "BtoA", direction
 
 
 def _check_sizes(pairs: Sequence[ImagePair]) -> None:

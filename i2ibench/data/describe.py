@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from i2ibench import registry
 from i2ibench.data.folders import dataset_folders
 from i2ibench.errors import UsageError
+from i2ibench.files import printable
 
 if TYPE_CHECKING:
     from i2ibench.data.dataset import Dataset
@@ -56,12 +57,14 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """
     here: dict[str, int] = {}
     if dataset.root is not None:
-        here = {split: len(dataset.list_split(split).pairs) for split in dataset.splits}
+        here = {
+            split: len(dataset.list_split(split).pairs) for split in dataset.splits or ("test",)
+        }
     return {
         "name": dataset.name,
         "card": dataset.card.model_dump(mode="json", exclude_defaults=True),
         "layouts": [str(layout) for layout in dataset.card.layouts],
-        "place": str(dataset.root) if dataset.root is not None else None,
+        "place": printable(dataset.root) if dataset.root is not None else None,
         "pairs_here": here,
     }
 

@@ -6,6 +6,7 @@ prints a line, Pillow raises. So that every metric sees the same, containers are
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,15 +19,31 @@ FORMAT_OF_SUFFIX: Mapping[str, str] = MappingProxyType(
         ".png": "PNG",
         ".jpg": "JPEG",
         ".jpeg": "JPEG",
+        ".jpe": "JPEG",
+        ".jfif": "JPEG",
+        ".jfi": "JPEG",
+        ".jif": "JPEG",
+        ".pjpeg": "JPEG",
+        ".pjp": "JPEG",
         ".tif": "TIFF",
         ".tiff": "TIFF",
         ".bmp": "BMP",
+        ".dib": "BMP",
         ".webp": "WEBP",
+        ".gif": "GIF",
+        ".ppm": "PPM",
+        ".pgm": "PPM",
+        ".pbm": "PPM",
+        ".pnm": "PPM",
     }
 )
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+# PBM, PGM and PPM: their kind, then numbers between which space and comments may stand.
+_NETPBM = re.compile(rb"P[1-6](?=[\s#])")
+_NETPBM_NUMBER = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])+([0-9]{1,9})(?=[\s#])")
 
 # Start-of-frame markers of JPEG; C4, C8 and CC are tables in the same range.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -37,7 +54,8 @@ class ImageHeader:
     """Facts of an image file.
 
     Attributes:
-        format: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"BMP"`` or ``"WEBP"``, found in the content.
+        format: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"BMP"``, ``"WEBP"``, ``"GIF"`` or ``"PPM"``
+            (also PGM and PBM), found in the content.
         width: of the stored image, before any EXIF rotation.
         height: of the stored image.
         mode: ``"RGB"``, ``"grey"``, ``"palette"``, ``"RGBA"``, ``"grey+alpha"``, ``"CMYK"``; empty
@@ -100,11 +118,17 @@ def parse_header(content: bytes, *, whole: bool = True) -> ImageHeader:
         return ImageHeader("TIFF", frames=0)
     if content.startswith(b"BM"):
         return ImageHeader("BMP", frames=0)
+    if content[:6] in {b"GIF87a", b"GIF89a"}:
+        if whole and not content.rstrip(b"\0").endswith(b";"):
+            raise BrokenImageError("is truncated")
+        return ImageHeader("GIF", frames=0)
+    if _NETPBM.match(content):
+        return _netpbm_header(content, whole)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         if whole and len(content) < 8 + int.from_bytes(content[4:8], "little"):
             raise BrokenImageError("is truncated")
         return ImageHeader("WEBP", frames=0, lossy=_is_lossy_webp(content, whole))
-    raise BrokenImageError("is not an image this tool reads (PNG, JPEG, TIFF, BMP, WebP)")
+    raise BrokenImageError("is not an image this tool reads (PNG, JPEG, TIFF, BMP, WebP, GIF, PPM)")
 
 
 _PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGBA"}
@@ -187,6 +211,33 @@ def _jpeg_header(content: bytes, whole: bool) -> ImageHeader:
         raise BrokenImageError("is a malformed JPEG (no size)")
     mode = {1: "grey", 3: "RGB", 4: "CMYK"}.get(channels, f"{channels} channels")
     return ImageHeader("JPEG", width, height, mode, bits, orientation, lossy=True)
+
+
+def _netpbm_header(content: bytes, whole: bool) -> ImageHeader:
+    kind, numbers, position = content[1:2], list[int](), 2
+    for _ in range(2 if kind in b"14" else 3):  # one bit a pixel needs no largest value
+        match = _NETPBM_NUMBER.match(content, position)
+        if match is None:
+            raise BrokenImageError("is a malformed PPM" if whole else "is truncated")
+        numbers.append(int(match[1]))
+        position = match.end()
+    width, height, largest = (*numbers, 1)[:3]
+    if width == 0 or height == 0:
+        raise BrokenImageError("is a malformed PPM (no size)")
+    if kind not in b"14" and largest not in {255, 65535}:
+        # Other scales would be rounded to 8 bits, each decoder in its own way.
+        raise BrokenImageError(f"is a PPM whose largest value is {largest}, not 255 or 65535")
+    if kind not in b"56":
+        return ImageHeader("PPM", frames=0)
+    bits = largest.bit_length()
+    if whole:
+        pixels = len(content) - position - 1
+        expected = width * height * (3 if kind == b"6" else 1) * bits // 8
+        if pixels < expected:
+            raise BrokenImageError("is truncated")
+        if pixels > expected:
+            raise BrokenImageError("is a PPM with more than one picture")
+    return ImageHeader("PPM", width, height, "RGB" if kind == b"6" else "grey", bits)
 
 
 def _is_lossy_webp(content: bytes, whole: bool) -> bool:

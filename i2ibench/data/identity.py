@@ -11,6 +11,7 @@ from i2ibench import registry
 from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, parse_card
 from i2ibench.data.images import image_size
 from i2ibench.data.layouts import list_pairs, present_name
+from i2ibench.data.listing import pass_over
 from i2ibench.data.pairs import ImagePair
 from i2ibench.errors import DataError
 
@@ -63,7 +64,8 @@ def _difference(card: Card, root: Path | None) -> str | None:
     if not present:
         return "its form is another"
     for split, layout in present:
-        pairs = list_pairs(layout, root, split, card.split_folders(split), _pass_over)
+        names = card.split_folders(split)
+        pairs = list_pairs(layout, root, split, names, pass_over, known=card.split_names)
         difference = _split_difference(card, split, pairs)
         if difference is not None:
             return difference
@@ -90,7 +92,3 @@ def _split_difference(card: Card, split: SplitName, pairs: list[ImagePair]) -> s
     if (width, height) != card.size:
         return f"images of {width} x {height}, not {card.size[0]} x {card.size[1]}"
     return None
-
-
-def _pass_over(_: DataError) -> None:
-    """Leave a fault to whoever opens the pairs."""

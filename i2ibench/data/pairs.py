@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import overload
 
+from i2ibench.errors import DataError
+
 # left, top, right, bottom in pixels, right and bottom exclusive.
 Box = tuple[int, int, int, int]
 
@@ -56,6 +58,8 @@ class PairedDataset(Sequence[ImagePair]):
         group_order: the groups in the order in which tables show them.
         layout: the form on disk the pairs were read from, for the reader of a log.
         hidden_clusters: whether pairs depend by clusters (slides, patients) that are not known.
+        cluster_fault: why the pairs cannot be scored, where clusters are meant but not told of
+            every pair: intervals would take pairs of one slide for independent ones. Else empty.
         cluster_number: of clusters in all splits, where they are hidden and that is published.
     """
 
@@ -69,6 +73,16 @@ class PairedDataset(Sequence[ImagePair]):
     layout: str = ""
     hidden_clusters: bool = False
     cluster_number: int | None = None
+    cluster_fault: str = ""
+
+    def check_scorable(self) -> None:
+        """Refuse pairs whose clusters are meant but not known.
+
+        Raises:
+            DataError: says for which pairs the cluster is missing.
+        """
+        if self.cluster_fault:
+            raise DataError(self.cluster_fault)
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -25,11 +25,19 @@ from i2ibench.data.cards import (
     SuffixLayout,
     TableLayout,
 )
-from i2ibench.data.headers import IMAGE_SUFFIXES
+from i2ibench.data.clusters import CLUSTERS_FILE
 from i2ibench.data.images import image_size
-from i2ibench.data.layouts import images_by_id, list_images, present_name
+from i2ibench.data.layouts import present_name
+from i2ibench.data.listing import (
+    has_images,
+    images_by_id,
+    list_images,
+    name_not_utf8,
+    pass_over,
+)
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError
+from i2ibench.files import find_file, is_utf8, list_folder
 
 # Source and target, as published data sets name them; compared in lower case.
 _KNOWN_SIDES = (
@@ -60,26 +68,29 @@ def recognise(root: Path) -> Card:
     Raises:
         DataError: no known form, or several.
     """
-    if (root / "pairs.csv").is_file():
-        return Card(title=f"{root.name}: table pairs.csv", layouts=(TableLayout(),))
+    table = find_file(root, "pairs.csv")
+    if table is not None:
+        return Card(
+            title=f"{root.name}: table {table.name}", layouts=(TableLayout(file=table.name),)
+        )
     candidates = list(_candidates(root))
     if not candidates:
         raise DataError(_nothing_found(root))
-    if len(candidates) > 1:
+    if not _same_strips(candidates):
         listed = "; ".join(f"({n}) {layout}" for n, layout in enumerate(candidates, start=1))
         raise DataError(
             f"{root}: can be read in {len(candidates)} ways: {listed}; name one in a card "
             "(TOML) or remove what does not belong"
         )
-    layout = candidates[0]
+    layout = candidates[0]  # of several strips in one folder, a direction chooses
     splits = _splits(root, layout)
     _tell_guesses(root, layout, splits)
     return Card(
-        title=f"{root.name}: {layout}",
-        layouts=(layout,),
+        title=f"{root.name}: {' or '.join(str(each) for each in candidates)}",
+        layouts=tuple(candidates),
         splits=splits,
         groups=_groups(root, layout),
-        clusters=Clusters(name="cluster") if (root / "clusters.csv").is_file() else None,
+        clusters=Clusters(name="cluster") if find_file(root, CLUSTERS_FILE) else None,
     )
 
 
@@ -131,7 +142,7 @@ def _splits_then_sides(root: Path, folders: list[str]) -> Iterator[Layout]:
         sides += [
             name
             for name in _folders(root / split)
-            if name not in sides and _has_images(root / split / name)
+            if name not in sides and has_images(root / split / name)
         ]
     for source, target in _sides(sorted(sides)):
         yield _two_folders(root, f"{{split}}/{source}", f"{{split}}/{target}")
@@ -142,7 +153,7 @@ def _split_and_side_in_one(root: Path, folders: list[str]) -> Iterator[Layout]:
     found: dict[str, list[str]] = {}
     for name in folders:
         match = _SPLIT_AND_SIDE.match(name)
-        if match and _has_images(root / name):
+        if match and has_images(root / name):
             found.setdefault(match[2], []).append(match[3])
     for separator, sides in found.items():
         for source, target in _sides(sorted(set(sides))):
@@ -154,7 +165,7 @@ def _split_and_side_in_one(root: Path, folders: list[str]) -> Iterator[Layout]:
 def _bare_sides(root: Path, folders: list[str]) -> Iterator[Layout]:
     """``HE``, ``IHC`` with images directly in them: one set without splits."""
     with_images = [
-        name for name in folders if name.lower() not in _ALIASES and _has_images(root / name)
+        name for name in folders if name.lower() not in _ALIASES and has_images(root / name)
     ]
     with_images = [name for name in with_images if not _SPLIT_AND_SIDE.match(name)]
     for source, target in _sides(with_images):
@@ -163,34 +174,46 @@ def _bare_sides(root: Path, folders: list[str]) -> Iterator[Layout]:
 
 def _images_in(root: Path, splits: list[str]) -> Iterator[Layout]:
     """Images in ``train`` or in the folder itself: strips, or names with ``_real_A``."""
-    places = [("{split}", root / name) for name in splits if _has_images(root / name)][:1]
-    if _has_images(root):
+    places = [("{split}", root / name) for name in splits if has_images(root / name)][:1]
+    if has_images(root):
         places.append((".", root))
     places += [
-        (name, root / name) for name in ("images", "test_latest/images") if _has_images(root / name)
+        (name, root / name) for name in ("images", "test_latest/images") if has_images(root / name)
     ]
     for folder, place in places:
-        images = list_images(place, _pass_over)
+        images = list_images(place, pass_over)
         stems = [image.stem for image in images]
         if any(stem.endswith("_real_A") for stem in stems):
             yield SuffixLayout(folder=folder)
             continue
-        panels = next((found for image in images[:_TRIED] if (found := _panels(image))), ())
-        if panels:
+        readings = next((found for image in images[:_TRIED] if (found := _readings(image))), ())
+        for panels in readings:
             yield StripLayout(folder=folder, panels=panels)
 
 
-def _panels(image: Path) -> tuple[str, ...]:
-    """Return the panels of a strip; empty where the image is no strip of square panels."""
+def _readings(image: Path) -> tuple[tuple[str, ...], ...]:
+    """Return the panels of a strip in each way it can be read; none where it is no strip.
+
+    Pairs of 60 x 40 side by side are as wide as three square panels.
+    """
     try:
         width, height = image_size(ImageRef(image))
     except DataError:
         return ()
     if width == 2 * height:
-        return ("A", "B")
-    if width % height == 0 and width // height > 2:
-        return tuple(str(index + 1) for index in range(width // height))
-    return ()
+        return (("A", "B"),)
+    if width % height or width < 2 * height:
+        return ()
+    panels = tuple(str(index + 1) for index in range(width // height))
+    return (panels,) if width % 2 else (panels, ("A", "B"))
+
+
+def _same_strips(candidates: list[Layout]) -> bool:
+    """Whether all are readings of the same files, or there is only one."""
+    if len(candidates) == 1:
+        return True
+    strips = [each for each in candidates if isinstance(each, StripLayout)]
+    return len(strips) == len(candidates) and len({each.folder for each in strips}) == 1
 
 
 def _sides(names: list[str]) -> list[tuple[str, str]]:
@@ -210,7 +233,7 @@ def _two_folders(root: Path, source: str, target: str) -> FoldersLayout:
         folders = [root / side.replace("{split}", alias) for side in (source, target)]
         if not all(folder.is_dir() for folder in folders):
             continue
-        sources, targets = (images_by_id(folder, on_fault=_pass_over) for folder in folders)
+        sources, targets = (images_by_id(folder, on_fault=pass_over) for folder in folders)
         if not sources or not targets or sources.keys() & targets.keys():
             break
         endings = _common_ending(sources), _common_ending(targets)
@@ -248,7 +271,7 @@ def _groups(root: Path, layout: Layout) -> Groups | None:
     for alias in _SPELLINGS:
         place = root / folder.replace("{split}", alias)
         if place.is_dir():
-            images = list_images(place, _pass_over)
+            images = list_images(place, pass_over)
             # Most, not all: a name without its level shall be told, not hide those of the others.
             if 2 * sum(bool(_BCI_NAME.match(image.stem)) for image in images) > len(images):
                 return _HER2
@@ -259,28 +282,16 @@ def _splits_in(folder: Path, even_empty: bool) -> list[str]:
     return [
         name
         for name in _folders(folder)
-        if name.lower() in _ALIASES and (even_empty or _has_images(folder / name))
+        if name.lower() in _ALIASES and (even_empty or has_images(folder / name))
     ]
 
 
 def _folders(folder: Path) -> list[str]:
-    try:
-        return sorted(
-            path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."
-        )
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
-
-
-def _has_images(folder: Path) -> bool:
-    return folder.is_dir() and any(
-        path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-        for path in folder.iterdir()
-    )
-
-
-def _pass_over(_: DataError) -> None:
-    """Leave a fault to whoever opens the pairs: recognising needs only names."""
+    folders = list_folder(folder).folders
+    for path in folders:
+        if not is_utf8(path.name):
+            raise name_not_utf8(path)
+    return [path.name for path in folders]
 
 
 def _nothing_found(root: Path) -> str:

@@ -18,8 +18,10 @@ from i2ibench.data.cards import (
 from i2ibench.data.folders import dataset_folders
 from i2ibench.data.identity import name_of_own
 from i2ibench.data.layouts import present_name
+from i2ibench.data.listing import name_not_utf8
 from i2ibench.data.recognise import recognise
 from i2ibench.errors import DataError, UsageError
+from i2ibench.files import is_utf8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ def locate(name_or_path: str, data_root: Path | None = None, draw: bool = True) 
         raise UsageError(f"{name_or_path}: no such folder, CSV or card")
     # Not resolve(): a linked folder keeps the name its user gave it.
     path = Path(os.path.abspath(path))  # noqa: PTH100
+    if not is_utf8(path.name):
+        raise name_not_utf8(path)
     if path.is_dir():
         card = recognise(path)
         return Located(name_of_own(path.name or "data", path, path), card, path)

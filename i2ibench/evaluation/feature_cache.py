@@ -18,7 +18,14 @@ import numpy.typing as npt
 from i2ibench.data.pairs import ImageRef
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
-from i2ibench.files import cache_folder, map_array, sha256_file, sha256_json, write_array
+from i2ibench.files import (
+    cache_folder,
+    map_array,
+    sha256_file,
+    sha256_json,
+    visible_files,
+    write_array,
+)
 
 Float32 = npt.NDArray[np.float32]
 
@@ -70,7 +77,7 @@ class FeatureStore:
 
     def _read(self, extractor: str) -> dict[str, Float32]:
         found: dict[str, Float32] = {}
-        for path in sorted((self.folder / extractor).glob("*.npy")):
+        for path in visible_files(self.folder / extractor, {".npy"}, missing_ok=True):
             try:
                 # Mapped: features stay on the disk until they are asked for.
                 pack = map_array(path)

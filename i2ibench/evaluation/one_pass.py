@@ -112,6 +112,7 @@ def evaluate_together(
     """
     if not len(dataset):
         raise DataError(f"{dataset.name}/{dataset.split} has no pairs to score")
+    dataset.check_scorable()
     if not predictions:
         raise UsageError("no predictions to score")
     protocols = [protocol for _, protocol in predictions]

@@ -6,16 +6,17 @@ import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from i2ibench.data.headers import IMAGE_SUFFIXES
 from i2ibench.data.images import image_size, read_header
+from i2ibench.data.listing import list_images, name_not_utf8, tell_left_out
+from i2ibench.data.name_endings import common_endings, endings_after, is_beside
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
+from i2ibench.evaluation.prediction_names import match_names
+from i2ibench.evaluation.tool_direction import mark_of_predictions
+from i2ibench.files import composed, is_utf8, printable
 from i2ibench.wording import some
 
-# pytorch-CycleGAN-and-pix2pix writes all three images of a pair into one folder.
-_PREDICTION_MARK = "_fake_B"
-_OTHER_MARKS = ("_real_A", "_real_B", "_fake_A", "_rec_A", "_rec_B", "_idt_A", "_idt_B")
 # Of wrong sizes, which are longer than ids, a message lists this many.
 _MOST_SIZES = 3
 
@@ -23,39 +24,90 @@ _MOST_SIZES = 3
 def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
     """Return the prediction of each pair, matched by pair id and never by position.
 
-    A prediction is called ``<id>.png`` (or another image suffix), or ``<id>_fake_B.png``. Images
-    that belong to no pair are named in a warning.
+    A prediction is called ``<id>.png`` (or another image suffix), ``<id>_fake_B.png`` or
+    ``<id>_fake_A.png``, whichever shows the side of the targets, or ``<id>`` with an ending that
+    all predictions share, which is said. Images that belong to no pair are named in a warning.
 
     Raises:
-        DataError: no such folder, a pair without a prediction, or with two.
+        DataError: no such folder, a pair without a prediction, or with two; an ending that may
+            belong to another side; a name that is not UTF-8.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give the folder that holds the predictions")
-    ids = {pair.id for pair in dataset}
-    found: dict[str, Path] = {}
-    extra: list[str] = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
-            continue
-        pair_id = _pair_id(path, ids)
-        if pair_id is None:
-            if not path.stem.endswith(_OTHER_MARKS):
-                extra.append(path.stem)
-        elif pair_id in found:
-            raise DataError(
-                f"{folder}: pair {pair_id} has two predictions, {found[pair_id].name} and "
-                f"{path.name}; remove one"
-            )
-        else:
-            found[pair_id] = path
+        raise DataError(
+            f"{printable(folder)}: no such folder; give the folder that holds the predictions"
+        )
+    if not is_utf8(folder.name):
+        raise name_not_utf8(folder)
+    files = list_images(folder)
+    tell_left_out(folder)
+    stems = _by_stem(files, folder)
+    found, said = _by_mark(stems, dataset, folder), ""
+    if len(found) < len(dataset):
+        matched, words = match_names(stems, [pair.id for pair in dataset], folder)
+        if len(matched) > len(found):
+            found, said = matched, words
     check_complete(found, dataset, folder)
+    if said:
+        warnings.warn(f"{folder}: {said}", stacklevel=2)
+    _tell_extra(stems, found, dataset, folder)
+    return {pair.id: found[pair.id] for pair in dataset}
+
+
+def _by_stem(files: Iterable[Path], folder: Path) -> dict[str, Path]:
+    stems: dict[str, Path] = {}
+    for path in files:
+        stem = composed(path.stem)
+        if stem in stems:
+            raise _two(folder, stem, stems[stem], path)
+        stems[stem] = path
+    return stems
+
+
+def _by_mark(stems: Mapping[str, Path], dataset: PairedDataset, folder: Path) -> dict[str, Path]:
+    """Return the files called by an id alone, or with the mark of pytorch-CycleGAN-and-pix2pix."""
+    found = {pair.id: stems[pair.id] for pair in dataset if pair.id in stems}
+    if len(found) == len(dataset) and not any(stem.endswith("_fake_B") for stem in stems):
+        return found
+    mark = mark_of_predictions(stems, dataset, folder)
+    if mark == "_fake_A":
+        warnings.warn(
+            f"{folder}: its '_fake_A' images are scored, which show the side of the targets",
+            stacklevel=3,
+        )
+    for pair in dataset:
+        marked = stems.get(pair.id + mark)
+        if marked is not None and pair.id in found:
+            raise _two(folder, pair.id, found[pair.id], marked)
+        if marked is not None:
+            found[pair.id] = marked
+    return found
+
+
+def _two(folder: Path, name: str, first: Path, second: Path) -> DataError:
+    return DataError(
+        f"{folder}: pair {name} has two predictions, {first.name} and {second.name}; remove one"
+    )
+
+
+def _tell_extra(
+    stems: Mapping[str, Path], found: Mapping[str, Path], dataset: PairedDataset, folder: Path
+) -> None:
+    used = set(found.values())
+    ids = {each.removesuffix(ending) for each in found for ending in ("", *common_endings(found))}
+    endings = {
+        ending for path in used for ending in endings_after(composed(path.stem), ids) if ending
+    }
+    extra = [
+        stem
+        for stem, path in stems.items()
+        if path not in used and not is_beside(stem, ids, endings)
+    ]
     if extra:
         warnings.warn(
             f"{folder}: {len(extra)} images belong to no pair of {dataset.name}/{dataset.split} "
             f"and are not scored: {some(extra)}",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return {pair.id: found[pair.id] for pair in dataset}
 
 
 def check_complete(found: Iterable[str], dataset: PairedDataset, where: object) -> None:
@@ -111,10 +163,3 @@ def check_images(
             stacklevel=2,
         )
     return sizes
-
-
-def _pair_id(path: Path, ids: set[str]) -> str | None:
-    if path.stem in ids:
-        return path.stem
-    stripped = path.stem.removesuffix(_PREDICTION_MARK)
-    return stripped if stripped in ids else None

@@ -18,7 +18,7 @@ import pandas as pd
 import pydantic
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import read_json
+from i2ibench.files import read_json, visible_files
 from i2ibench.metrics.presentation import direction
 from i2ibench.registry import unknown_name
 from i2ibench.results.evaluation_intervals import metric_columns
@@ -199,7 +199,7 @@ def is_reported(content: Any) -> bool:
 
 def _added_entries(folder: Path, dataset: str) -> list[ReportedEntry]:
     added: list[ReportedEntry] = []
-    for path in sorted(folder.glob("*.json")):
+    for path in visible_files(folder, {".json"}, missing_ok=True):
         content = read_json(path)
         if is_reported(content):
             added += parse_reported(content, path, dataset)

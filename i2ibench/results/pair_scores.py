@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from i2ibench.data.tables import read_fields
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Evaluation, PairColumns
-from i2ibench.files import write_text
+from i2ibench.files import composed, write_text
 from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 
 
@@ -66,16 +67,9 @@ def read_texts(path: Path) -> pd.DataFrame:
         DataError: no such file, no table, or a row that has not as many fields as the header: a
             torn row must not pass for one whose last values are undefined.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, strict=True) if row]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a table of scores per pair: {error}") from None
-    if not rows:
+    [header, *rows] = [fields for _, fields in read_fields(path, ("id",)) if fields] or [[]]
+    if not header:
         raise DataError(f"{path}: not a table of scores per pair: it is empty")
-    header, *rows = rows
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{path}: column {twice!r} stands in it twice")
@@ -94,6 +88,7 @@ def check_pair_scores_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
     An empty field of a metric is NaN: the metric is undefined on that pair.
     """
+    table = table.assign(id=[composed(each) for each in table["id"]])
     repeated = table["id"][table["id"].duplicated()]
     if len(repeated):
         raise DataError(f"{path}: pair {repeated.iloc[0]} stands in it twice")

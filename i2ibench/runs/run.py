@@ -40,6 +40,7 @@ def run(options: Options, reporter: Reporter | None = None) -> Outcome:
     """Train, translate, evaluate and add to the board; finished stages are not repeated."""
     reporter = reporter or Reporter()
     plan = _open(options, reporter)
+    plan.test.check_scorable()  # before a long training
     folder = plan.folder
     with working_in(folder):
         result = _finished(plan, reporter) if _is_finished(folder) else None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from i2ibench.data.images import read_pair, write_png
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.errors import DataError, UsageError
+from i2ibench.files import visible_files
 from i2ibench.metrics.interface import (
     Context,
     Metric,
@@ -174,7 +175,7 @@ def _scorer(
 
 def _thin_previews(folder: Path, latest: int) -> None:
     found = {}
-    for path in folder.glob("step-*.png"):
+    for path in visible_files(folder, {".png"}, missing_ok=True):
         number = path.stem.removeprefix("step-")
         if number.isdigit():
             found[int(number)] = path

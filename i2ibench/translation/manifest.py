@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pydantic
 
 from i2ibench.errors import DataError
-from i2ibench.files import read_json, sha256_file, write_json
+from i2ibench.files import composed, read_json, sha256_file, visible_files, write_json
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.settings import Settings, explain
 
@@ -61,9 +61,11 @@ class Manifest(Settings):
     def differences(self, folder: Path) -> dict[str, str]:
         """Return what is wrong with the listed files in ``folder``, in words, by pair id."""
         found = {}
+        # A copy made through macOS holds decomposed names.
+        there = {composed(path.name): path for path in visible_files(folder, {".png"})}
         for pair_id, digest in self.files.items():
-            file = folder / f"{pair_id}.png"
-            if not file.exists():
+            file = there.get(composed(f"{pair_id}.png"))
+            if file is None:
                 found[pair_id] = "missing"
             elif sha256_file(file) != digest:
                 found[pair_id] = "changed after it was made"

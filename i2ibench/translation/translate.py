@@ -16,7 +16,7 @@ from i2ibench.data.loading import to_unit_range
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, PluginError, UsageError, is_explained, named
-from i2ibench.files import sha256_file
+from i2ibench.files import sha256_file, visible_files
 from i2ibench.models.closed_form import OracleModel
 from i2ibench.models.interface import InferencePolicy, TranslationModel
 from i2ibench.seeds import derive_seed
@@ -270,7 +270,7 @@ def _prepare_folder(
     folder.mkdir(parents=True, exist_ok=True)
     ids = {pair.id for pair in dataset}
     former = read_manifest(folder) if (folder / MANIFEST_NAME).exists() else None
-    found = {path.stem for path in folder.glob("*.png") if path.stem in ids}
+    found = {path.stem for path in visible_files(folder, {".png"}) if path.stem in ids}
     if former is not None and former.same_origin(manifest):
         # A finished folder knows its files; one that was changed since is made again.
         return found - former.differences(folder).keys(), former.seconds

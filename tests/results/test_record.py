@@ -18,7 +18,12 @@ from i2ibench.evaluation.scores import MetricValue
 from i2ibench.files import sha256_json
 from i2ibench.results.build_record import build_result
 from i2ibench.results.evaluation_intervals import evaluation_intervals, score_intervals
-from i2ibench.results.pair_scores import pair_columns, read_pair_scores, write_pair_scores
+from i2ibench.results.pair_scores import (
+    pair_columns,
+    pair_scores_csv,
+    read_pair_scores,
+    write_pair_scores,
+)
 from i2ibench.results.record_files import read_result, write_result
 
 LEVELS = ["0", "1+", "2+", "3+"] * 20
@@ -297,3 +302,18 @@ def test_a_key_of_another_type_is_named(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"result\.json: not a result: dataset\.pairs = 'many'"):
         read_result(tmp_path / "result.json")
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        lambda text: text.replace(",", ";").encode("utf-8-sig"),
+        lambda text: ("sep=;\r\n" + text.replace(",", ";").replace("\n", "\r\n")).encode(),
+        lambda text: text.replace(",", "\t").encode("utf-16"),
+    ],
+)
+def test_scores_that_an_office_saved_again_are_the_same_scores(tmp_path, rewrite):
+    table = pair_scores({"psnr": [20.5, 21.25]}, groups=["1+", None])
+    file = tmp_path / "scores.csv"
+    file.write_bytes(rewrite(pair_scores_csv(table)))
+    assert pair_scores_csv(read_pair_scores(file)) == pair_scores_csv(table)

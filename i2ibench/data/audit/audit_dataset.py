@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from i2ibench.data.audit import checks
@@ -11,10 +11,10 @@ from i2ibench.data.audit.findings import AuditReport, Finding
 from i2ibench.data.audit.measure import PairFacts, measure_pairs
 from i2ibench.data.audit.pictures import draw_offenders
 from i2ibench.data.dataset import Dataset
-from i2ibench.data.headers import IMAGE_SUFFIXES
+from i2ibench.data.listing import LeftOut
 from i2ibench.data.pairs import ImagePair
 from i2ibench.errors import DataError
-from i2ibench.files import write_json
+from i2ibench.files import printable, write_json
 from i2ibench.provenance import stopwatch
 
 # (pairs looked at, pairs in all)
@@ -78,7 +78,7 @@ def audit_dataset(
         splits = {split: [m for m in measured if m.split == split] for split, _ in listed}
     report = AuditReport(
         name=dataset.name,
-        root=str(root),
+        root=printable(root),
         layout=layout,
         findings=tuple(sorted(findings, key=lambda finding: finding.severity)),
         facts={split: checks.describe_split(pairs) for split, pairs in splits.items() if pairs},
@@ -97,7 +97,7 @@ def _list(
     findings: list[Finding] = []
     listed: list[tuple[str, ImagePair]] = []
     layouts = []
-    for split in dataset.splits:
+    for split in dataset.splits or ("test",):  # without any, the error says why
         found = dataset.list_split(
             split, on_fault=lambda fault: findings.append(_fault("pairing", fault, root))
         )
@@ -105,27 +105,14 @@ def _list(
             findings.append(Finding("pairing", "error", f"split {split} holds no pairs"))
         listed += [(split, pair) for pair in found.pairs]
         layouts.append(str(found.layout))
-    for folder in sorted({pair.source.path.parent for _, pair in listed}):
-        nested = next(_nested_images(folder), None)
-        if nested is not None:
-            findings.append(
-                Finding(
-                    "pairing",
-                    "warning",
-                    f"{show(nested)}: images in nested folders are not read",
-                    (show(nested),),
-                )
-            )
+    # Each split tells anew what is said of all.
+    findings = list(dict.fromkeys(findings))
     return listed, findings, "; ".join(dict.fromkeys(layouts))
 
 
-def _nested_images(folder: Path) -> Iterator[Path]:
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for path in sorted(inner.iterdir()):
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != ".":
-                yield path
-
-
-def _fault(check: str, fault: DataError, root: Path) -> Finding:
-    message = str(fault).replace(f"{root}/", "")
-    return Finding(check, "error", message, (message.split(": ", 1)[0],))
+def _fault(check: str, fault: DataError | LeftOut, root: Path) -> Finding:
+    message = printable(str(fault).replace(f"{root}/", ""))
+    files = (message.split(": ", 1)[0],)
+    if isinstance(fault, LeftOut):
+        return Finding(fault.check, "warning", message, files)
+    return Finding(check, "error", message, files)

@@ -12,6 +12,15 @@ Everything is imported when it is first used, so that ``import i2ibench`` stays 
 
 from __future__ import annotations
 
+import os
+import sys
+
+# ``python -m i2ibench`` puts the working directory first, and would run what lies in a folder that
+# somebody downloaded. The command i2ibench does not. No module but these two is imported before.
+if sys.argv[:1] == ["-m"] and "i2ibench" in sys.orig_argv and sys.path[:1] == [os.getcwd()]:  # noqa: PTH109
+    _home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    sys.path[:] = [*sys.path[1:], *(each for each in sys.path[:1] if each == _home)]
+
 import importlib
 from typing import TYPE_CHECKING, Any
 

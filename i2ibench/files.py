@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
 import stat
-import tempfile
-import threading
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+from i2ibench.durable import atomic_folder as atomic_folder
+from i2ibench.durable import atomic_path as atomic_path
 from i2ibench.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_UMASK = threading.Lock()
 
 # What file managers and office programs leave beside the files of a user.
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 # Everything that some file system refuses or that could leave the folder a name is joined to.
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
-
-
-@contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it replaces ``path`` in one step.
-
-    After an error or a crash the former file is untouched. The temporary file lies in the same
-    folder because a rename is atomic only within one file system; it keeps the suffix of ``path``
-    because image encoders choose the format by it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{path.stem[:100]}-", suffix=f".tmp{path.suffix}", dir=path.parent
-    )
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes private files; a published result should follow the user's umask.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -91,12 +63,13 @@ def read_json(path: Path) -> Any:
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as ``.npy`` atomically; a full disk is an ``OSError``.
 
-    ``numpy.save`` hands a file's data to C, where the error of a last, buffered block is lost.
+    Arrays are kept in caches alone, so a power cut may take one away again. ``numpy.save`` hands a
+    file's data to C, where the error of a last, buffered block is lost.
     """
     import numpy as np
 
     array = np.ascontiguousarray(array)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, lasting=False) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(array.reshape(-1).view(np.uint8).data)
 
@@ -269,11 +242,3 @@ def is_safe_name(name: str) -> bool:
         and not name.startswith("-")
         and not _UNSAFE_NAME.search(name)
     )
-
-
-def _umask() -> int:
-    # It can only be read by setting it: of two threads at once, one would leave it at 0.
-    with _UMASK:
-        current = os.umask(0)
-        os.umask(current)
-    return current

@@ -102,7 +102,7 @@ def method_differences(
         for a, b in combinations(methods, 2)
         for metric in metrics
     ]
-    corrected = holm([each.p_value for each in found])
+    corrected = holm([each.p_value for each in found]).tolist()
     return [replace(each, p_holm=p) for each, p in zip(found, corrected, strict=True)]
 
 

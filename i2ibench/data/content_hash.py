@@ -1,4 +1,8 @@
-"""What a run saw: a content hash of a data set, cached by path, size and time."""
+"""What a run saw: a content hash of a data set.
+
+A run takes the hash of a file whose size and time are as they were from the cache. Verification
+reads every byte, because both can be set back.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,15 @@ from i2ibench.files import sha256_bytes, sha256_json, write_text
 _SETTLED_SECONDS = 2.0
 
 
-def manifest_sha256(dataset: PairedDataset) -> str:
+def manifest_sha256(dataset: PairedDataset, *, reread: bool = False) -> str:
     """Return the content hash of what a run sees of ``dataset``.
 
     It covers ids, groups, clusters, the bytes of every file and the boxes cut out of them, in the
-    direction of translation; not the data set's name or place, nor the files' names.
+    direction of translation; not the data set's name or place, nor the files' names. ``reread`` as
+    in ``file_hashes``.
     """
-    hashes = file_hashes({path for pair in dataset.pairs for path in _paths(pair)})
+    paths = {path for pair in dataset.pairs for path in _paths(pair)}
+    hashes = file_hashes(paths, reread=reread)
     return sha256_json(
         [
             [
@@ -42,18 +48,21 @@ def manifest_sha256(dataset: PairedDataset) -> str:
     )
 
 
-def file_hashes(paths: Iterable[Path]) -> dict[Path, str]:
-    """Return the SHA-256 of each file; those with unchanged size and time come from the cache."""
+def file_hashes(paths: Iterable[Path], *, reread: bool = False) -> dict[Path, str]:
+    """Return the SHA-256 of each file; those with unchanged size and time come from the cache.
+
+    With ``reread`` every file is read, and what the cache says of it is put right.
+    """
     by_folder: dict[Path, list[Path]] = {}
     for path in paths:
         by_folder.setdefault(path.parent, []).append(path)
     found: dict[Path, str] = {}
     for folder, files in by_folder.items():
-        found.update(_hashes_of_folder(folder, files))
+        found.update(_hashes_of_folder(folder, files, reread))
     return found
 
 
-def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
+def _hashes_of_folder(folder: Path, files: list[Path], reread: bool) -> dict[Path, str]:
     store = cache_folder() / "file-hashes" / f"{sha256_bytes(os.fsencode(folder.resolve()))}.json"
     known = _read_store(store)
     now = time.time()
@@ -67,7 +76,7 @@ def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
     hashes = {
         path: known[path.name][2]
         for path, stamp in stamps.items()
-        if path.name in known and tuple(known[path.name][:2]) == stamp
+        if not reread and path.name in known and tuple(known[path.name][:2]) == stamp
     }
     unknown = [path for path in files if path not in hashes]
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:

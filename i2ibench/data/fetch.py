@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from i2ibench.data.cards import Card
 from i2ibench.data.folders import cache_folder, dataset_folders
 from i2ibench.data.resolve import catalogue_card, splits_on_disk
 from i2ibench.download import NotFetchedError, Progress, download
+from i2ibench.durable import publish_folder, temporary_folder
 from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.files import sha256_file, write_json
 from i2ibench.provenance import now
@@ -54,21 +52,18 @@ def fetch_dataset(
     with filelock.FileLock(downloads / f".{name}.lock"):
         archive = _download(name, card, downloads, progress)
         digest = sha256_file(archive)
+        known = card.download.sha256 is not None
+        origin = {
+            "url": card.download.url,
+            "sha256": digest,
+            "sha256_was_known": known,
+            "fetched": now(),
+        }
         try:
-            _unpack_as(name, card, archive, folder)
+            _unpack_as(name, card, archive, folder, origin)
         except DataError:
             archive.unlink()  # the next call must not find it again
             raise
-        known = card.download.sha256 is not None
-        write_json(
-            folder / "download.json",
-            {
-                "url": card.download.url,
-                "sha256": digest,
-                "sha256_was_known": known,
-                "fetched": now(),
-            },
-        )
         archive.unlink()
     return Fetched(folder, digest, known)
 
@@ -88,19 +83,15 @@ def _download(name: str, card: Card, folder: Path, progress: Progress | None) ->
         ) from None
 
 
-def _unpack_as(name: str, card: Card, archive: Path, folder: Path) -> None:
+def _unpack_as(
+    name: str, card: Card, archive: Path, folder: Path, origin: dict[str, object]
+) -> None:
     """Unpack beside ``folder`` and move the data set there when it is whole and as expected."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
-    try:
+    with temporary_folder(folder) as temporary:
         unpack(archive, temporary)
         inner = temporary / (card.download.folder if card.download else ".")
         if not inner.is_dir() or not splits_on_disk(card, inner):
             expected = "; or ".join(str(layout) for layout in card.layouts)
             raise DataError(f"{archive}: does not hold {name} as its card expects it: {expected}")
-        with contextlib.suppress(FileNotFoundError):
-            folder.rmdir()  # an empty folder made by the user
-        inner.chmod(0o755)
-        inner.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_json(inner / "download.json", origin)
+        publish_folder(inner, folder)

@@ -105,7 +105,8 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     )
     if not done:
         raise DataError(f"{path}: the image could not be encoded as PNG")
-    with atomic_path(path) as temporary:
+    # One of many: the manifest or page that lists them is written afterwards.
+    with atomic_path(path, lasting=False) as temporary:
         temporary.write_bytes(buffer.tobytes())
 
 

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.pixel_cache import PixelCache, UInt8Image, training_pixels
 from i2ibench.errors import DataError, UsageError
+from i2ibench.processes import isolated_workers
 from i2ibench.seeds import derive_seed
 from i2ibench.settings import Settings
 
@@ -121,7 +122,9 @@ class TrainingLoader:
             # Forking after torch has started threads can hang.
             multiprocessing_context="spawn" if self._workers else None,
         )
-        yield from loader
+        with isolated_workers():
+            read = iter(loader)
+        yield from read
 
     def positions(self, step: int) -> list[_Position]:
         """Return which pairs batch number ``step`` holds on this rank."""

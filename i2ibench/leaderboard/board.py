@@ -11,6 +11,7 @@ from i2ibench.files import is_safe_name, write_text
 from i2ibench.leaderboard.check import check_entries
 from i2ibench.leaderboard.entries import Entry, board_lock, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
+from i2ibench.leaderboard.entry_files import end_replacements
 from i2ibench.leaderboard.markdown import READING, measured_section, page_title, table
 from i2ibench.leaderboard.protocol_effect import protocol_effects
 from i2ibench.leaderboard.reported import Reported, published_datasets, reported_groups
@@ -65,6 +66,7 @@ def build_board(folder: str | Path, dataset: str) -> Path:
     """
     folder = Path(folder)
     with board_lock(folder):
+        end_replacements(folder / dataset)
         for path, content in render(folder, dataset).items():
             write_text(path, content)
     return folder / f"{dataset}.md"

@@ -12,7 +12,8 @@ import filelock
 import pandas as pd
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json, write_text
+from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
+from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
 from i2ibench.leaderboard.reported import is_reported, parse_reported
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.consistency import contradictions
@@ -73,6 +74,7 @@ def add_entry(
         raise DataError(f"{path}: not added, the result contradicts itself: {shown}")
     content = json_text(result.to_json())
     with board_lock(folder):
+        end_replacements(path.parent)
         if not overwrite and path.exists():
             known = read_result(path)
             if not is_same_measurement(known, result):
@@ -84,11 +86,7 @@ def add_entry(
                     f"{path} is {known.status} and lacks {', '.join(gained)}; verify the run "
                     "too, with i2ibench verify RUN --record, and add it again"
                 )
-        if pair_scores is not None:
-            write_text(path.with_suffix(".csv"), pair_scores_csv(pair_scores))
-        else:
-            path.with_suffix(".csv").unlink(missing_ok=True)
-        write_text(path, content)
+        write_entry(path, content, pair_scores)
     return path
 
 
@@ -183,12 +181,19 @@ def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
 
 
 def _entry(path: Path, content: Any) -> Entry:
-    result = parse_result(content, path)
-    csv = path.with_suffix(".csv")
-    scores = read_pair_scores(csv) if csv.exists() else None
-    if scores is not None:
-        check_pair_scores(result, scores, path)
-    return Entry(path, result, scores)
+    while True:
+        result = parse_result(content, path)
+        try:
+            scores = read_entry_scores(path, result)
+            if scores is not None:
+                check_pair_scores(result, scores, path)
+            return Entry(path, result, scores)
+        except DataError:
+            # Another process may have replaced the entry since its JSON was read.
+            now = read_json(path)
+            if now == content:
+                raise
+            content = now
 
 
 def _safe(name: str, kind: str) -> str:

@@ -93,12 +93,17 @@ class _Tables:
 
     def of(self, ranking: Ranking, columns: Sequence[Shown], *, signed: bool = True) -> str:
         """Return a table in the order of ``ranking``, with the ranks that it holds."""
-        header = ["method", *(self._header(ranking, *shown, signed=signed) for shown in columns)]
+        shared = [
+            remarks.shared_notes([placed.row.tables[name][column] for placed in ranking.rows])
+            for column, name in columns
+        ]
+        named = [*zip(columns, shared, strict=True)]
+        header = [self._header(*shown, notes, signed=signed) for shown, notes in named]
         rows = []
         for placed in ranking.rows:
-            cells = [self._cell(ranking, placed, *shown) for shown in columns]
+            cells = [self._cell(placed, *shown, notes) for shown, notes in named]
             rows.append([_label(placed.row), *cells])
-        return table(header, rows)
+        return table(["method", *header], rows)
 
     def reason(self, ranking: Ranking, column: Column) -> str:
         """Return the marks of the reasons why no row has a value in ``column``."""
@@ -112,18 +117,18 @@ class _Tables:
         listed = "\n".join(f"- <sup>{mark}</sup> {note}" for mark, note in lines)
         return f"#### Definitions and remarks\n\n{listed}"
 
-    def _header(self, ranking: Ranking, column: Column, name: str, *, signed: bool = True) -> str:
+    def _header(
+        self, column: Column, name: str, shared: Sequence[str], *, signed: bool = True
+    ) -> str:
         marks = [self.signatures.mark(remarks.column_note(column, self.groups))] if signed else []
-        cells = [placed.row.tables[name][column] for placed in ranking.rows]
-        marks += [self.notes.mark(note) for note in remarks.shared_notes(cells)]
+        marks += [self.notes.mark(note) for note in shared]
         title = column_title(column.metric, column.better)
         if name == MACRO and signed:  # beside columns that are no means over levels
             title += small_print("mean of levels")
         return f"{title}<sup>{','.join(marks)}</sup>" if marks else title
 
-    def _cell(self, ranking: Ranking, placed: PlacedRow, column: Column, name: str) -> str:
+    def _cell(self, placed: PlacedRow, column: Column, name: str, shared: Sequence[str]) -> str:
         cell = placed.cell(column, name)
-        shared = remarks.shared_notes([other.row.tables[name][column] for other in ranking.rows])
         said = shared if cell.value is not None else ()  # in the header, of values
         own = [self.notes.mark(note) for note in cell.notes if note not in said]
         value = f"**{cell.text}**" if cell.is_best else cell.text

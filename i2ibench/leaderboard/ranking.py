@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 
 from i2ibench.evaluation.scores import Better
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
+from i2ibench.statistics.every_two import every_two
 from i2ibench.statistics.paired_tests import SIGNIFICANCE, holm
-from i2ibench.statistics.seeds_and_units import method_difference
 
 # How a board says what these functions do.
 RULE = (
@@ -120,21 +119,11 @@ def pairwise_tests(
     equal_levels: bool = False,
 ) -> PairwiseTests:
     """Test every two contestants that have scores; what cannot be tested has p = 1."""
-    size = len(contestants)
-    ahead = np.zeros((size, size), dtype=bool)
-    p_values = np.ones((size, size))
+    found = every_two(
+        [each.scores for each in contestants], clusters, levels, equal_levels=equal_levels
+    )
     sign = 1.0 if better == "higher" else -1.0
-    for i, j in combinations(range(size), 2):
-        first, second = contestants[i].scores, contestants[j].scores
-        if first is None or second is None:
-            continue
-        found = method_difference(first, second, clusters, levels, equal_levels=equal_levels)
-        if found is None or found.units < FEWEST_UNITS:
-            continue
-        difference, p_value = found.difference, found.p_value
-        ahead[i, j], ahead[j, i] = sign * difference > 0, sign * difference < 0
-        p_values[i, j] = p_values[j, i] = p_value
-    return PairwiseTests(ahead, p_values)
+    return PairwiseTests(sign * found.differences > 0, found.p_values)
 
 
 def _can_be_tested(contestant: Contestant, clusters: Codes | None) -> bool:
@@ -147,12 +136,14 @@ def _can_be_tested(contestant: Contestant, clusters: Codes | None) -> bool:
 
 def _simultaneous(tests: PairwiseTests, methods: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return who is surely better than whom with all pairs of methods tested at once."""
-    pairs = list(combinations(np.flatnonzero(methods).tolist(), 2))
+    places = np.flatnonzero(methods)
+    above = np.triu_indices(len(places), 1)
+    rows, columns = places[above[0]], places[above[1]]
     surely = np.zeros_like(tests.ahead)
-    adjusted = holm([float(tests.p_values[pair]) for pair in pairs])
-    for (i, j), p_value in zip(pairs, adjusted, strict=True):
-        if p_value < SIGNIFICANCE:
-            surely[i, j], surely[j, i] = tests.ahead[i, j], tests.ahead[j, i]
+    proven = holm(tests.p_values[rows, columns]) < SIGNIFICANCE
+    rows, columns = rows[proven], columns[proven]
+    surely[rows, columns] = tests.ahead[rows, columns]
+    surely[columns, rows] = tests.ahead[columns, rows]
     return surely
 
 

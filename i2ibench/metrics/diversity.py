@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -13,90 +13,56 @@ import numpy.typing as npt
 from i2ibench.errors import DataError
 from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric
 from i2ibench.metrics.interface import PairImages, Score, SetMetric, Signature
+from i2ibench.metrics.pixel_sums import MOST_IMAGES, PixelMoments, PixelTotals, blocks
 
 Float64 = npt.NDArray[np.float64]
 
 _SIDE = 8
 _BLOCK = 512
-# Squares of so many uint8 values still fit uint32.
-_MOST_PAIRS = (2**32 - 1) // 255**2
+
+
+Sums = TypeVar("Sums", PixelTotals, PixelMoments)
 
 
 @dataclass
-class Moments:
-    """Per-pixel integer sums of uint8 images, exact in any order: (H, W, 3) each."""
-
-    total: npt.NDArray[np.uint32]
-    squares: npt.NDArray[np.uint32]
-
-    @classmethod
-    def zero(cls, shape: tuple[int, ...]) -> Moments:
-        """Return the sums of no image."""
-        return cls(np.zeros(shape, np.uint32), np.zeros(shape, np.uint32))
-
-    def add(self, image: npt.NDArray[np.uint8]) -> None:
-        """Add one image."""
-        self.total += image
-        self.squares += cv2.multiply(image, image, dtype=cv2.CV_16U)
-
-    def plus(self, other: Moments) -> Moments:
-        """Return the sums of both."""
-        return Moments(self.total + other.total, self.squares + other.squares)
-
-    def variance(self, n: int, rows: slice) -> Float64:
-        """Return the unbiased variance over ``n`` images of some rows, in squared grey levels."""
-        total = self.total[rows].astype(np.float64)
-        found: Float64 = (self.squares[rows] - total * total / n) / (n - 1)
-        return found
-
-
-@dataclass
-class VarianceState:
-    """Moments of predictions and targets; sizes that differ are remembered, not summed."""
+class VarianceState(Generic[Sums]):
+    """Sums of predictions and targets; sizes that differ are remembered, not summed."""
 
     n: int = 0
-    prediction: Moments | None = None
-    target: Moments | None = None
+    prediction: Sums | None = None
+    target: Sums | None = None
     sizes_differ: bool = False
 
 
-class VarianceGap(SetMetric[VarianceState]):
-    """Mean absolute difference of the per-pixel variances of predictions and of targets.
+class _OfVariances(SetMetric[VarianceState[Sums]]):
+    """What metrics of per-pixel variances share: how they sum up images of one size."""
 
-    ``mean |Var(targets) - Var(predictions)|`` over pixels and channels, each variance (unbiased)
-    over the images of the set: the quantity that the variance penalty of arXiv:2506.18371 trains,
-    here over a whole group instead of a batch. In squared grey levels. Needs images of one size.
-    """
-
-    name = "variance-gap"
+    sums: ClassVar[Any]
     range = (0.0, math.inf)
-    position = 420
-    unit = "grey levels²"
-    better = "lower"
 
     def signature(self) -> Signature:
-        """Return ``variance-gap|rgb|range:255|per:pixel|unbiased|v:1``."""
+        """Return ``NAME|rgb|range:255|per:pixel|unbiased|v:1``."""
         return self._signature("rgb", ("range", 255), ("per", "pixel"), "unbiased")
 
     def state_key(self) -> str:
-        """Return the key that both variance metrics share."""
-        return "variance"
+        """Return the metric's name: no two sum up alike."""
+        return self.name
 
     def describe(self, pair: PairImages) -> tuple[Any, Any]:
         """Return the images; the state adds them up and lets them go."""
         return pair.prediction, pair.target
 
-    def new_state(self) -> VarianceState:
+    def new_state(self) -> VarianceState[Sums]:
         """Return the state of no pair."""
         return VarianceState()
 
-    def update(self, state: VarianceState, pair_id: str, description: Any) -> None:
+    def update(self, state: VarianceState[Sums], pair_id: str, description: Any) -> None:
         """Add both images to the sums."""
         prediction, target = description
         if state.prediction is None or state.target is None:
-            state.prediction, state.target = (Moments.zero(target.shape) for _ in range(2))
-        if state.n >= _MOST_PAIRS:
-            raise DataError(f"{self.name} holds at most {_MOST_PAIRS} pairs; leave it out")
+            state.prediction, state.target = (self.sums.zero(target.shape) for _ in range(2))
+        if state.n >= MOST_IMAGES:
+            raise DataError(f"{self.name} holds at most {MOST_IMAGES} pairs; leave it out")
         state.n += 1
         if state.sizes_differ or target.shape != state.target.total.shape:
             state.sizes_differ = True
@@ -104,7 +70,7 @@ class VarianceGap(SetMetric[VarianceState]):
         state.prediction.add(prediction)
         state.target.add(target)
 
-    def merge(self, state: VarianceState, other: VarianceState) -> VarianceState:
+    def merge(self, state: VarianceState[Sums], other: VarianceState[Sums]) -> VarianceState[Sums]:
         """Return the sums of both sets."""
         if state.target is None or state.prediction is None:
             return VarianceState(other.n, other.prediction, other.target, other.sizes_differ)
@@ -119,43 +85,62 @@ class VarianceGap(SetMetric[VarianceState]):
             state.target.plus(other.target),
         )
 
-    def compute(self, state: VarianceState) -> Score:
+    def compute(self, state: VarianceState[Sums]) -> Score:
         """Return the score; two pairs of one size are the least."""
         if state.n < 2:
             return Score(None, unavailable=f"{self.name} needs at least 2 pairs, not {state.n}")
         if state.sizes_differ or state.prediction is None or state.target is None:
             return Score(None, unavailable=f"{self.name} needs images of one size")
-        height = state.target.total.shape[0]
+        return self._score(state.prediction, state.target)
+
+    def _score(self, predictions: Sums, targets: Sums) -> Score:
+        raise NotImplementedError
+
+
+class VarianceGap(_OfVariances[PixelMoments]):
+    """Mean absolute difference of the per-pixel variances of predictions and of targets.
+
+    ``mean |Var(targets) - Var(predictions)|`` over pixels and channels, each variance (unbiased)
+    over the images of the set: the quantity that the variance penalty of arXiv:2506.18371 trains,
+    here over a whole group instead of a batch. In squared grey levels. Needs images of one size,
+    and holds 36 bytes a pixel of one of them (48 beyond 257 pairs).
+    """
+
+    name = "variance-gap"
+    position = 420
+    unit = "grey levels²"
+    better = "lower"
+    sums = PixelMoments
+
+    def _score(self, predictions: PixelMoments, targets: PixelMoments) -> Score:
         gap = predicted = real = 0.0
-        for top in range(0, height, _BLOCK):
-            rows = slice(top, top + _BLOCK)
-            a, b = (m.variance(state.n, rows) for m in (state.prediction, state.target))
+        for rows in blocks(len(targets.total)):
+            a, b = (sums.variance(rows) for sums in (predictions, targets))
             gap += float(np.abs(a - b).sum())
             predicted += float(a.sum())
             real += float(b.sum())
-        size = state.target.total.size
-        return self._score(gap / size, predicted / size, real / size)
-
-    def _score(self, gap: float, predicted: float, real: float) -> Score:
-        return Score(gap, details={"predictions": predicted, "targets": real})
+        size = targets.total.size
+        return Score(gap / size, details={"predictions": predicted / size, "targets": real / size})
 
 
-class VarianceRatio(VarianceGap):
+class VarianceRatio(_OfVariances[PixelTotals]):
     """Mean per-pixel variance of the predictions over that of the targets.
 
     At 1 both vary equally, above 1 predictions vary more than reality. Below 1 they vary less, and
     that alone is no mode collapse: a mean over what is possible varies less than what is real, and
     so does a blurred target. 0 means that all predictions are equal. Its macro mean is geometric.
+    Needs images of one size, and holds 12 bytes a pixel of one of them (24 beyond 257 pairs).
     """
 
     name = "variance-ratio"
-    range = (0.0, math.inf)
     position = 410
     unit = ""
-    better = None  # type: ignore[assignment]
+    better = None
     macro = "geometric"
+    sums = PixelTotals
 
-    def _score(self, gap: float, predicted: float, real: float) -> Score:
+    def _score(self, predictions: PixelTotals, targets: PixelTotals) -> Score:
+        predicted, real = predictions.mean_variance(), targets.mean_variance()
         details = {"predictions": predicted, "targets": real}
         if real == 0:
             return Score(None, unavailable="all targets are equal: no variance to compare with")

@@ -142,7 +142,7 @@ def _hash_discrepancies(
 ) -> Iterator[Discrepancy]:
     """Yield what does not hash as recorded; ``hashes`` receives what was looked at, and how."""
     recorded = result.dataset.manifest_sha256
-    hashes["data"] = _state(recorded == manifest_sha256(pairs))
+    hashes["data"] = _state(recorded == manifest_sha256(pairs, reread=True))
     if recorded is None:
         yield Discrepancy("data", "the record names no hash of its data; that was removed")
     elif hashes["data"] == DIFFERS:

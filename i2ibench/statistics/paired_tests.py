@@ -57,14 +57,13 @@ def rank_biserial(differences: Floats, clusters: Codes | None = None) -> list[fl
     return [float(s / t) if t > 0 else 0.0 for s, t in zip(signed, total, strict=True)]
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float] | Floats) -> Floats:
     """Return the p-values adjusted by Holm's step-down method (Holm 1979)."""
-    adjusted = [0.0] * len(p_values)
-    running = 0.0
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    for position, index in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - position) * p_values[index]))
-        adjusted[index] = running
+    given = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(given, kind="stable")
+    steps = np.minimum(1.0, np.arange(len(given), 0, -1) * given[order])
+    adjusted = np.empty_like(given)
+    adjusted[order] = np.maximum.accumulate(steps)
     return adjusted
 
 

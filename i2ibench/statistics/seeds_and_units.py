@@ -88,11 +88,11 @@ def method_difference(
         return None
     defined = ~np.isnan(both).any(0)
     sides = tuple(np.where(equal, 0.0, side)[:, defined] for side in (first, second))
-    units = _units(
+    units = TestUnits.of(
         sides[0].shape[1],
         None if clusters is None else clusters[defined],
         None if levels is None else levels[defined],
-        equal_levels,
+        equal_levels=equal_levels,
     )
     if len(units.weights) < 2:
         return None
@@ -103,9 +103,9 @@ def method_difference(
             return None
     a, b = (units.means(side) for side in sides)
     difference = float((a.mean(0) - b.mean(0)) @ units.weights)
-    of_seeds = [_between_seeds(a, units.weights), _between_seeds(b, units.weights)]
+    of_seeds = [between_seeds(a, units.weights), between_seeds(b, units.weights)]
     of_units = [_between_units(a.mean(0) - b.mean(0), each) for each in units.strata()]
-    counted_twice = sum(_residual(side, each) for side in (a, b) for each in units.strata())
+    counted_twice = sum(residual(side, each) for side in (a, b) for each in units.strata())
     parts = [*of_seeds, *of_units]
     seeds_part, units_part = (sum(v for v, _ in each) for each in (of_seeds, of_units))
     # Never less than either of the parts that it is the sum of.
@@ -152,7 +152,7 @@ Stratum = tuple[npt.NDArray[np.intp], Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class _Units:
+class TestUnits:
     """The test units of N pairs.
 
     Attributes:
@@ -167,6 +167,24 @@ class _Units:
     weights: Floats
     levels: npt.NDArray[np.intp]
 
+    @classmethod
+    def of(
+        cls, pairs: int, clusters: Codes | None, levels: Codes | None, *, equal_levels: bool
+    ) -> TestUnits:
+        """Return the units of ``pairs`` pairs; arguments as in ``method_difference``."""
+        place = np.arange(pairs) if clusters is None else _codes(clusters)
+        of_pair = np.zeros(pairs, dtype=np.intp) if levels is None else _codes(levels)
+        sizes = np.bincount(of_pair)
+        shares = np.full(pairs, 1 / max(pairs, 1))
+        if equal_levels and pairs:
+            shares = 1 / (len(sizes) * sizes[of_pair])
+        weights = np.bincount(place, shares)
+        level = np.zeros(len(weights), dtype=np.intp)
+        level[place] = of_pair
+        designed = bool((level[place] == of_pair).all()) and np.bincount(level).min(initial=2) > 1
+        strata = level if designed else np.zeros_like(level)
+        return cls(place, shares, np.asarray(weights, np.float64), strata)
+
     def means(self, scores: Floats) -> Float64:
         """Return the units' weighted mean scores ``(S, U)`` of ``(S, N)``."""
         sums = np.zeros((len(scores), len(self.weights)))
@@ -179,27 +197,11 @@ class _Units:
         return [(units, self.weights[units]) for units in found]
 
 
-def _units(pairs: int, clusters: Codes | None, levels: Codes | None, equal_levels: bool) -> _Units:
-    place = np.arange(pairs) if clusters is None else _codes(clusters)
-    of_pair = np.zeros(pairs, dtype=np.intp) if levels is None else _codes(levels)
-    sizes = np.bincount(of_pair)
-    shares = np.full(pairs, 1 / max(pairs, 1))
-    if equal_levels and pairs:
-        shares = 1 / (len(sizes) * sizes[of_pair])
-    weights = np.bincount(place, shares)
-    level = np.zeros(len(weights), dtype=np.intp)
-    level[place] = of_pair
-    designed = bool((level[place] == of_pair).all()) and np.bincount(level).min(initial=2) > 1
-    return _Units(
-        place, shares, np.asarray(weights, np.float64), level if designed else np.zeros_like(level)
-    )
-
-
 def _codes(labels: Codes) -> npt.NDArray[np.intp]:
     return np.unique(labels, return_inverse=True)[1].reshape(-1)
 
 
-def _between_seeds(scores: Float64, weights: Floats) -> tuple[float, int]:
+def between_seeds(scores: Float64, weights: Floats) -> tuple[float, int]:
     """Return the variance of the mean over seeds, and its degrees of freedom."""
     seeds = len(scores)
     if seeds < 2:
@@ -215,7 +217,7 @@ def _between_units(values: Floats, stratum: Stratum) -> tuple[float, int]:
     return float((deviations**2).sum()) * count / (count - 1), count - 1
 
 
-def _residual(scores: Float64, stratum: Stratum) -> float:
+def residual(scores: Float64, stratum: Stratum) -> float:
     """Return the part of the mean's variance that seeds and a stratum's units bring together."""
     places, weights = stratum
     chosen, share = scores[:, places], weights / weights.sum()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -49,6 +51,52 @@ def test_variances_equal_numpy():
     assert _value(VarianceRatio(), pairs) == pytest.approx(
         predicted.mean() / real.mean(), rel=1e-12
     )
+
+
+@pytest.mark.parametrize("pairs", [2, 257, 258, 600])
+@pytest.mark.parametrize("value", [255, 254])
+def test_sums_hold_the_brightest_images_of_many_pairs(pairs, value):
+    """Totals of white images outgrow 16 bits at 258 of them."""
+    white = np.full((3, 5, 3), 255, np.uint8)
+    last = white.copy()
+    last[0, 0, 0] = value
+    listed = [PairImages(f"{i:03d}", white, white) for i in range(pairs - 1)]
+    listed.append(PairImages("last", last, last))
+    for metric in (VarianceGap(), VarianceRatio()):
+        state = _accumulated(metric, listed)
+        halves = metric.merge(
+            _accumulated(metric, listed[: pairs // 2]), _accumulated(metric, listed[pairs // 2 :])
+        )
+        for each in (state, halves):
+            found = metric.compute(each)
+            if value == 255 and metric.name == "variance-ratio":
+                assert found.value is None  # all targets are equal
+            else:
+                expected = (255 - value) ** 2 / pairs / white.size
+                assert found.details["targets"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_variance_is_exact_where_images_hardly_vary():
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, 256, (40, 9, 7, 3), dtype=np.uint8)
+    predictions = np.full_like(targets, 201)
+    predictions[3, 2, 2, 1] = 202
+    pairs = [PairImages(f"{i:02d}", predictions[i], targets[i]) for i in range(40)]
+    found = VarianceRatio().compute(_accumulated(VarianceRatio(), pairs))
+    assert found.details["predictions"] == 1 / 40 / (9 * 7 * 3)
+
+
+@pytest.mark.parametrize(("metric", "most"), [(VarianceRatio, 16), (VarianceGap, 44)])
+def test_variances_hold_few_bytes_a_pixel(metric, most):
+    side = 1024
+    image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    tracemalloc.start()
+    measured = metric()
+    state = _accumulated(measured, [PairImages("a", image, image), PairImages("b", image, image)])
+    measured.compute(state)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / side**2 < most
 
 
 def test_variance_gap_is_the_loss_the_penalty_trains():

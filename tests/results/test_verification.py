@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from i2ibench.data.dataset import open_dataset
 from i2ibench.data.images import read_image, write_png
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError, MissingError, UsageError
+from i2ibench.evaluation import one_pass
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
@@ -180,6 +182,45 @@ def test_a_changed_target_is_noticed(run: Path) -> None:
     image[0, 0] = 255 - image[0, 0]
     write_png(path, image)
     assert {"data", "psnr of pair 00002_test_2+"} <= _subjects(run)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "drawn/HE/test/00002_test_2+.png",
+        "drawn/IHC/test/00002_test_2+.png",
+        "run/predictions/00002_test_2+.png",
+        "run/checkpoints/last.ckpt",
+        "run/scores.csv",
+    ],
+)
+def test_one_changed_byte_is_found_though_size_and_time_are_as_they_were(
+    run: Path, file: str
+) -> None:
+    path = run.parent / file
+    long_ago = 1_600_000_000 * 10**9
+    for each in (*(run.parent / "drawn").rglob("*.png"), path):
+        os.utime(each, ns=(long_ago, long_ago))
+    pairs = open_dataset(str(run.parent / "drawn"), "test")
+    recorded = manifest_sha256(pairs)  # and the cache knows every file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(long_ago, long_ago))
+    assert manifest_sha256(pairs) == recorded, "a run trusts size and time, as documented"
+    try:
+        assert _verify(run).error() is not None
+    except DataError as error:  # it can no longer be decoded
+        assert path.name in str(error) or path.stem in str(error)
+    if path.parent.parent.parent.name == "drawn":
+        assert manifest_sha256(pairs) != recorded, "the cache has been put right"
+
+
+def test_verification_takes_no_feature_from_the_cache(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_pass, "FeatureStore", None)  # calling it would fail
+    assert _verify(run).findings == ()
 
 
 def test_weights_that_are_missing_are_told_once_and_refute_nothing(run: Path) -> None:

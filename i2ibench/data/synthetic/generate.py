@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import struct
-import subprocess
 import sys
-import tempfile
 import zlib
 from pathlib import Path
 
@@ -17,11 +15,15 @@ from numpy.typing import NDArray
 from i2ibench.data.folders import cache_folder
 from i2ibench.data.headers import PNG_SIGNATURE
 from i2ibench.data.synthetic.drawing import VERSION, SyntheticOptions, draw_pair, list_synthetic
+from i2ibench.durable import held
 from i2ibench.errors import UsageError
-from i2ibench.files import sha256_json, write_text
+from i2ibench.files import atomic_folder, sha256_json, write_text
+from i2ibench.processes import start_helper
 
 # A further process pays from this many pairs on.
 _PAIRS_PER_PROCESS = 12
+# What a system says of a rename onto a folder with something in it.
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.EACCES}
 
 
 def ensure_generated(options: SyntheticOptions) -> Path:
@@ -52,18 +54,17 @@ def generate(folder: Path, options: SyntheticOptions) -> None:
     pairs = list_synthetic(options)
     if not pairs:
         raise UsageError("synthetic data set: train, val and test are all 0")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    clusters = [f"{pair.id},{pair.split},{pair.cluster}" for pair in pairs]
+    shifts = [f"{pair.id},{pair.split},{pair.shift[0]},{pair.shift[1]}" for pair in pairs]
     try:
-        clusters = [f"{pair.id},{pair.split},{pair.cluster}" for pair in pairs]
-        shifts = [f"{pair.id},{pair.split},{pair.shift[0]},{pair.shift[1]}" for pair in pairs]
-        write_text(temporary / "clusters.csv", "\n".join(["id,split,cluster", *clusters, ""]))
-        write_text(temporary / "shifts.csv", "\n".join(["id,split,x,y", *shifts, ""]))
-        _draw_all(options, len(pairs), temporary)
-        temporary.chmod(0o755)
-        _move(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with atomic_folder(folder) as temporary:
+            write_text(temporary / "clusters.csv", "\n".join(["id,split,cluster", *clusters, ""]))
+            write_text(temporary / "shifts.csv", "\n".join(["id,split,x,y", *shifts, ""]))
+            _draw_all(options, len(pairs), temporary)
+    except OSError as error:
+        # Another process has drawn the same data set meanwhile; its bytes are the same.
+        if error.errno not in _TAKEN or not folder.is_dir():
+            raise
 
 
 def _draw_all(options: SyntheticOptions, pairs: int, folder: Path) -> None:
@@ -72,11 +73,8 @@ def _draw_all(options: SyntheticOptions, pairs: int, folder: Path) -> None:
     if shares < 2 or not sys.executable:
         _draw_share(options, folder, 0, 1)
         return
-    # Processes of our own instead of multiprocessing: its spawned children import the caller's
-    # main module again, which breaks scripts without a __main__ guard.
-    command = [sys.executable, "-m", "i2ibench.data.synthetic.generate", options.model_dump_json()]
     started = [
-        subprocess.Popen([*command, str(folder), str(share), str(shares)])
+        start_helper(__name__, [options.model_dump_json(), str(folder), str(share), str(shares)])
         for share in range(1, shares)
     ]
     try:
@@ -125,19 +123,10 @@ def _png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _move(temporary: Path, folder: Path) -> None:
-    try:
-        temporary.replace(folder)
-    except OSError:
-        # Another process has drawn the same data set meanwhile; its bytes are the same.
-        if not folder.is_dir():
-            raise
-
-
-if __name__ == "__main__":
-    _draw_share(
-        SyntheticOptions.model_validate_json(sys.argv[1]),
-        Path(sys.argv[2]),
-        int(sys.argv[3]),
-        int(sys.argv[4]),
-    )
+def main(arguments: list[str]) -> None:
+    """Draw one share of a data set, in a process of its own."""
+    options, folder, share, shares = arguments
+    with held(Path(folder)):
+        _draw_share(
+            SyntheticOptions.model_validate_json(options), Path(folder), int(share), int(shares)
+        )

@@ -1,0 +1,83 @@
+"""The two files of an entry, JSON and CSV: a reader sees both as they were or both as they are.
+
+The JSON names its scores per pair by hash. New scores are first written beside it under that hash,
+then the JSON is replaced, then the scores take their usual name. A process that is killed between
+two of these steps leaves an entry that reads whole; the next change of the board ends what it
+began.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pandas as pd
+
+from i2ibench.durable import sync_folder
+from i2ibench.files import sha256_bytes, write_text
+from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
+from i2ibench.results.record import Result
+
+_MARK = ".replacing"
+
+
+def write_entry(path: Path, content: str, scores: pd.DataFrame | None) -> None:
+    """Write an entry; the lock of the board is held.
+
+    Args:
+        path: of its JSON.
+        content: of its JSON.
+        scores: its scores per pair; None removes those of a former entry.
+    """
+    csv = path.with_suffix(".csv")
+    if scores is None:
+        csv.unlink(missing_ok=True)
+        write_text(path, content)
+        return
+    table = pair_scores_csv(scores)
+    if not path.exists():  # an entry is its JSON: scores without one are nobody's
+        write_text(csv, table)
+        write_text(path, content)
+        return
+    waiting = _waiting(path, sha256_bytes(table.encode("utf-8")))
+    write_text(waiting, table)
+    write_text(path, content)
+    _take_place(waiting, csv)
+
+
+def read_entry_scores(path: Path, result: Result) -> pd.DataFrame | None:
+    """Return the scores per pair of an entry, or None where it has none."""
+    if result.pair_scores_sha256 is not None:
+        waiting = _waiting(path, result.pair_scores_sha256)
+        if waiting.exists():
+            with contextlib.suppress(FileNotFoundError):  # it has just taken its usual name
+                return _read(waiting)
+    csv = path.with_suffix(".csv")
+    return read_pair_scores(csv) if csv.exists() else None
+
+
+def end_replacements(folder: Path) -> None:
+    """End what killed processes began to replace in a folder of entries; the lock is held."""
+    for waiting in sorted(folder.glob(f".*{_MARK}-*.csv")):
+        stem, _, named = waiting.stem[1:].rpartition(f"{_MARK}-")
+        path = folder / f"{stem}.json"
+        # Where the JSON is still the former one, its scores are, too.
+        if path.exists() and f'"pair_scores_sha256": "{named}' in path.read_text("utf-8"):
+            _take_place(waiting, path.with_suffix(".csv"))
+        else:
+            waiting.unlink(missing_ok=True)
+
+
+def _waiting(path: Path, sha256: str) -> Path:
+    return path.with_name(f".{path.stem}{_MARK}-{sha256[:16]}.csv")
+
+
+def _take_place(waiting: Path, csv: Path) -> None:
+    waiting.replace(csv)
+    sync_folder(csv.parent)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    with path.open("rb"):  # whether it is still there
+        pass
+    return read_pair_scores(path)

@@ -7,9 +7,11 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UMASK = threading.Lock()
+
+# What file managers and office programs leave beside the files of a user.
+_OF_THE_SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 # Everything that some file system refuses or that could leave the folder a name is joined to.
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
@@ -136,6 +141,82 @@ def sha256_json(value: Any) -> str:
     """Return the SHA-256 of a JSON value in compact canonical form (sorted keys)."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha256_bytes(text.encode("utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies directly in a folder, each sorted by name.
+
+    Attributes:
+        files: visible regular files of a wanted suffix; a link counts as what it leads to.
+        others: visible regular files of other suffixes.
+        folders: visible folders.
+        unusable: what has a wanted suffix and is no file: links that lead nowhere, and pipes,
+            sockets and devices, which would be waited for or read without end.
+    """
+
+    files: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+    unusable: tuple[Path, ...] = ()
+
+
+def visible_files(
+    folder: Path, suffixes: Collection[str] | None = None, *, missing_ok: bool = False
+) -> tuple[Path, ...]:
+    """Return the files of ``list_folder``: visible, regular and of one of the suffixes."""
+    return list_folder(folder, suffixes, missing_ok=missing_ok).files
+
+
+def list_folder(
+    folder: Path, suffixes: Collection[str] | None = None, *, missing_ok: bool = False
+) -> Listing:
+    """List a folder by the one rule of what counts as a file of the user.
+
+    Hidden are names that begin with a point, which includes what a cut write left
+    (``.x.tmp.json``), the companions of macOS (``._x.png``) and ``.ipynb_checkpoints``; and
+    ``Thumbs.db``, ``desktop.ini`` and the lock files of office programs.
+
+    Args:
+        folder: the folder.
+        suffixes: the suffixes wanted, in lower case with their point; None for all.
+        missing_ok: whether a folder that is not there counts as an empty one.
+
+    Raises:
+        DataError: the folder cannot be listed.
+    """
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - sorted as texts, also on Windows
+    except FileNotFoundError as error:
+        if missing_ok:
+            return Listing()
+        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
+    found: dict[str, list[Path]] = {"files": [], "others": [], "folders": [], "unusable": []}
+    for path in (folder / name for name in names if is_visible(name)):
+        wanted = suffixes is None or path.suffix.lower() in suffixes
+        kind = _kind(path)
+        if kind == "file":
+            found["files" if wanted else "others"].append(path)
+        elif kind == "folder":
+            found["folders"].append(path)
+        elif wanted:
+            found["unusable"].append(path)
+    return Listing(**{key: tuple(paths) for key, paths in found.items()})
+
+
+def is_visible(name: str) -> bool:
+    """Whether a file of this name counts as the user's own, see ``list_folder``."""
+    return not name.startswith((".", "~$")) and name.lower() not in _OF_THE_SYSTEM
+
+
+def _kind(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return ""
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else ""
 
 
 def cache_folder() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from i2ibench.data.cards import Card
 from i2ibench.data.layouts import OnFault, read_table
 from i2ibench.data.pairs import ImagePair
+from i2ibench.data.patterns import found_group
 from i2ibench.errors import DataError
 
 
@@ -26,7 +26,7 @@ def labelled(
     for pair in pairs:
         group, cluster = pair.group, pair.cluster
         if card.groups is not None and card.groups.pattern:
-            group = _label(card.groups.pattern, "group", pair)
+            group = found_group(card.groups.pattern, "group", pair.id)
             if group is None:
                 on_fault(
                     DataError(
@@ -35,15 +35,10 @@ def labelled(
                     )
                 )
         if card.clusters is not None and card.clusters.pattern:
-            cluster = _label(card.clusters.pattern, "cluster", pair)
+            cluster = found_group(card.clusters.pattern, "cluster", pair.id)
         cluster = listed.get(pair.id, cluster)
         found.append(replace(pair, group=group, cluster=cluster))
     return found
-
-
-def _label(pattern: str, name: str, pair: ImagePair) -> str | None:
-    match = re.search(pattern, pair.id)
-    return match[name] if match else None
 
 
 def _listed_clusters(file: Path, split: str) -> dict[str, str]:

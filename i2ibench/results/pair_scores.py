@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from i2ibench import limits
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Evaluation, PairColumns
 from i2ibench.files import write_text
+from i2ibench.reading import read_bytes, reading
 from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 
 
@@ -66,13 +68,9 @@ def read_texts(path: Path) -> pd.DataFrame:
         DataError: no such file, no table, or a row that has not as many fields as the header: a
             torn row must not pass for one whose last values are undefined.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, strict=True) if row]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a table of scores per pair: {error}") from None
+    with reading(path, "a table of scores per pair"):
+        text = read_bytes(path, limits.CSV_BYTES).decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     if not rows:
         raise DataError(f"{path}: not a table of scores per pair: it is empty")
     header, *rows = rows

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
+from i2ibench import limits
 from i2ibench.data.patterns import check_pattern
 from i2ibench.errors import UsageError
 from i2ibench.reading import read_toml
@@ -188,7 +189,7 @@ class Download(_Declared):
     url: str
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     folder: str = "."
-    megabytes: float | None = None
+    megabytes: Annotated[float, Field(gt=0, le=limits.DOWNLOAD_BYTES / 1e6)] | None = None
 
 
 class Card(_Declared):

@@ -10,14 +10,15 @@ import stat
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from i2ibench.durable import atomic_folder as atomic_folder
 from i2ibench.durable import atomic_path as atomic_path
 from i2ibench.errors import DataError
+from i2ibench.reading import open_regular, reading
+from i2ibench.reading import read_json as read_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,16 +51,6 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file; a torn or edited one is a ``DataError`` that names the file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid JSON ({error}); restore or delete it") from None
-
-
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as ``.npy`` atomically; a full disk is an ``OSError``.
 
@@ -78,14 +69,11 @@ def map_array(path: Path) -> NDArray[Any]:
     """Map a ``.npy`` file, not writable; one that is not whole is a ``DataError`` that names it."""
     import numpy as np
 
-    try:
+    # A header is read as Python's source, so a damaged one can end in any error of its readers.
+    with reading(path, "a readable .npy file", remedy="delete it"):
+        open_regular(path).close()
         kept = np.load(path, mmap_mode="r", allow_pickle=False)
         size = path.stat().st_size
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    # A header is read as Python's source, so a damaged one can end in any error of its readers.
-    except (EOFError, SyntaxError, TypeError, ValueError, TokenError, BadZipFile) as error:
-        raise DataError(f"{path}: not a readable .npy file ({error}); delete it") from None
     # numpy maps what the header tells of and does not look at what follows.
     if not isinstance(kept, np.memmap) or size != kept.offset + kept.nbytes:
         raise DataError(f"{path}: not one whole array; delete it")
@@ -101,14 +89,26 @@ def sha256_file(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file, read in blocks.
 
     Blocks are large, because after each this thread may have to wait for its turn.
+
+    Raises:
+        DataError: it is a folder, a pipe or a device.
+        OSError: it cannot be read; names the file.
     """
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         block = memoryview(bytearray(min(max(size, 1 << 12), 1 << 24)))
-        while count := file.readinto(block):
+        while count := _read_into(file, block, path):
             digest.update(block[:count])
     return digest.hexdigest()
+
+
+def _read_into(file: BufferedReader, block: memoryview, path: Path) -> int:
+    try:
+        return file.readinto(block)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def sha256_json(value: Any) -> str:

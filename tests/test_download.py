@@ -102,48 +102,45 @@ def test_a_file_of_another_content_is_replaced(server: str, tmp_path: Path) -> N
         ("/other-range", [f"bytes={len(CONTENT) // 2}-", None]),
     ],
 )
-@pytest.mark.parametrize("sha256", [SHA256, None], ids=["known", "unknown"])
 def test_what_broke_off_is_continued_as_the_server_can(
-    server: str, tmp_path: Path, path: str, asked: list[str | None], sha256: str | None
+    server: str, tmp_path: Path, path: str, asked: list[str | None]
 ) -> None:
     place, part = tmp_path / "file.bin", tmp_path / "file.bin.part"
     if path == "/breaks":
         with pytest.raises(NotFetchedError, match=r"file\.bin .*/breaks .*broke off") as caught:
-            download([server + path], place, sha256=sha256)
+            download([server + path], place, sha256=SHA256)
         assert caught.value.can_continue
         assert _kept(tmp_path) == [part.name], "the name stands only for the whole file"
     else:
         part.write_bytes(CONTENT[: len(CONTENT) // 2])
-    assert download([server + path], place, sha256=sha256).read_bytes() == CONTENT
+    assert download([server + path], place, sha256=SHA256).read_bytes() == CONTENT
     assert _Server.asked == asked
     assert _kept(tmp_path) == [place.name]
 
 
-@pytest.mark.parametrize("sha256", [SHA256, None], ids=["known", "unknown"])
-def test_a_part_that_is_whole_needs_no_byte_more(
-    server: str, tmp_path: Path, sha256: str | None
-) -> None:
+def test_a_part_that_is_whole_needs_no_byte_more(server: str, tmp_path: Path) -> None:
     place = tmp_path / "file.bin"
     (tmp_path / "file.bin.part").write_bytes(CONTENT)
-    assert download([f"{server}/x"], place, sha256=sha256).read_bytes() == CONTENT
+    assert download([f"{server}/x"], place, sha256=SHA256).read_bytes() == CONTENT
     assert _Server.asked == [f"bytes={len(CONTENT)}-"]
 
 
 def test_a_part_that_is_longer_than_the_file_is_begun_anew(server: str, tmp_path: Path) -> None:
     (tmp_path / "file.bin.part").write_bytes(CONTENT + b"more")
-    place = download([f"{server}/x"], tmp_path / "file.bin", sha256=None)
+    place = download([f"{server}/x"], tmp_path / "file.bin", sha256=SHA256)
     assert place.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("part", [b"", b"wrong" * 100], ids=["from the start", "continued"])
-def test_wrong_bytes_are_neither_kept_nor_continued(
-    server: str, tmp_path: Path, part: bytes
-) -> None:
+def test_a_wrong_part_is_begun_anew_in_the_same_call(server: str, tmp_path: Path) -> None:
+    (tmp_path / "file.bin.part").write_bytes(b"wrong" * 100)
+    place = download([f"{server}/x"], tmp_path / "file.bin", sha256=SHA256)
+    assert place.read_bytes() == CONTENT
+    assert _Server.asked == ["bytes=500-", None]
+
+
+def test_wrong_bytes_are_neither_kept_nor_continued(server: str, tmp_path: Path) -> None:
     place = tmp_path / "file.bin"
-    if part:
-        (tmp_path / "file.bin.part").write_bytes(part)
-    else:
-        _Server.content = b"other bytes"
+    _Server.content = b"other bytes"
     with pytest.raises(NotFetchedError, match=SHA256[:8]) as caught:
         download([f"{server}/x"], place, sha256=SHA256)
     assert not caught.value.can_continue

@@ -24,6 +24,14 @@ def datasets(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download it, where its authors allow that.")
     ] = False,
+    allow_unchecked: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unchecked",
+            help="With --fetch: also over plain http where no hash is known, so that nothing "
+            "tells whether the archive was changed on the way.",
+        ),
+    ] = False,
     to: Annotated[
         Path | None,
         typer.Option("--to", help="Draw the synthetic data set into this folder, see --set."),
@@ -44,7 +52,7 @@ def datasets(
             raise UsageError("name the data set, e.g. i2ibench datasets facades --fetch")
         _list(json)
     elif fetch:
-        _fetch(name, data_root, json)
+        _fetch(name, data_root, allow_unchecked, json)
     elif to is not None:
         _draw(name, to, parse_settings(settings), json)
     else:
@@ -103,7 +111,7 @@ def _pairs(splits: dict[str, Any], here: dict[str, int]) -> str:
     return ", ".join(texts)
 
 
-def _fetch(name: str, data_root: Path | None, json: bool) -> None:
+def _fetch(name: str, data_root: Path | None, allow_unchecked: bool, json: bool) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
     from i2ibench.data.fetch import fetch_dataset
@@ -114,6 +122,7 @@ def _fetch(name: str, data_root: Path | None, json: bool) -> None:
         fetched = fetch_dataset(
             name,
             data_root=data_root,
+            allow_unchecked=allow_unchecked,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if not fetched.hash_was_known:

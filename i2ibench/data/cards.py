@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
 
-from i2ibench.errors import DataError, UsageError
-from i2ibench.registry import tomllib
+from i2ibench import limits
+from i2ibench.data.patterns import check_pattern
+from i2ibench.errors import UsageError
+from i2ibench.reading import read_toml
 from i2ibench.settings import explain
 
 # Names under which a split is found on disk, unless its card says otherwise.
@@ -147,7 +148,7 @@ class Groups(_Declared):
     pattern: str = ""
     order: tuple[str, ...] = ()
 
-    _compiles = pydantic.field_validator("pattern")(lambda value: _pattern(value, "group"))
+    _compiles = pydantic.field_validator("pattern")(lambda value: check_pattern(value, "group"))
 
 
 class Clusters(_Declared):
@@ -166,7 +167,7 @@ class Clusters(_Declared):
     unknown: bool = False
     number: Annotated[int, Field(ge=1)] | None = None
 
-    _compiles = pydantic.field_validator("pattern")(lambda value: _pattern(value, "cluster"))
+    _compiles = pydantic.field_validator("pattern")(lambda value: check_pattern(value, "cluster"))
 
     @pydantic.model_validator(mode="after")
     def _unknown_or_read(self) -> Clusters:
@@ -188,7 +189,7 @@ class Download(_Declared):
     url: str
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     folder: str = "."
-    megabytes: float | None = None
+    megabytes: Annotated[float, Field(gt=0, le=limits.DOWNLOAD_BYTES / 1e6)] | None = None
 
 
 class Card(_Declared):
@@ -266,19 +267,5 @@ def parse_card(name: str, values: dict[str, Any]) -> Card:
 
 
 def read_card_file(path: Path) -> dict[str, Any]:
-    """Read a user's card from a TOML file."""
-    try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path}: not a readable TOML card ({error})") from None
-    return values
-
-
-def _pattern(value: str, name: str) -> str:
-    try:
-        compiled = re.compile(value)
-    except re.error as error:
-        raise ValueError(f"not a regular expression ({error})") from None
-    if value and name not in compiled.groupindex:
-        raise ValueError(f"must hold the named group (?P<{name}>...)")
-    return value
+    """Read a user's card from a TOML file; a ``DataError`` where it cannot be read."""
+    return read_toml(path)

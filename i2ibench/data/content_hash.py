@@ -19,7 +19,7 @@ from i2ibench.data.folders import cache_folder
 from i2ibench.data.headers import BrokenImageError, parse_header
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.errors import DataError
-from i2ibench.files import sha256_bytes, sha256_json, write_text
+from i2ibench.files import read_json, sha256_bytes, sha256_json, write_text
 
 # A file changed within its time stamp's resolution after it was hashed would look unchanged.
 _SETTLED_SECONDS = 2.0
@@ -107,8 +107,8 @@ def _hash_whole_image(path: Path) -> str:
 
 def _read_store(store: Path) -> dict[str, list[Any]]:
     try:
-        content = json.loads(store.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(store)
+    except (OSError, DataError):
         return {}
     return {
         name: entry

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 
+from i2ibench import limits
 from i2ibench.data.archives import unpack
 from i2ibench.data.cards import Card
 from i2ibench.data.folders import cache_folder, dataset_folders
@@ -28,11 +30,16 @@ class Fetched:
 
 
 def fetch_dataset(
-    name: str, *, data_root: Path | None = None, progress: Progress | None = None
+    name: str,
+    *,
+    data_root: Path | None = None,
+    allow_unchecked: bool = False,
+    progress: Progress | None = None,
 ) -> Fetched:
     """Download and unpack a data set into ``<data_root or $I2IBENCH_DATA or cache>/<name>``.
 
     A broken download is continued by the next call. The folder appears only when complete.
+    ``allow_unchecked``: as of ``download``.
 
     Raises:
         UsageError: unknown name, or the data set is already there.
@@ -50,7 +57,7 @@ def fetch_dataset(
     downloads = cache_folder() / "downloads"
     downloads.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(downloads / f".{name}.lock"):
-        archive = _download(name, card, downloads, progress)
+        archive = _download(name, card, downloads, allow_unchecked, progress)
         digest = sha256_file(archive)
         known = card.download.sha256 is not None
         origin = {
@@ -68,13 +75,24 @@ def fetch_dataset(
     return Fetched(folder, digest, known)
 
 
-def _download(name: str, card: Card, folder: Path, progress: Progress | None) -> Path:
+def _download(
+    name: str, card: Card, folder: Path, allow_unchecked: bool, progress: Progress | None
+) -> Path:
     if card.download is None:
         raise MissingError(f"data set '{name}' has no public download")
-    url = card.download.url
-    place = folder / f"{name}-{url.rsplit('/', 1)[-1]}"
+    url, stated = card.download.url, card.download.megabytes
+    # An address may end in what no file can be called.
+    ending = re.sub(r"[^A-Za-z0-9._-]", "-", url.rsplit("/", 1)[-1])[-100:]
+    most = None if stated is None else int(stated * 1e6 * limits.DOWNLOAD_GROWTH) + limits.MIB
     try:
-        return download([url], place, sha256=card.download.sha256, progress=progress)
+        return download(
+            [url],
+            folder / f"{name}-{ending}",
+            sha256=card.download.sha256,
+            most=most,
+            allow_unchecked=allow_unchecked,
+            progress=progress,
+        )
     except NotFetchedError as error:
         again = "run again to continue, or " if error.can_continue else ""
         raise MissingError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from i2ibench.data.images import image_size
 from i2ibench.data.layouts import list_pairs, present_name
 from i2ibench.data.listing import pass_over
 from i2ibench.data.pairs import ImagePair
+from i2ibench.data.patterns import found_group
 from i2ibench.errors import DataError
 
 
@@ -77,8 +77,8 @@ def _split_difference(card: Card, split: SplitName, pairs: list[ImagePair]) -> s
     if stated is not None and stated.certain and stated.pairs not in (None, len(pairs)):
         return f"{len(pairs)} pairs in {split}, not {stated.pairs}"
     if stated is not None and stated.certain and stated.groups and card.groups is not None:
-        matches = (re.search(card.groups.pattern, pair.id) for pair in pairs)
-        found = Counter(match["group"] for match in matches if match)
+        pattern = card.groups.pattern
+        found = Counter(found_group(pattern, "group", pair.id) for pair in pairs)
         for group, expected in stated.groups.items():
             if found[group] != expected:
                 level = f"{card.groups.name} {group}"

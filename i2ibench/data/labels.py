@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from i2ibench.data.cards import Card, SplitName
 from i2ibench.data.clusters import join_clusters, read_clusters
 from i2ibench.data.listing import LeftOut, OnFault
 from i2ibench.data.pairs import ImagePair
+from i2ibench.data.patterns import found_group
 from i2ibench.errors import DataError
 from i2ibench.wording import some
 
@@ -67,7 +67,7 @@ def labelled(
 def _from_id(pair: ImagePair, card: Card, on_fault: OnFault) -> ImagePair:
     group, cluster = pair.group, pair.cluster
     if card.groups is not None and card.groups.pattern:
-        group = _label(card.groups.pattern, "group", pair)
+        group = found_group(card.groups.pattern, "group", pair.id)
         if group is None:
             on_fault(
                 DataError(
@@ -76,10 +76,5 @@ def _from_id(pair: ImagePair, card: Card, on_fault: OnFault) -> ImagePair:
                 )
             )
     if card.clusters is not None and card.clusters.pattern:
-        cluster = _label(card.clusters.pattern, "cluster", pair)
+        cluster = found_group(card.clusters.pattern, "cluster", pair.id)
     return replace(pair, group=group, cluster=cluster)
-
-
-def _label(pattern: str, name: str, pair: ImagePair) -> str | None:
-    match = re.search(pattern, pair.id)
-    return match[name] if match else None

@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from i2ibench import limits
 from i2ibench.errors import DataError
 from i2ibench.files import composed, printable
+from i2ibench.reading import read_bytes, reading
 from i2ibench.wording import some
-
-# Far beyond any table of pairs, and small enough to be held.
-MAX_TABLE_BYTES = 1 << 28
 
 _DELIMITERS = ",;\t"
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t]*\r?\n?$', re.IGNORECASE)
@@ -105,15 +104,8 @@ def read_fields(file: Path, columns: Sequence[str]) -> list[tuple[int, list[str]
 
 def _text(file: Path) -> str:
     name = printable(file)
-    try:
-        if not file.is_file():
-            raise DataError(f"{name}: no such file, or not a regular one")
-        with file.open("rb") as stream:
-            content = stream.read(MAX_TABLE_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
-    if len(content) > MAX_TABLE_BYTES:
-        raise DataError(f"{name}: a table of more than {MAX_TABLE_BYTES >> 20} MiB; split it")
+    with reading(file, "a table"):
+        content = read_bytes(file, limits.CSV_BYTES)
     encoding = _encoding(content)
     try:
         text = content.decode(encoding).removeprefix("\ufeff")

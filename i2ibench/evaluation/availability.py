@@ -10,10 +10,10 @@ from typing import Protocol as Structural
 
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import PairedDataset
-from i2ibench.errors import MissingError, UsageError
+from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.evaluation.metric_choice import choose_metrics
 from i2ibench.evaluation.protocol import Protocol
-from i2ibench.files import cache_folder, write_text
+from i2ibench.files import cache_folder, read_json, write_text
 from i2ibench.metrics.interface import Context, registered_metric
 from i2ibench.metrics.networks.network_loading import find_weights
 from i2ibench.metrics.networks.weights import present
@@ -128,8 +128,8 @@ class _Refused:
 
     def _read(self) -> dict[str, object]:
         try:
-            content = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            content = read_json(self._file)
+        except (OSError, DataError):
             return {}
         return content if isinstance(content, dict) else {}
 

@@ -81,11 +81,11 @@ class FeatureStore:
             try:
                 # Mapped: features stay on the disk until they are asked for.
                 pack = map_array(path)
-                keys, features = pack["key"], pack["feature"]
-            except (DataError, ValueError, IndexError) as error:
+                keys, features = [key.decode() for key in pack["key"]], pack["feature"]
+            except (DataError, AttributeError, IndexError, TypeError, ValueError) as error:
                 warnings.warn(f"{path} is damaged ({error}) and not used; delete it", stacklevel=2)
                 continue
-            found.update({key.decode(): row for key, row in zip(keys, features, strict=True)})
+            found.update(zip(keys, features, strict=True))
         return found
 
 

@@ -16,7 +16,7 @@ from i2ibench.files import sha256_json
 from i2ibench.metrics.interface import registered_metric
 from i2ibench.metrics.presentation import direction
 from i2ibench.models.policy import InferencePolicy
-from i2ibench.registry import tomllib
+from i2ibench.reading import read_toml
 from i2ibench.settings import Settings, explain
 
 # The main columns of a board whose protocol names none: those of them that it has metrics for.
@@ -147,13 +147,7 @@ def load_protocol(id_or_path: str | Path) -> Protocol:
     if not text.endswith(".toml"):
         return _parse(registry.protocols.get(text), text)
     path = Path(id_or_path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML ({error})") from None
-    protocol = _parse(content, text)
+    protocol = _parse(read_toml(path, error=UsageError), text)
     if protocol.id in registry.protocols.names() and load_protocol(protocol.id) != protocol:
         raise UsageError(
             f"{path}: '{protocol.id}' is the id of a registered protocol with other content; "

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from i2ibench import limits
 from i2ibench.errors import DataError
 from i2ibench.models.interface import TrainableModel
+from i2ibench.reading import read_text, reading
 from i2ibench.training.checkpoint import Checkpoint, save_checkpoint
 from i2ibench.training.history import History
 from i2ibench.training.logs import Log
@@ -113,8 +116,9 @@ class Validated:
         """Return the best score of the rows that were kept."""
         if self._validation is None or self._validation.keep_best is None or not path.exists():
             return None
-        with path.open(encoding="utf-8", newline="") as file:
-            values = [float(row[self._validation.keep_best]) for row in csv.DictReader(file)]
+        with reading(path, "a table of validations"):
+            rows = csv.DictReader(io.StringIO(read_text(path, limits.CSV_BYTES)))
+            values = [float(row[self._validation.keep_best]) for row in rows]
         values = [value for value in values if not math.isnan(value)]
         if not values:
             return None

@@ -97,7 +97,12 @@ def load_if_ours(path: Path) -> Checkpoint | None:
     Raises:
         DataError: it cannot be read, or it is not what was saved; names the file.
     """
-    content = read_tensors(path)
+    try:
+        content = read_tensors(path)
+    except DataError:
+        if path.suffix == ".ckpt":
+            check_bytes(path)  # where the summary tells of damage, it says what helps
+        raise
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         return None
     check_bytes(path)

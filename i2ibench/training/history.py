@@ -10,7 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from i2ibench import limits
 from i2ibench.files import write_text
+from i2ibench.reading import read_text, reading
 
 _FIXED = ("step", "epoch", "learning_rate", "seconds")
 
@@ -86,12 +88,14 @@ class History:
 
 def _cut(path: Path, last_step: int) -> list[str] | None:
     """Drop the rows after ``last_step`` and a torn last line; return the loss names."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    with reading(path, "a table of training steps"):
+        lines = read_text(path, limits.CSV_BYTES).splitlines(keepends=True)
     kept = [
         line
         for line in lines[1:]
         if line.endswith("\n")
-        and line.split(",", 1)[0].isdigit()
+        and line.split(",", 1)[0].isdecimal()
+        and line.split(",", 1)[0].isascii()
         and int(line.split(",", 1)[0]) <= last_step
     ]
     if not kept:

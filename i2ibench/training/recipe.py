@@ -13,6 +13,7 @@ import pydantic
 from i2ibench import registry
 from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import UsageError
+from i2ibench.reading import read_toml, reading
 from i2ibench.settings import Settings, explain
 
 
@@ -65,11 +66,7 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         file: a recipe file instead of the shipped one.
         settings: dotted keys, e.g. ``{"training.epochs": 5, "model.variance_weight": 10}``.
     """
-    text, origin = _recipe_text(model, dataset, file)
-    try:
-        content = registry.tomllib.loads(text)
-    except registry.tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{origin}: not valid TOML: {error}") from None
+    content, origin = _recipe_content(model, dataset, file)
     for key, value in settings.items():
         section, dot, name = key.partition(".")
         if not dot:
@@ -84,18 +81,17 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         raise UsageError(f"{origin}: {explain(error, Recipe, kind='section')}") from None
 
 
-def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]:
+def _recipe_content(model: str, dataset: str, file: Path | None) -> tuple[dict[str, Any], str]:
     if file is not None:
-        try:
-            return file.read_text(encoding="utf-8"), str(file)
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"recipe {file} cannot be read: {error}") from None
+        return read_toml(file, error=UsageError), str(file)
     # Recipes lie beside the model, in the folder recipes/ of its top-level package.
     package = registry.models.get(model).__module__.partition(".")[0]
     if not hasattr(sys.modules.get(package), "__path__"):
-        return "", f"settings of {model}"  # a plugin of one module has no folder of recipes
+        return {}, f"settings of {model}"  # a plugin of one module has no folder of recipes
     for folder in (dataset, "default"):
         found = importlib.resources.files(package) / "recipes" / folder / f"{model}.toml"
         if found.is_file():
-            return found.read_text(encoding="utf-8"), f"recipe {folder}/{model}.toml"
-    return "", f"settings of {model}"
+            origin = f"recipe {folder}/{model}.toml"
+            with reading(origin, "valid TOML", error=UsageError):
+                return registry.tomllib.loads(found.read_text(encoding="utf-8")), origin
+    return {}, f"settings of {model}"

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from i2ibench.errors import DataError
+from i2ibench.reading import open_regular, reading
+from i2ibench.tensor_files import check_tensor_file
 
 # How files begin that are handed over as checkpoints by mistake.
 _BEGINNINGS = (
@@ -29,23 +31,17 @@ def read_tensors(path: Path) -> Any:
 
     Raises ``DataError`` with what the file looks like when it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(64)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such checkpoint") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    if reason := _not_torch(path, beginning):
-        raise DataError(f"{path}: not a checkpoint but {reason}")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise DataError(f"{path}: {_refused_pickle(str(error))}") from None
     # A damaged stream can make the unpickler raise anything, struct.error and IndexError included.
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).split("\n", 1)[0]
-        raise DataError(f"{path}: not a readable checkpoint ({reason})") from None
+    with reading(path, "a readable checkpoint", remedy="copy or download it again"):
+        with open_regular(path) as file:
+            beginning = file.read(64)
+        if reason := _not_torch(path, beginning):
+            raise DataError(f"{path}: not a checkpoint but {reason}")
+        check_tensor_file(path)
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise DataError(f"{path}: {_refused_pickle(str(error))}") from None
 
 
 def _not_torch(path: Path, beginning: bytes) -> str | None:

@@ -18,8 +18,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from i2ibench import registry
-from i2ibench.data import archives
+from i2ibench import limits, registry
 from i2ibench.data.archives import unpack
 from i2ibench.data.dataset import open_dataset
 from i2ibench.data.fetch import fetch_dataset
@@ -109,7 +108,7 @@ def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "_ALWAYS_ALLOWED_BYTES", 1 << 20)
+    monkeypatch.setattr(limits, "ARCHIVE_ALWAYS_ALLOWED_BYTES", 1 << 20)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(1 << 25))
     with pytest.raises(DataError, match="refused as a bomb"):

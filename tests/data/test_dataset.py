@@ -206,7 +206,7 @@ def test_a_bad_card_is_one_line(tmp_path: Path, change: tuple[str, str], message
     with pytest.raises(UsageError, match=message):
         open_dataset(str(tmp_path / "mine.toml"))
     (tmp_path / "torn.toml").write_text("title = ")
-    with pytest.raises(DataError, match=r"torn\.toml: not a readable TOML card"):
+    with pytest.raises(DataError, match=r"torn\.toml: not valid TOML"):
         open_dataset(str(tmp_path / "torn.toml"))
 
 

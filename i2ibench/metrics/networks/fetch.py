@@ -71,7 +71,9 @@ def _download(file: CatalogueFile, folder: Path, progress: Progress | None) -> P
         if progress is not None:
             progress(file.name, done, total)
 
-    return download(file.urls, folder / file.name, sha256=file.sha256, progress=of_this_file)
+    return download(
+        file.urls, folder / file.name, sha256=file.sha256, most=file.bytes, progress=of_this_file
+    )
 
 
 def _by_hand(problems: list[NotFetchedError], folder: Path) -> MissingError:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from i2ibench.errors import DataError
 from i2ibench.metrics.interface import Context
 from i2ibench.metrics.networks.weights import WeightsFile, locate
+from i2ibench.reading import reading
+from i2ibench.tensor_files import check_tensor_file
 
 if TYPE_CHECKING:
     import torch
@@ -51,32 +53,16 @@ def torch_dtype(context: Context) -> torch.dtype:
 
 def load_state(file: WeightsFile) -> Mapping[str, Any]:
     """Return the tensors of a weights file; any other content is a ``DataError``."""
-    import pickle
-
     import torch
 
-    try:
-        # Mapped: a trunk reads only its part of a file that also holds a large classifier.
-        loaded = torch.load(file.path, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError:  # the format before torch 1.6 cannot be mapped
-        loaded = _load_legacy(file)
-    except (pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise DataError(
-            f"{file.path}: no state dict ({type(error).__name__}); fetch it again"
-        ) from None
+    with reading(file.path, "a state dict", remedy="fetch it again"):
+        if not file.verified:  # the known hash says more than checksums
+            check_tensor_file(file.path, "a state dict")
+        try:
+            # Mapped: a trunk reads only its part of a file that also holds a large classifier.
+            loaded = torch.load(file.path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # the format before torch 1.6 cannot be mapped
+            loaded = torch.load(file.path, map_location="cpu", weights_only=True)
     if not isinstance(loaded, Mapping) or not all(hasattr(t, "shape") for t in loaded.values()):
         raise DataError(f"{file.path}: holds no state dict of tensors; fetch it again")
     return loaded
-
-
-def _load_legacy(file: WeightsFile) -> Any:
-    import pickle
-
-    import torch
-
-    try:
-        return torch.load(file.path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise DataError(
-            f"{file.path}: no state dict ({type(error).__name__}); fetch it again"
-        ) from None

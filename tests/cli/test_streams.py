@@ -169,12 +169,12 @@ def test_the_c_locale_shows_a_board():
     assert done.returncode == 0 and b"varpyramid" in done.stdout and done.stderr == b""
 
 
-def test_file_names_that_are_no_text_are_shown(two_images):
+def test_file_names_that_are_no_text_are_shown_and_refused(two_images):
     odd = two_images / os.fsdecode(b"real-\xff")
     (two_images / "real").rename(odd)
     done = i2ibench("evaluate", two_images / "made", "--targets", odd, "--metrics", "psnr")
     assert b"Traceback" not in done.stderr
-    assert done.returncode == 0 and b"psnr" in done.stdout
+    assert done.returncode == 3 and b"real-\\xff: its name is not UTF-8" in done.stderr
 
 
 def test_similar_characters_and_escapes():

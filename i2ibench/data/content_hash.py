@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from i2ibench.data.folders import cache_folder
-from i2ibench.data.headers import BrokenImageError, parse_header
+from i2ibench.data.images import read_whole
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.files import sha256_bytes, sha256_json, write_text
@@ -85,15 +85,8 @@ def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
 
 
 def _hash_whole_image(path: Path) -> str:
-    """Hash an image file; one that ends too early is found here, before a training starts."""
-    try:
-        content = path.read_bytes()
-        parse_header(content)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except BrokenImageError as error:
-        raise DataError(f"{path}: {error}; replace or remove it") from None
-    return sha256_bytes(content)
+    """Hash an image file; one that is damaged is found here, before a training starts."""
+    return sha256_bytes(read_whole(path))
 
 
 def _read_store(store: Path) -> dict[str, list[Any]]:

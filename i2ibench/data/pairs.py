@@ -13,10 +13,18 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image file, or a ``box`` cut out of it (side-by-side files and strips of panels)."""
+    """An image file, or a ``box`` cut out of it (side-by-side files and strips of panels).
+
+    Attributes:
+        path: the file.
+        box: what is cut out of it; None for all.
+        bits: of a file with 16 bits a channel, how many its values have: the scale of its set;
+            None for other files, and for one that stands alone.
+    """
 
     path: Path
     box: Box | None = None
+    bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

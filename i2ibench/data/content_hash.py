@@ -13,7 +13,7 @@ from typing import Any
 
 from i2ibench.data.folders import cache_folder
 from i2ibench.data.images import read_whole
-from i2ibench.data.pairs import ImagePair, PairedDataset
+from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.files import sha256_bytes, sha256_json, write_text
 
@@ -24,8 +24,9 @@ _SETTLED_SECONDS = 2.0
 def manifest_sha256(dataset: PairedDataset) -> str:
     """Return the content hash of what a run sees of ``dataset``.
 
-    It covers ids, groups, clusters, the bytes of every file and the boxes cut out of them, in the
-    direction of translation; not the data set's name or place, nor the files' names.
+    It covers ids, groups, clusters, the bytes of every file, the boxes cut out of them, and the
+    scale of 16-bit files where it is not that of 16 bits, in the direction of translation; not the
+    data set's name or place, nor the files' names.
     """
     hashes = file_hashes({path for pair in dataset.pairs for path in _paths(pair)})
     return sha256_json(
@@ -34,8 +35,8 @@ def manifest_sha256(dataset: PairedDataset) -> str:
                 pair.id,
                 pair.group,
                 pair.cluster,
-                [hashes[pair.source.path], pair.source.box],
-                [hashes[pair.target.path], pair.target.box],
+                [hashes[pair.source.path], *_view(pair.source)],
+                [hashes[pair.target.path], *_view(pair.target)],
             ]
             for pair in dataset.pairs
         ]
@@ -99,6 +100,11 @@ def _read_store(store: Path) -> dict[str, list[Any]]:
         for name, entry in (content.items() if isinstance(content, dict) else ())
         if isinstance(entry, list) and len(entry) == 3 and isinstance(entry[2], str)
     }
+
+
+def _view(ref: ImageRef) -> list[Any]:
+    """Return what is seen of a file; the scale only where it is not the one of 16 bits."""
+    return [ref.box] if ref.bits in (None, 16) else [ref.box, ref.bits]
 
 
 def _paths(pair: ImagePair) -> tuple[Path, Path]:

@@ -8,9 +8,10 @@ Everything above this room takes the handle.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from i2ibench.data.labels import labelled
 from i2ibench.data.layouts import OnFault, images_by_id, list_pairs, present_name, raise_fault
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
+from i2ibench.data.scale import Scale, Side, scaled, scales_of, warn_of_guesses
 from i2ibench.errors import DataError, MissingError, UsageError
 
 
@@ -102,11 +104,14 @@ class Dataset:
         if not images:
             raise DataError(f"{root}: holds no images")
         pairs = [ImagePair(each, ImageRef(path), ImageRef(path)) for each, path in images.items()]
-        pairs = sorted(pairs, key=lambda pair: pair.id)[:limit]
+        scales = scales_of(pairs, lambda: pairs, {})
+        pairs = sorted(scaled(pairs, scales), key=lambda pair: pair.id)[:limit]
         # Not resolve(): a linked folder keeps the name its user gave it.
         own_name = Path(os.path.abspath(root)).name  # noqa: PTH100
         name = name_of_own(own_name, None, root)
         test = PairedDataset(name, "test", tuple(pairs), root=root)
+        if "target" in scales:
+            warn_of_guesses({"target": scales["target"]}, name)
         card = Card(title="a folder of targets")
         return cls(name, card, root, limit=limit, _checked={"test": test})
 
@@ -184,6 +189,23 @@ class Dataset:
             pairs = [pair.reversed() for pair in pairs]
         return ListedSplit(pairs[: self.limit], layout, direction)
 
+    def scales(self, pairs: Sequence[ImagePair]) -> dict[Side, Scale]:
+        """Return the scale of each side of ``pairs``, in their direction, that has 16-bit files."""
+        known: dict[Side, int | None] = {}
+        if self.card.bits is not None:
+            known = {"source": self.card.bits.source, "target": self.card.bits.target}
+            if (self.direction or self.card.direction) == "BtoA":
+                known = {"source": known["target"], "target": known["source"]}
+        whole = replace(self, limit=None)
+
+        def all_pairs() -> Iterator[ImagePair]:
+            for split in self.splits:
+                # What is wrong with another split is told where that is used.
+                with contextlib.suppress(DataError):
+                    yield from whole.list_split(split, on_fault=lambda _: None).pairs
+
+        return scales_of(pairs, all_pairs, known)
+
     def _layout(self, split: SplitName) -> Layout:
         root, names = self.place, self.card.split_folders(split)
         found = [each for each in self.card.layouts if present_name(each, root, names) is not None]
@@ -200,6 +222,8 @@ class Dataset:
         if not found.pairs:
             raise DataError(f"{self.root}: split '{split}' holds no pairs ({found.layout})")
         _check_sizes(found.pairs)
+        scales = self.scales(found.pairs)
+        warn_of_guesses(scales, self.name)
         groups = {pair.group for pair in found.pairs if pair.group is not None}
         declared = self.card.groups
         order = declared.order if declared is not None else ()
@@ -213,7 +237,7 @@ class Dataset:
         return PairedDataset(
             name=self.name,
             split=split,
-            pairs=tuple(found.pairs),
+            pairs=tuple(scaled(found.pairs, scales)),
             direction=found.direction,
             root=self.root,
             group_name=(declared.name if declared else "group") if groups else None,

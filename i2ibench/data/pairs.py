@@ -49,6 +49,13 @@ class ImagePair:
         """Return the pair with source and target exchanged (direction B to A)."""
         return replace(self, source=self.target, target=self.source)
 
+    def prediction(self, path: Path) -> ImageRef:
+        """Return the reference of the pair's prediction in a file.
+
+        Values of a 16-bit file have the scale of the target, 16 bits where that has 8.
+        """
+        return ImageRef(path, bits=self.target.bits or 16)
+
 
 @dataclass(frozen=True, slots=True)
 class PairedDataset(Sequence[ImagePair]):

@@ -186,6 +186,7 @@ class PixelCache:
                 "resize": self._resize,
                 "version": _VERSION,
                 "decoders": [cv2.__version__, PIL.__version__],
+                **({} if ref.bits in (None, 16) else {"bits": ref.bits}),
             }
         )
         return self.folder / key[:2] / f"{key}.npy"

@@ -28,13 +28,14 @@ class Manifest(Settings):
         inference: how the model was run.
         precision: ``fp32`` or ``bf16``.
         seed: of stochastic passes, where the protocol names none; absent of other predictions.
+        bits: of the values in 16-bit sources, where they are not scaled to 16 bits.
         tile: side of the tiles that were asked for; 0 for whole images, None where their size
             decided.
         seconds: wall-clock time of the translation.
         complete: whether every prediction is there.
     """
 
-    added_later: ClassVar[frozenset[str]] = frozenset({"seed"})
+    added_later: ClassVar[frozenset[str]] = frozenset({"seed", "bits"})
 
     files: dict[str, str] = pydantic.Field(default_factory=dict)
     model: str
@@ -45,6 +46,7 @@ class Manifest(Settings):
     precision: str
     tile: int | None = None
     seed: int | None = None
+    bits: int | None = None
     seconds: float = 0.0
     complete: bool = False
 

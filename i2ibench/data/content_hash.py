@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from i2ibench.data.faults import raise_together
 from i2ibench.data.folders import cache_folder
 from i2ibench.data.images import read_whole
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
@@ -71,8 +72,14 @@ def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
         if path.name in known and tuple(known[path.name][:2]) == stamp
     }
     unknown = [path for path in files if path not in hashes]
+    faults: list[DataError] = []
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        hashes.update(zip(unknown, pool.map(_hash_whole_image, unknown), strict=True))
+        for path, found in zip(unknown, pool.map(_hash_whole_image, unknown), strict=True):
+            if isinstance(found, DataError):
+                faults.append(found)
+            else:
+                hashes[path] = found
+    raise_together(faults, str(folder))
     settled = {
         path.name: [*stamps[path], hashes[path]]
         for path in unknown
@@ -85,9 +92,12 @@ def _hashes_of_folder(folder: Path, files: list[Path]) -> dict[Path, str]:
     return hashes
 
 
-def _hash_whole_image(path: Path) -> str:
+def _hash_whole_image(path: Path) -> str | DataError:
     """Hash an image file; one that is damaged is found here, before a training starts."""
-    return sha256_bytes(read_whole(path))
+    try:
+        return sha256_bytes(read_whole(path))
+    except DataError as fault:
+        return fault
 
 
 def _read_store(store: Path) -> dict[str, list[Any]]:

@@ -17,8 +17,8 @@ from typing import Any
 
 from i2ibench import registry
 from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, StripLayout
+from i2ibench.data.faults import image_faults, raise_together
 from i2ibench.data.identity import name_of_own
-from i2ibench.data.images import image_size
 from i2ibench.data.labels import labelled
 from i2ibench.data.layouts import OnFault, images_by_id, list_pairs, present_name, raise_fault
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
@@ -152,25 +152,36 @@ class Dataset:
         on_disk = splits_on_disk(self.card, self.place)
         return tuple(each for each in SPLIT_ALIASES if each in on_disk or each in self._checked)
 
-    def split(self, name: str = "test") -> PairedDataset:
+    def split(self, name: str = "test", on_fault: OnFault | None = None) -> PairedDataset:
         """Return the checked pairs of one split; they are listed and checked once.
 
         Args:
             name: ``"train"``, ``"val"`` or ``"test"``, or another name of them (``"valid"``).
+            on_fault: called with each fault of an image; by default all are raised as one.
 
         Raises:
             UsageError: unknown split or direction.
             MissingError: not on this machine; says how to get it.
-            DataError: no pairs, a missing partner, sizes that differ, or bad ids.
+            DataError: no pairs, a missing partner, sizes that differ, bad ids, or images that
+                cannot be read, as far as their headers tell.
         """
         split = split_name(name)
-        if split not in self._checked:
-            self._checked[split] = self._check(split)
-        return self._checked[split]
+        if split in self._checked:
+            return self._checked[split]
+        faults: list[DataError] = []
+        found = self._check(split, faults.append)
+        if on_fault is None:
+            raise_together(faults, f"{self.name}/{split}")
+        elif faults:
+            for fault in faults:
+                on_fault(fault)
+            return found
+        self._checked[split] = found
+        return found
 
-    def split_if_there(self, name: str) -> PairedDataset | None:
+    def split_if_there(self, name: str, on_fault: OnFault | None = None) -> PairedDataset | None:
         """Return the checked pairs of a split, or None where it is not on this machine."""
-        return self.split(name) if split_name(name) in self.splits else None
+        return self.split(name, on_fault) if split_name(name) in self.splits else None
 
     def list_split(self, split: SplitName, on_fault: OnFault = raise_fault) -> ListedSplit:
         """List a split's pairs with groups and clusters; sizes are not yet checked.
@@ -217,11 +228,12 @@ class Dataset:
             raise DataError(f"{root}: holds {self.name} in several forms ({listed}); keep one")
         return found[0]
 
-    def _check(self, split: SplitName) -> PairedDataset:
+    def _check(self, split: SplitName, on_fault: OnFault) -> PairedDataset:
         found = self.list_split(split)
         if not found.pairs:
             raise DataError(f"{self.root}: split '{split}' holds no pairs ({found.layout})")
-        _check_sizes(found.pairs)
+        for fault in image_faults(found.pairs):
+            on_fault(fault)
         scales = self.scales(found.pairs)
         warn_of_guesses(scales, self.name)
         groups = {pair.group for pair in found.pairs if pair.group is not None}
@@ -290,15 +302,3 @@ def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
         )
         raise UsageError(f"unknown direction '{direction}'; known: AtoB, BtoA{panels}")
     return layout, direction == "BtoA", direction
-
-
-def _check_sizes(pairs: Sequence[ImagePair]) -> None:
-    for pair in pairs:
-        if pair.source.path == pair.target.path:
-            continue  # panels of one file are equal by construction
-        source, target = image_size(pair.source), image_size(pair.target)
-        if source != target:
-            raise DataError(
-                f"{pair.target.path}: is {target[0]}x{target[1]} px but its source "
-                f"{pair.source.path} is {source[0]}x{source[1]}; make them equal"
-            )

@@ -75,7 +75,16 @@ def image_size(ref: ImageRef) -> tuple[int, int]:
     Raises:
         DataError: as ``read_image``, as far as the header tells.
     """
-    width, height = read_header(ref.path).size
+    return size_of(ref, read_header(ref.path))
+
+
+def size_of(ref: ImageRef, header: ImageHeader) -> tuple[int, int]:
+    """Return ``(width, height)`` of ``ref``, whose file has this header.
+
+    Raises:
+        DataError: ``ref.box`` reaches beyond the file.
+    """
+    width, height = header.size
     if ref.box is None:
         return width, height
     _check_box(ref, width, height)

@@ -82,6 +82,8 @@ class TrainableModel(TranslationModel):
     # The smallest batch the objective is defined for; the loop also drops an incomplete last
     # batch where ``drop_incomplete_batch`` is set.
     minimum_batch: ClassVar[int] = 1
+    # The smallest side of images it can be trained on.
+    minimum_side: ClassVar[int] = 1
     drop_incomplete_batch: ClassVar[bool] = False
 
     def initialize(self, generator: torch.Generator) -> None:

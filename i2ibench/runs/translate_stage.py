@@ -28,6 +28,7 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         tile=plan.options.tile,
         seed=_seed_of_the_run(plan),
         bits=bits_of(plan.test).get("source"),
+        scaled_to=plan.scaled_to,
     )
     allow_tf32(plan.precision)
     reporter.stage(f"translating {len(plan.test)} images")

@@ -177,7 +177,8 @@ def _decode_with_pillow(
             upright = upright.convert("RGBA")
         elif upright.mode in {"1", "P", "PA"}:
             upright = upright.convert({"1": "L", "P": "RGB", "PA": "RGBA"}[upright.mode])
-        return _to_rgb(np.asarray(upright))
+        # A copy of one's own: torch warns of memory that must not be written, as Pillow's is.
+        return _to_rgb(np.array(upright))
 
 
 def _sixteen_bits(content: bytes, path: Path) -> NDArray[np.uint16]:

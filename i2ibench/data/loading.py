@@ -6,6 +6,8 @@ depends on how many workers decode, on what was drawn before, or on where a trai
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -133,7 +135,9 @@ class TrainingLoader:
             # Forking after torch has started threads can hang.
             multiprocessing_context="spawn" if self._workers else None,
         )
-        yield from loader
+        with _main_left_alone():
+            started = iter(loader)
+        yield from started
 
     def positions(self, step: int) -> list[_Position]:
         """Return which pairs batch number ``step`` holds on this rank."""
@@ -212,6 +216,25 @@ class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
             self._cache[index] = (source, target)
             self._free_bytes -= source.nbytes + target.nbytes
         return source, target
+
+
+@contextlib.contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Keep processes that are started meanwhile from importing the user's script again.
+
+    They need nothing of it, and a script that trains outside ``if __name__ == "__main__"`` would
+    start another training in each of them.
+    """
+    main = sys.modules["__main__"]
+    names = ("__file__", "__spec__")
+    kept = {name: getattr(main, name) for name in names if hasattr(main, name)}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)
 
 
 def to_unit_range(images: Tensor, device: torch.device | str) -> Tensor:

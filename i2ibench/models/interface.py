@@ -43,7 +43,10 @@ class TranslationModel(nn.Module):
         self.config = config
 
     def translate(self, source: Tensor) -> Tensor:
-        """Return the predictions of ``source``; both ``(N, 3, H, W)`` in [-1, 1]."""
+        """Return the predictions of ``source``; both ``(N, 3, H, W)`` in [-1, 1].
+
+        A prediction of one channel, ``(N, 1, H, W)``, is grey.
+        """
         raise NotImplementedError
 
     def parameter_count(self) -> int:

@@ -168,8 +168,7 @@ def resolve(options: Options, verb: Verb = "run") -> Plan:
         train = training_pairs or dataset.split("train")
     if train is not None and isinstance(model, TrainableModel):
         fraction = recipe.training.validation_fraction
-        if not faults:
-            faults += training_faults(options.model, model, recipe, train)
+        faults += training_faults(options.model, model, recipe, train)
         if faults and not fraction:
             # A message is whole with the val split too, which is otherwise looked at when needed.
             dataset.split_if_there("val", faults.append)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -64,19 +65,22 @@ def training_faults(
         name: of the model.
         model: that is to be trained.
         recipe: checked by ``check_recipe``.
-        pairs: with readable headers.
+        pairs: those whose headers cannot be read are passed over.
     """
     images, multiple = recipe.images, model.size_multiple
     if images.resize is not None:
         return  # all are squares of one side then
-    sizes = {pair: image_size(pair.source) for pair in pairs}
+    sizes = dict(_sizes(pairs))
+    if not sizes:
+        return
     advice = _advice(model, sizes.values(), images.crop)
     if images.crop is not None:
         small = {pair: size for pair, size in sizes.items() if min(size) < images.crop}
         if small:
+            fewer = "remove them, or " if len(small) < len(sizes) else ""
             yield DataError(
                 f"{len(small)} images of {pairs.split} are smaller than images.crop = "
-                f"{images.crop}: {_listed(small)}; {advice}"
+                f"{images.crop}: {_listed(small)}; {fewer}{advice}"
             )
         return
     odd = {pair: size for pair, size in sizes.items() if any(side % multiple for side in size)}
@@ -140,17 +144,23 @@ def _is_jitter(images: ImageSettings, size: Size) -> bool:
     return crops and all(1 / _JITTER <= side / length <= _JITTER for length in size)
 
 
+def _sizes(pairs: PairedDataset) -> Iterator[tuple[ImagePair, Size]]:
+    for pair in pairs:
+        with contextlib.suppress(DataError):
+            yield pair, image_size(pair.source)
+
+
 def _advice(model: TrainableModel, sizes: Iterable[Size], crop: int | None) -> str:
     """Return settings with which all images can be trained on."""
     smallest = min(min(size) for size in sizes)
     multiple, least = model.size_multiple, max(8, model.minimum_side)
     side = smallest // multiple * multiple
     if side >= max(least, multiple):
-        return f"remove them, or use --set images.crop={side}"
+        return f"use --set images.crop={side}"
     # Too small for this network: scaled up to what it takes, and predictions brought back.
     enlarged = -(-max(least, crop or 0) // multiple) * multiple
     up = f"--set images.resize={enlarged} --set images.crop={enlarged} {_BRING_BACK}"
-    return f"remove them, or use {up}{_smaller_network(model, smallest)}"
+    return f"use {up}{_smaller_network(model, smallest)}"
 
 
 def _smaller_network(model: TrainableModel, side: int) -> str:

@@ -147,10 +147,12 @@ def translate_image(
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
             output = model.translate(batch)
         made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if made == (len(batch), 1, *batch.shape[2:]):
+            return output.expand(batch.shape)  # grey, which is RGB of equal channels here
         if made != tuple(batch.shape):
             raise DataError(
                 f"{type(model).__name__} made {made} of {tuple(batch.shape)}; a "
-                "model keeps the size of its input"
+                "model keeps the size of its input, and makes 3 channels, or 1 of grey"
             )
         return output
 

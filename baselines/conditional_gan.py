@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from i2ibench.models.interface import PairBatch, Phase
-from i2ibench_baselines.discriminators import PatchGAN
+from i2ibench_baselines.discriminators import MINIMUM_SIDE, PatchGAN
 from i2ibench_baselines.generator_model import GeneratorConfig, GeneratorModel
 from i2ibench_baselines.losses import GanLoss, gan_loss
 
@@ -40,6 +40,7 @@ class ConditionalGAN(GeneratorModel):
 
     Config = ConditionalGANConfig
     config: ConditionalGANConfig
+    minimum_side = MINIMUM_SIDE
 
     def __init__(self, config: ConditionalGANConfig) -> None:
         super().__init__(config)

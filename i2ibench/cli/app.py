@@ -6,6 +6,7 @@ import importlib
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -156,11 +157,18 @@ def _fail(message: str, code: int, debug: bool) -> int:
     return code
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    # Warnings of the libraries below us are for developers; ours are UserWarnings.
-    if issubclass(category, DeprecationWarning | FutureWarning):
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any
+) -> None:
+    # Warnings of the libraries below us are for developers; ours are UserWarnings. Pillow's name no
+    # file, and speak of tags of a TIFF that decide nothing.
+    if issubclass(category, DeprecationWarning | FutureWarning) or _is_of_pillow(filename):
         return
     say(str(message), lead="[yellow]warning:[/] ")
+
+
+def _is_of_pillow(filename: str) -> bool:
+    return Path(filename).parent.name == "PIL"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from i2ibench.data.labels import labelled
 from i2ibench.data.listing import images_by_id, name_not_utf8, raise_fault, tell_left_out
 from i2ibench.data.name_endings import only_targets
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.scale import scaled, scales_of, warn_of_guesses
 from i2ibench.errors import DataError
 from i2ibench.files import is_utf8
 
@@ -45,4 +46,8 @@ def list_targets(root: Path, limit: int | None = None) -> PairedDataset:
         sorted(pairs, key=lambda pair: pair.id), CARD, root, "test", set, raise_fault
     )
     name = name_of_own(own_name, None, root)
+    scales = scales_of(pairs, lambda: pairs, {})
+    if "target" in scales:
+        warn_of_guesses({"target": scales["target"]}, name)
+    pairs = scaled(pairs, scales)
     return PairedDataset(name, "test", tuple(pairs[:limit]), root=root, cluster_fault=fault)

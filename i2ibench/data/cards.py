@@ -176,6 +176,18 @@ class Clusters(_Declared):
         return self
 
 
+class Bits(_Declared):
+    """How many bits the values of 16-bit files have, where they are not scaled to 16.
+
+    Attributes:
+        source: of the sources; None where it is found in the files.
+        target: of the targets, and of predictions in 16-bit files.
+    """
+
+    source: Annotated[int, Field(ge=8, le=16)] | None = None
+    target: Annotated[int, Field(ge=8, le=16)] | None = None
+
+
 class Download(_Declared):
     """A public archive.
 
@@ -207,6 +219,8 @@ class Card(_Declared):
         groups: how groups are read, where there are any.
         clusters: how slides or patients are read, where they can be; ``"unknown"`` where pairs
             depend by them but nobody has published which.
+        bits: of the values in 16-bit files, one number or one a side, where files alone could be
+            read in two ways; see ``i2ibench.data.scale``.
         stain: the stain of the targets that stain metrics read, ``"DAB"``, where there is one.
         recipes: the data set whose recipes are used, where it is not this one.
         licence: under which terms it may be used.
@@ -228,6 +242,7 @@ class Card(_Declared):
     splits: dict[SplitName, Split] = {}
     groups: Groups | None = None
     clusters: Clusters | None = None
+    bits: Bits | None = None
     stain: Literal["", "DAB"] = ""
     recipes: str = ""
     licence: str = ""
@@ -237,6 +252,11 @@ class Card(_Declared):
     download: Download | None = None
     notes: tuple[str, ...] = ()
     synthetic: dict[str, Any] | None = None
+
+    @pydantic.field_validator("bits", mode="before")
+    @classmethod
+    def _equal_bits(cls, value: Any) -> Any:
+        return {"source": value, "target": value} if isinstance(value, int) else value
 
     @pydantic.field_validator("clusters", mode="before")
     @classmethod

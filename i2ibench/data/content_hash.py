@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from i2ibench.data.faults import raise_together
 from i2ibench.data.folders import cache_folder
-from i2ibench.data.headers import BrokenImageError, parse_header
-from i2ibench.data.pairs import ImagePair, PairedDataset
+from i2ibench.data.images import read_whole
+from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.files import read_json, sha256_bytes, sha256_json, write_text
 
@@ -28,9 +29,9 @@ _SETTLED_SECONDS = 2.0
 def manifest_sha256(dataset: PairedDataset, *, reread: bool = False) -> str:
     """Return the content hash of what a run sees of ``dataset``.
 
-    It covers ids, groups, clusters, the bytes of every file and the boxes cut out of them, in the
-    direction of translation; not the data set's name or place, nor the files' names. ``reread`` as
-    in ``file_hashes``.
+    It covers ids, groups, clusters, the bytes of every file, the boxes cut out of them, and the
+    scale of 16-bit files where it is not that of 16 bits, in the direction of translation; not the
+    data set's name or place, nor the files' names. ``reread`` as in ``file_hashes``.
     """
     paths = {path for pair in dataset.pairs for path in _paths(pair)}
     hashes = file_hashes(paths, reread=reread)
@@ -40,8 +41,8 @@ def manifest_sha256(dataset: PairedDataset, *, reread: bool = False) -> str:
                 pair.id,
                 pair.group,
                 pair.cluster,
-                [hashes[pair.source.path], pair.source.box],
-                [hashes[pair.target.path], pair.target.box],
+                [hashes[pair.source.path], *_view(pair.source)],
+                [hashes[pair.target.path], *_view(pair.target)],
             ]
             for pair in dataset.pairs
         ]
@@ -79,8 +80,14 @@ def _hashes_of_folder(folder: Path, files: list[Path], reread: bool) -> dict[Pat
         if not reread and path.name in known and tuple(known[path.name][:2]) == stamp
     }
     unknown = [path for path in files if path not in hashes]
+    faults: list[DataError] = []
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        hashes.update(zip(unknown, pool.map(_hash_whole_image, unknown), strict=True))
+        for path, found in zip(unknown, pool.map(_hash_whole_image, unknown), strict=True):
+            if isinstance(found, DataError):
+                faults.append(found)
+            else:
+                hashes[path] = found
+    raise_together(faults, str(folder))
     settled = {
         path.name: [*stamps[path], hashes[path]]
         for path in unknown
@@ -93,16 +100,12 @@ def _hashes_of_folder(folder: Path, files: list[Path], reread: bool) -> dict[Pat
     return hashes
 
 
-def _hash_whole_image(path: Path) -> str:
-    """Hash an image file; one that ends too early is found here, before a training starts."""
+def _hash_whole_image(path: Path) -> str | DataError:
+    """Hash an image file; one that is damaged is found here, before a training starts."""
     try:
-        content = path.read_bytes()
-        parse_header(content)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except BrokenImageError as error:
-        raise DataError(f"{path}: {error}; replace or remove it") from None
-    return sha256_bytes(content)
+        return sha256_bytes(read_whole(path))
+    except DataError as fault:
+        return fault
 
 
 def _read_store(store: Path) -> dict[str, list[Any]]:
@@ -115,6 +118,11 @@ def _read_store(store: Path) -> dict[str, list[Any]]:
         for name, entry in (content.items() if isinstance(content, dict) else ())
         if isinstance(entry, list) and len(entry) == 3 and isinstance(entry[2], str)
     }
+
+
+def _view(ref: ImageRef) -> list[Any]:
+    """Return what is seen of a file; the scale only where it is not the one of 16 bits."""
+    return [ref.box] if ref.bits in (None, 16) else [ref.box, ref.bits]
 
 
 def _paths(pair: ImagePair) -> tuple[Path, Path]:

@@ -8,9 +8,10 @@ Everything above this room takes the handle.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from i2ibench import registry
 from i2ibench.data.bare_targets import CARD, list_targets
 from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName
 from i2ibench.data.directions import directed, reading, several_readings
-from i2ibench.data.images import image_size
+from i2ibench.data.faults import OnImageFault, image_faults, raise_together
 from i2ibench.data.labels import labelled
 from i2ibench.data.layouts import check_layout_splits, list_pairs, present_name, size_of_first
 from i2ibench.data.listing import OnFault, pass_over, raise_fault
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
+from i2ibench.data.scale import Scale, Side, scaled, scales_of, warn_of_guesses
 from i2ibench.errors import DataError, MissingError, UsageError
 
 
@@ -144,25 +146,38 @@ class Dataset:
         on_disk = splits_on_disk(self.card, self.place)
         return tuple(each for each in SPLIT_ALIASES if each in on_disk or each in self._checked)
 
-    def split(self, name: str = "test") -> PairedDataset:
+    def split(self, name: str = "test", on_fault: OnImageFault | None = None) -> PairedDataset:
         """Return the checked pairs of one split; they are listed and checked once.
 
         Args:
             name: ``"train"``, ``"val"`` or ``"test"``, or another name of them (``"valid"``).
+            on_fault: called with each fault of an image; by default all are raised as one.
 
         Raises:
             UsageError: unknown split or direction.
             MissingError: not on this machine; says how to get it.
-            DataError: no pairs, a missing partner, sizes that differ, or bad ids.
+            DataError: no pairs, a missing partner, sizes that differ, bad ids, or images that
+                cannot be read, as far as their headers tell.
         """
         split = split_name(name)
-        if split not in self._checked:
-            self._checked[split] = self._check(split)
-        return self._checked[split]
+        if split in self._checked:
+            return self._checked[split]
+        faults: list[DataError] = []
+        found = self._check(split, faults.append)
+        if on_fault is None:
+            raise_together(faults, f"{self.name}/{split}")
+        elif faults:
+            for fault in faults:
+                on_fault(fault)
+            return found
+        self._checked[split] = found
+        return found
 
-    def split_if_there(self, name: str) -> PairedDataset | None:
+    def split_if_there(
+        self, name: str, on_fault: OnImageFault | None = None
+    ) -> PairedDataset | None:
         """Return the checked pairs of a split, or None where it is not on this machine."""
-        return self.split(name) if split_name(name) in self.splits else None
+        return self.split(name, on_fault) if split_name(name) in self.splits else None
 
     def list_split(self, split: SplitName, on_fault: OnFault = raise_fault) -> ListedSplit:
         """List a split's pairs with groups and clusters; sizes are not yet checked.
@@ -195,6 +210,23 @@ class Dataset:
                 found.update(pair.id for pair in listed)
         return found
 
+    def scales(self, pairs: Sequence[ImagePair]) -> dict[Side, Scale]:
+        """Return the scale of each side of ``pairs``, in their direction, that has 16-bit files."""
+        known: dict[Side, int | None] = {}
+        if self.card.bits is not None:
+            known = {"source": self.card.bits.source, "target": self.card.bits.target}
+            if (self.direction or self.card.direction) == "BtoA":
+                known = {"source": known["target"], "target": known["source"]}
+        whole = replace(self, limit=None)
+
+        def all_pairs() -> Iterator[ImagePair]:
+            for split in self.splits:
+                # What is wrong with another split is told where that is used.
+                with contextlib.suppress(DataError):
+                    yield from whole.list_split(split, on_fault=pass_over).pairs
+
+        return scales_of(pairs, all_pairs, known)
+
     def _layout(self, split: SplitName) -> Layout:
         root, names = self.place, self.card.split_folders(split)
         found = [each for each in self.card.layouts if present_name(each, root, names) is not None]
@@ -214,11 +246,14 @@ class Dataset:
             raise DataError(f"{root}: holds {self.name} in several forms ({listed}); keep one")
         return found[0]
 
-    def _check(self, split: SplitName) -> PairedDataset:
+    def _check(self, split: SplitName, on_fault: OnImageFault) -> PairedDataset:
         found = self.list_split(split)
         if not found.pairs:
             raise DataError(f"{self.root}: split '{split}' holds no pairs ({found.layout})")
-        _check_sizes(found.pairs)
+        for fault in image_faults(found.pairs):
+            on_fault(fault)
+        scales = self.scales(found.pairs)
+        warn_of_guesses(scales, self.name)
         groups = {pair.group for pair in found.pairs if pair.group is not None}
         declared = self.card.groups
         order = declared.order if declared is not None else ()
@@ -232,7 +267,7 @@ class Dataset:
         return PairedDataset(
             name=self.name,
             split=split,
-            pairs=tuple(found.pairs),
+            pairs=tuple(scaled(found.pairs, scales)),
             direction=found.direction,
             root=self.root,
             group_name=(declared.name if declared else "group") if groups else None,
@@ -264,15 +299,3 @@ def split_name(name: str) -> SplitName:
         if name in aliases:
             return split
     raise UsageError(registry.unknown_name("split", name, list(SPLIT_ALIASES)))
-
-
-def _check_sizes(pairs: Sequence[ImagePair]) -> None:
-    for pair in pairs:
-        if pair.source.path == pair.target.path:
-            continue  # panels of one file are equal by construction
-        source, target = image_size(pair.source), image_size(pair.target)
-        if source != target:
-            raise DataError(
-                f"{pair.target.path}: is {target[0]}x{target[1]} px but its source "
-                f"{pair.source.path} is {source[0]}x{source[1]}; make them equal"
-            )

@@ -7,39 +7,48 @@ A file is decoded by its content, never by its suffix (copies of BCI hold JPEG s
 * Grey and 1-bit are repeated into three channels; a palette is looked up.
 * EXIF rotation is applied.
 * Alpha is composited over white, the colour of an empty slide.
-* 16 bits become 8 by rounding value / 257. An image whose values all lie below 4096 holds 12-bit
-  data in a 16-bit file: nearly black under that rule, so it is refused.
+* 16 bits become 8 by the scale of their set (``ImageRef.bits``, see ``i2ibench.data.scale``):
+  value * 255 / (2**bits - 1), rounded. An image that stands alone has 16; if its values all lie
+  below 4096 it is refused, because it would be nearly black.
 * CMYK, Lab, floating point, more than four channels, and files with several pages are refused.
-* Truncated files, and images of more than 2**28 pixels, are refused.
+* Damaged and truncated files, as far as their format can tell, images of more than 2**28 pixels,
+  and whatever is no regular file are refused.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
+import os
+import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from i2ibench.data.decoding import (
+    check_header,
+    check_pixels,
+    decode,
+    largest_value,
+    open_with_pillow,
+    pillow_header,
+)
 from i2ibench.data.headers import BrokenImageError, ImageHeader, parse_header
+from i2ibench.data.integrity import check_content
 from i2ibench.data.pairs import ImagePair, ImageRef
-from i2ibench.errors import DataError
+from i2ibench.errors import DataError, I2IBenchError, is_out_of_memory, named
 from i2ibench.files import atomic_path
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-MAX_PIXELS = 1 << 28  # 16384 x 16384
 
 # A large profile or thumbnail can push a header beyond the beginning of a file.
 _HEADER_BYTES = (1 << 12, 1 << 16, -1)
 
-# Values of a TIFF's tag of compression: JPEG as it was first put there, and as it is now.
-_JPEG_IN_TIFF = {6, 7}
+# Files of which this process knows that they are whole: (path, bytes, time of change). What is read
+# again in every epoch is looked through once.
+_whole: set[tuple[str, int, int]] = set()
+_MOST_KNOWN = 1 << 18
 
 
 def read_image(ref: ImageRef) -> NDArray[np.uint8]:
@@ -49,14 +58,14 @@ def read_image(ref: ImageRef) -> NDArray[np.uint8]:
         DataError: the file is missing, truncated, unsupported or too large, or ``ref.box``
             reaches beyond it.
     """
-    return _crop(_decode(ref.path), ref)
+    return _crop(_decode(ref.path, ref.bits), ref)
 
 
 def read_pair(pair: ImagePair) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return source and target as RGB; a file that holds both is decoded once."""
-    if pair.source.path != pair.target.path:
+    if (pair.source.path, pair.source.bits) != (pair.target.path, pair.target.bits):
         return read_image(pair.source), read_image(pair.target)
-    image = _decode(pair.source.path)
+    image = _decode(pair.source.path, pair.source.bits)
     return _crop(image, pair.source), _crop(image, pair.target)
 
 
@@ -66,7 +75,16 @@ def image_size(ref: ImageRef) -> tuple[int, int]:
     Raises:
         DataError: as ``read_image``, as far as the header tells.
     """
-    width, height = read_header(ref.path).size
+    return size_of(ref, read_header(ref.path))
+
+
+def size_of(ref: ImageRef, header: ImageHeader) -> tuple[int, int]:
+    """Return ``(width, height)`` of ``ref``, whose file has this header.
+
+    Raises:
+        DataError: ``ref.box`` reaches beyond the file.
+    """
+    width, height = header.size
     if ref.box is None:
         return width, height
     _check_box(ref, width, height)
@@ -79,13 +97,48 @@ def read_header(path: Path) -> ImageHeader:
 
     Only the beginning of a PNG or JPEG is read; whether its end is there, decoding tells.
     """
-    header = _parse_start(path)
-    if header.width == 0:
-        with _open_with_pillow(path) as image:
-            found = _pillow_header(image)
-        header = replace(found, lossy=found.lossy or header.lossy)
-    _check_pixels(header.width, header.height, path)
+    with _naming(path):
+        header = _parse_start(path)
+        if header.width == 0:
+            with open_with_pillow(path) as image:
+                found = pillow_header(image)
+            header = replace(found, lossy=found.lossy or header.lossy)
+        check_pixels(header, path)
     return header
+
+
+def check_readable(path: Path) -> ImageHeader:
+    """Return the header of an image that ``read_image`` takes, as far as the header tells.
+
+    Raises:
+        DataError: it is refused; names the file and says what to do.
+    """
+    header = read_header(path)
+    check_header(header, path)
+    return header
+
+
+def read_largest_value(path: Path) -> int:
+    """Return the largest value of a colour in a file of 16 bits.
+
+    Raises:
+        DataError: as ``read_image``.
+    """
+    with _naming(path):
+        return largest_value(_read(path)[0], path)
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the bytes of an image, looked through for damage as far as its format can tell.
+
+    Raises:
+        DataError: damaged, truncated or of an unknown format; names the file.
+    """
+    with _naming(path):
+        content, known = _read(path)
+        check_content(content)
+    _remember(known)
+    return content
 
 
 def write_png(path: Path, image: NDArray[np.uint8]) -> None:
@@ -110,134 +163,41 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
         temporary.write_bytes(buffer.tobytes())
 
 
-def _decode(path: Path) -> NDArray[np.uint8]:
-    content = _read(path)
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Tell every error of a decoder in a line with the file's name.
+
+    Decoders promise few of the errors that damaged bytes bring out of them. Memory that ran out is
+    no fault of the file.
+    """
     try:
-        header = parse_header(content)
+        yield
+    except I2IBenchError:
+        raise
     except BrokenImageError as error:
         raise DataError(f"{path}: {error}; replace or remove it") from None
-    if header.width:
-        _check_pixels(header.width, header.height, path)
-    if header.bits == 16:
-        return _decode_16_bits(content, header, path)
-    if not header.is_plain:
-        return _decode_with_pillow(content, path)
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if image is None or image.shape[:2] != (header.height, header.width):
-        raise DataError(f"{path}: is damaged and cannot be decoded; replace or remove it")
-    return np.asarray(image, dtype=np.uint8)
+    except OSError as error:
+        if is_out_of_memory(error):
+            raise
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); replace it") from None
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise DataError(f"{path}: cannot be decoded ({named(error)}); replace it") from None
 
 
-def _decode_with_pillow(content: bytes, path: Path) -> NDArray[np.uint8]:
-    """Decode everything that is not plain 8-bit RGB or grey."""
-    from PIL import ImageOps
-
-    with _open_with_pillow(path, content) as image:
-        header = _pillow_header(image)
-        if header.frames > 1:
-            raise DataError(f"{path}: holds {header.frames} pages; export the one that is meant")
-        _check_pixels(header.width, header.height, path)
-        if header.bits == 16:
-            return _decode_16_bits(content, header, path)
-        try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            if "transparency" in upright.info:
-                upright = upright.convert("RGBA")
-            elif upright.mode in {"1", "P", "PA"}:
-                upright = upright.convert({"1": "L", "P": "RGB", "PA": "RGBA"}[upright.mode])
-            values = np.asarray(upright)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{path}: cannot be decoded ({error}); replace it") from None
-    if upright.mode not in {"L", "LA", "RGB", "RGBA"}:
-        raise DataError(
-            f"{path}: its colour mode {upright.mode} has no unambiguous 8-bit RGB; convert the "
-            "file to RGB"
-        )
-    return _to_rgb(values)
+def _decode(path: Path, bits: int | None) -> NDArray[np.uint8]:
+    with _naming(path):
+        content, known = _read(path)
+        image = decode(content, path, bits, check_slowly=known not in _whole)
+    _remember(known)
+    return image
 
 
-def _decode_16_bits(content: bytes, header: ImageHeader, path: Path) -> NDArray[np.uint8]:
-    """Decode 16-bit PNG and TIFF with OpenCV; Pillow keeps only the high byte of their colours."""
-    if header.orientation != 1 or header.mode not in {"grey", "grey+alpha", "RGB", "RGBA"}:
-        raise DataError(f"{path}: a rotated or {header.mode} 16-bit image; convert it to 8-bit RGB")
-    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16:
-        raise DataError(f"{path}: its 16-bit pixels cannot be decoded; convert it to 8-bit RGB")
-    colours = values if values.ndim == 2 else values[:, :, :3]
-    if 0 < colours.max() < 4096:
-        raise DataError(
-            f"{path}: a 16-bit image whose values end at {colours.max()}, so its scale is not "
-            "that of 16 bits; rescale it to 8 bits"
-        )
-    eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if eight.ndim == 3:
-        order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(eight.shape[2])
-        if order is None:
-            raise DataError(f"{path}: {eight.shape[2]} channels; convert it to 8-bit RGB")
-        eight = eight[:, :, order]
-    return _to_rgb(eight)
-
-
-def _open_with_pillow(path: Path, content: bytes | None = None) -> Image.Image:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return Image.open(path if content is None else io.BytesIO(content))
-    except Image.DecompressionBombError:
-        raise _too_large(path) from None
-    except UnidentifiedImageError:
-        raise DataError(
-            f"{path}: is damaged or of an unsupported kind (channels, compression); convert it to "
-            "8-bit RGB PNG"
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as an image ({error}); replace it") from None
-
-
-def _pillow_header(image: Image.Image) -> ImageHeader:
-    """Return the header of an image that Pillow has opened, before any rotation."""
-    modes = {
-        "1": ("grey", 1),
-        "L": ("grey", 8),
-        "P": ("palette", 8),
-        "LA": ("grey+alpha", 8),
-        "RGB": ("RGB", 8),
-        "RGBA": ("RGBA", 8),
-        "I": ("grey", 16 if image.format == "PNG" else 32),
-    }
-    mode, bits = modes.get(image.mode, (image.mode, 8))
-    if image.mode.startswith("I;16"):
-        mode, bits = "grey", 16
-    tags = getattr(image, "tag_v2", {})  # TIFF; Pillow's own size is already rotated there
-    bits = max(tags.get(258, (bits,)))
-    return ImageHeader(
-        image.format or "",
-        tags.get(256, image.width),
-        tags.get(257, image.height),
-        mode,
-        bits,
-        image.getexif().get(0x0112, 1),
-        getattr(image, "n_frames", 1),
-        lossy=tags.get(259) in _JPEG_IN_TIFF,
-    )
-
-
-def _to_rgb(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn uint8 grey ``(H, W)``, grey and alpha, RGB or RGBA ``(H, W, 2..4)`` into RGB."""
-    if values.ndim == 2:
-        return np.repeat(values[:, :, None], 3, axis=2)
-    if values.shape[2] == 3:
-        return np.ascontiguousarray(values)
-    return _over_white(values)
-
-
-def _over_white(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Composite ``(H, W, 2 or 4)`` over white, rounding to the nearest level."""
-    colour, alpha = values[:, :, :-1].astype(np.int32), values[:, :, -1:].astype(np.int32)
-    mixed = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return np.repeat(mixed, 3, axis=2) if mixed.shape[2] == 1 else mixed
+def _remember(known: tuple[str, int, int]) -> None:
+    if len(_whole) >= _MOST_KNOWN:
+        _whole.clear()
+    _whole.add(known)
 
 
 def _crop(image: NDArray[np.uint8], ref: ImageRef) -> NDArray[np.uint8]:
@@ -254,32 +214,25 @@ def _check_box(ref: ImageRef, width: int, height: int) -> None:
         raise DataError(f"{ref.path}: the panel {ref.box} lies outside its {width}x{height} pixels")
 
 
-def _check_pixels(width: int, height: int, path: Path) -> None:
-    if width * height > MAX_PIXELS:
-        raise _too_large(path, f" ({width}x{height})")
-
-
-def _too_large(path: Path, size: str = "") -> DataError:
-    return DataError(
-        f"{path}: has more than {MAX_PIXELS:,} pixels{size}, which is refused as a decompression "
-        "bomb; cut it into tiles"
-    )
-
-
 def _parse_start(path: Path) -> ImageHeader:
     *beginnings, whole = _HEADER_BYTES
     for length in beginnings:
         with contextlib.suppress(BrokenImageError):
-            return parse_header(_read(path, length), whole=False)
-    try:
-        return parse_header(_read(path, whole), whole=False)
-    except BrokenImageError as error:
-        raise DataError(f"{path}: {error}; replace or remove it") from None
+            return parse_header(_read(path, length)[0], whole=False)
+    return parse_header(_read(path, whole)[0], whole=False)
 
 
-def _read(path: Path, length: int = -1) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(length)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+def _read(path: Path, length: int = -1) -> tuple[bytes, tuple[str, int, int]]:
+    """Return the content of a regular file, or its beginning, and what tells it from others."""
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        kind = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe, a socket or a device"
+        raise DataError(f"{path}: is {kind}, not a file; remove it")
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        content = file.read(length)
+    return content, (os.fspath(path), state.st_size, state.st_mtime_ns)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # Should a pipe have taken the file's place meanwhile.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

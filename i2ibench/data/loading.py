@@ -6,8 +6,10 @@ depends on how many workers decode, on what was drawn before, or on where a trai
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,11 +37,23 @@ class ImageSettings(Settings):
         resize: side of a square bicubic resize before cropping, as the official code does.
         crop: side of a random square crop.
         flip: whether to mirror left-right with probability 1/2.
+        test_scale: where ``resize`` trains at another scale than that of the test images: at which
+            they are translated. ``"training"`` resizes them to the square of ``resize`` and brings
+            predictions back to their size; ``"native"`` leaves them as they are. None where both
+            are the same, or the difference is jitter before a crop.
     """
+
+    added_later: ClassVar[frozenset[str]] = frozenset({"test_scale"})
 
     resize: Annotated[int, pydantic.Field(ge=8)] | None = None
     crop: Annotated[int, pydantic.Field(ge=8)] | None = None
     flip: bool = True
+    test_scale: Literal["training", "native"] | None = None
+
+    @property
+    def scaled_to(self) -> int | None:
+        """Side of the square at which images are translated; None for their own size."""
+        return self.resize if self.test_scale == "training" else None
 
 
 class RawBatch(NamedTuple):
@@ -101,7 +115,7 @@ class TrainingLoader:
         if self.batches_per_epoch == 0:
             raise UsageError(
                 f"{len(dataset)} training pairs do not fill one batch of "
-                f"{batch_size * world_size}; lower training.batch_size"
+                f"{batch_size * world_size}; lower training.batch_size or add pairs"
             )
 
     @property
@@ -122,9 +136,9 @@ class TrainingLoader:
             # Forking after torch has started threads can hang.
             multiprocessing_context="spawn" if self._workers else None,
         )
-        with isolated_workers():
-            read = iter(loader)
-        yield from read
+        with isolated_workers(), _main_left_alone():
+            started = iter(loader)
+        yield from started
 
     def positions(self, step: int) -> list[_Position]:
         """Return which pairs batch number ``step`` holds on this rank."""
@@ -182,7 +196,7 @@ class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
             if crop > min(height, width):
                 raise DataError(
                     f"pair {pair.id} is {width} x {height}, smaller than images.crop = {crop}; "
-                    "lower it or set images.resize"
+                    "lower it"
                 )
             top = int(generator.integers(height - crop + 1))
             left = int(generator.integers(width - crop + 1))
@@ -203,6 +217,25 @@ class _Augmented(Dataset[tuple[UInt8Image, UInt8Image, str]]):
             self._cache[index] = (source, target)
             self._free_bytes -= source.nbytes + target.nbytes
         return source, target
+
+
+@contextlib.contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Keep processes that are started meanwhile from importing the user's script again.
+
+    They need nothing of it, and a script that trains outside ``if __name__ == "__main__"`` would
+    start another training in each of them.
+    """
+    main = sys.modules["__main__"]
+    names = ("__file__", "__spec__")
+    kept = {name: getattr(main, name) for name in names if hasattr(main, name)}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)
 
 
 def to_unit_range(images: Tensor, device: torch.device | str) -> Tensor:

@@ -15,10 +15,18 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image file, or a ``box`` cut out of it (side-by-side files and strips of panels)."""
+    """An image file, or a ``box`` cut out of it (side-by-side files and strips of panels).
+
+    Attributes:
+        path: the file.
+        box: what is cut out of it; None for all.
+        bits: of a file with 16 bits a channel, how many its values have: the scale of its set;
+            None for other files, and for one that stands alone.
+    """
 
     path: Path
     box: Box | None = None
+    bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,13 @@ class ImagePair:
     def reversed(self) -> ImagePair:
         """Return the pair with source and target exchanged (direction B to A)."""
         return replace(self, source=self.target, target=self.source)
+
+    def prediction(self, path: Path) -> ImageRef:
+        """Return the reference of the pair's prediction in a file.
+
+        Values of a 16-bit file have the scale of the target, 16 bits where that has 8.
+        """
+        return ImageRef(path, bits=self.target.bits or 16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,11 @@ import filelock
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image
 
 from i2ibench.data.content_hash import file_hashes
 from i2ibench.data.images import image_size, read_pair
 from i2ibench.data.pairs import ImagePair, ImageRef
+from i2ibench.data.preparation import resized
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import cache_folder, map_array, sha256_file, sha256_json, write_array
 
@@ -57,7 +57,7 @@ def training_pixels(pair: ImagePair, resize: int | None) -> tuple[UInt8Image, UI
     source, target = read_pair(pair)
     if resize is None:
         return source, target
-    return _resized(source, resize), _resized(target, resize)
+    return resized(source, (resize, resize)), resized(target, (resize, resize))
 
 
 class PixelCache:
@@ -186,6 +186,7 @@ class PixelCache:
                 "resize": self._resize,
                 "version": _VERSION,
                 "decoders": [cv2.__version__, PIL.__version__],
+                **({} if ref.bits in (None, 16) else {"bits": ref.bits}),
             }
         )
         return self.folder / key[:2] / f"{key}.npy"
@@ -222,12 +223,6 @@ def _remove_strays(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if stray.stat().st_mtime < oldest:
                 stray.unlink()
-
-
-def _resized(image: UInt8Image, side: int) -> UInt8Image:
-    # Pillow's bicubic is the official code's; OpenCV's uses another kernel.
-    resized = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    return np.asarray(resized, dtype=np.uint8)
 
 
 def _sides(pair: ImagePair) -> tuple[ImageRef, ImageRef]:

@@ -43,7 +43,7 @@ class Preparation(Settings):
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Return the ``(width, height)`` that an image of this size is prepared to."""
-        width, height = self._scaled_size(width, height)
+        width, height = self.scaled_size(width, height)
         if self.centre_crop is None:
             return width, height
         return min(width, self.centre_crop), min(height, self.centre_crop)
@@ -67,7 +67,8 @@ class Preparation(Settings):
             return prepared
         return _official_levels()[prepared]
 
-    def _scaled_size(self, width: int, height: int) -> tuple[int, int]:
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the ``(width, height)`` of the whole image before the crop."""
         if self.scale_width is None:
             return width, height
         least = self.centre_crop or 1
@@ -77,13 +78,10 @@ class Preparation(Settings):
 
     def _scale(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
-        size = self._scaled_size(width, height)
+        size = self.scaled_size(width, height)
         if size == (width, height):
             return image
-        from PIL import Image  # only protocols that resize pay for the import
-
-        resized = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
-        return np.asarray(resized, dtype=np.uint8)
+        return resized(image, size)
 
     def _crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         side = self.centre_crop
@@ -97,6 +95,16 @@ class Preparation(Settings):
             )
         top, left = (height - side) // 2, (width - side) // 2
         return np.ascontiguousarray(image[top : top + side, left : left + side])
+
+
+def resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an image, uint8 ``(H, W, 3)``, at ``(width, height)`` by Pillow's bicubic filter.
+
+    It is the official code's; OpenCV's uses another kernel.
+    """
+    from PIL import Image  # only what resizes pays for the import
+
+    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
 @cache

@@ -13,7 +13,7 @@ from threading import Semaphore
 from typing import Any
 
 from i2ibench.data.images import read_image
-from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
@@ -197,7 +197,7 @@ def _load(
     if store is not None:
         cache = TargetFeatures(store, lambda: content_hash(pair.target, preparation))
     paths = [scoring.predictions[pair.id] for scoring in prediction_sets]
-    decoded = {path: read_image(ImageRef(path)) for path in dict.fromkeys(paths)}
+    decoded = {path: read_image(pair.prediction(path)) for path in dict.fromkeys(paths)}
     for path, predicted in decoded.items():
         if predicted.shape != target.shape:
             raise DataError(

@@ -114,4 +114,11 @@ def content_hash(ref: ImageRef, preparation: Preparation) -> str:
     """Return the hash of an image's content and of what is done to it."""
     box = None if ref.box is None else list(ref.box)
     prepared = preparation.model_dump(mode="json")
-    return sha256_json({"file": sha256_file(ref.path), "box": box, "preparation": prepared})
+    content: dict[str, object] = {
+        "file": sha256_file(ref.path),
+        "box": box,
+        "preparation": prepared,
+    }
+    if ref.bits not in (None, 16):
+        content["bits"] = ref.bits
+    return sha256_json(content)

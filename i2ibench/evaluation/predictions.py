@@ -11,6 +11,7 @@ from i2ibench.data.listing import list_images, name_not_utf8, tell_left_out
 from i2ibench.data.name_endings import common_endings, endings_after, is_beside
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
+from i2ibench.data.scale import find_scale
 from i2ibench.errors import DataError
 from i2ibench.evaluation.prediction_names import match_names
 from i2ibench.evaluation.tool_direction import mark_of_predictions
@@ -132,11 +133,13 @@ def check_images(
         ``(width, height)`` by pair id.
 
     Raises:
-        DataError: wrong sizes: how many, and the first by pair id.
+        DataError: wrong sizes: how many, and the first by pair id; 16-bit predictions without a
+            known scale.
     """
     sizes: dict[str, tuple[int, int]] = {}
     wrong: list[str] = []
     lossy: dict[str, str] = {}
+    wide: list[Path] = []
     for pair in dataset:
         path = predictions[pair.id]
         expected = preparation.size(*image_size(pair.target))
@@ -145,6 +148,8 @@ def check_images(
         if (width, height) != expected:
             size = f"{expected[0]} x {expected[1]}"
             wrong.append(f"{pair.id} is {width} x {height} and not {size}")
+        if header.bits == 16 and pair.target.bits is None:
+            wide.append(path)
         if header.lossy:
             lossy[pair.id] = header.format
         sizes[pair.id] = expected
@@ -155,6 +160,7 @@ def check_images(
             f"their targets under this protocol: {some(wrong, _MOST_SIZES)}; translate again with "
             "the same protocol or choose the protocol they were made for"
         )
+    _check_scale(wide)
     if lossy:
         warnings.warn(
             f"{predictions[next(iter(lossy))].parent}: {len(lossy)} predictions are compressed "
@@ -163,3 +169,13 @@ def check_images(
             stacklevel=2,
         )
     return sizes
+
+
+def _check_scale(paths: list[Path]) -> None:
+    """Refuse 16-bit predictions of 8-bit targets that are not scaled to 16 bits."""
+    scale = find_scale(paths)
+    if scale is not None and scale.bits < 16:
+        raise DataError(
+            f"{paths[0].parent}: 16-bit predictions whose values end at {scale.largest}, while "
+            "their targets have 8 bits, so their scale is unknown; write them as 8-bit PNG"
+        )

@@ -43,7 +43,10 @@ class TranslationModel(nn.Module):
         self.config = config
 
     def translate(self, source: Tensor) -> Tensor:
-        """Return the predictions of ``source``; both ``(N, 3, H, W)`` in [-1, 1]."""
+        """Return the predictions of ``source``; both ``(N, 3, H, W)`` in [-1, 1].
+
+        A prediction of one channel, ``(N, 1, H, W)``, is grey.
+        """
         raise NotImplementedError
 
     def parameter_count(self) -> int:
@@ -82,6 +85,8 @@ class TrainableModel(TranslationModel):
     # The smallest batch the objective is defined for; the loop also drops an incomplete last
     # batch where ``drop_incomplete_batch`` is set.
     minimum_batch: ClassVar[int] = 1
+    # The smallest side of images it can be trained on.
+    minimum_side: ClassVar[int] = 1
     drop_incomplete_batch: ClassVar[bool] = False
 
     def initialize(self, generator: torch.Generator) -> None:

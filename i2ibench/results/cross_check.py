@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from i2ibench.data.images import read_image
-from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import I2IBenchError, MissingError, UsageError, VerificationError
 from i2ibench.evaluation.predictions import check_images
 from i2ibench.metrics.interface import Context
@@ -208,15 +207,17 @@ class _Reader:
         self, stored: StoredResult, images: int, progress: Callable[[int, int], None] | None
     ) -> None:
         self._predictions = stored.predictions
-        self._targets = {pair.id: pair.target for pair in stored.pairs}
+        self._pairs = {pair.id: pair for pair in stored.pairs}
         self._preparation = stored.protocol.preparation
         self._images, self._progress, self._read = images, progress, 0
 
     def prediction(self, pair_id: str) -> UInt8Image:
-        return self._told(read_image(ImageRef(self._predictions[pair_id])))
+        predicted = self._pairs[pair_id].prediction(self._predictions[pair_id])
+        return self._told(read_image(predicted))
 
     def target(self, pair_id: str) -> UInt8Image:
-        return self._told(self._preparation.apply_target(read_image(self._targets[pair_id])))
+        target = read_image(self._pairs[pair_id].target)
+        return self._told(self._preparation.apply_target(target))
 
     def _told(self, image: UInt8Image) -> UInt8Image:
         self._read += 1

@@ -122,6 +122,7 @@ class DatasetRecord(_OpenPart):
         limit: where only the first pairs were taken, how many.
         clusters_unknown: whether pairs depend by slides or patients that nobody has published.
         clusters: their number in all splits, where they are unknown and it is published.
+        bits: of the values in 16-bit files by side, where they are not scaled to 16 bits.
     """
 
     name: str
@@ -133,6 +134,7 @@ class DatasetRecord(_OpenPart):
     limit: int | None = None
     clusters_unknown: bool | None = None
     clusters: int | None = None
+    bits: dict[str, int] | None = None
 
 
 class IntervalRecord(_OpenPart):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from i2ibench.data.content_hash import manifest_sha256
 from i2ibench.data.dataset import Dataset
-from i2ibench.data.images import image_size
+from i2ibench.data.faults import raise_together
 from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.sources import folder_of_sources, sources_alone
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
@@ -24,11 +25,15 @@ from i2ibench.models.interface import (
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder
 from i2ibench.runs.options import Options
+from i2ibench.runs.trainable import check_recipe, check_test_scale, training_faults
 from i2ibench.runs.validation import check_keep_best, hold_out
 from i2ibench.runtime import resolve_device, resolve_precision
 from i2ibench.training.checkpoint import load_if_ours
 from i2ibench.training.logs import check_wandb
 from i2ibench.training.recipe import Recipe, load_recipe
+
+# What is asked for: all stages, or one of the first two alone.
+Verb = Literal["run", "train", "translate"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,14 @@ class Plan:
         recipe: settings and budget.
         protocol: how predictions are made and scored.
         dataset: found once.
-        test: its pairs to translate and score.
+        tested: its pairs to translate and score; None where only a training was asked for and
+            there are none.
         train: the pairs to train or fit on; None where nothing is trained.
         held_out: the training pairs to validate on instead, where some were held out.
         training_pairs: the training split where there is one, for metrics fitted on it.
         device: resolved.
         precision: resolved.
+        scaled_to: side of the square at which images are translated; None for their own size.
     """
 
     options: Options
@@ -54,12 +61,18 @@ class Plan:
     recipe: Recipe
     protocol: Protocol
     dataset: Dataset
-    test: PairedDataset
+    tested: PairedDataset | None
     train: PairedDataset | None
     held_out: PairedDataset | None
     training_pairs: PairedDataset | None
     device: str
     precision: str
+    scaled_to: int | None
+
+    @property
+    def test(self) -> PairedDataset:
+        """The pairs to translate and score."""
+        return self.dataset.split("test") if self.tested is None else self.tested
 
     @cached_property
     def experiment(self) -> dict[str, Any]:
@@ -77,10 +90,10 @@ class Plan:
                 "checkpoint_sha256": sha256_file(checkpoint) if checkpoint else None,
             },
             "dataset": {
-                "name": self.test.name,
-                "direction": self.test.direction,
+                "name": self.dataset.name,
+                "direction": (self.tested or self.train or self.test).direction,
                 "train": _describe(self.train),
-                "test": _describe(self.test),
+                "test": _describe(self.tested),
             },
             "training": self.recipe.training.model_dump(mode="json") if trained else None,
             "images": self.recipe.images.model_dump(mode="json") if trained else None,
@@ -115,61 +128,111 @@ class Plan:
         return self.folder.best_checkpoint if self.keeps_best else self.folder.checkpoint
 
 
-def resolve(options: Options) -> Plan:
+def resolve(options: Options, verb: Verb = "run") -> Plan:
     """Look up every name and check every input of a run.
+
+    Args:
+        options: what was asked for.
+        verb: ``"train"`` needs no test split, ``"translate"`` no targets.
 
     Raises:
         UsageError: unknown names or settings, values that exclude each other.
-        DataError: pairs that do not fit together or the model.
+        DataError: pairs that do not fit together or the model; all faulty images at once.
         MissingError: a data set that must be fetched first.
     """
     device = resolve_device(options.device)
     precision = resolve_precision(options.precision, device)
-    model_class = registered_model(options.model)
-    dataset = Dataset.open(
-        options.dataset,
-        direction=options.direction,
-        data_root=options.data_root,
-        limit=options.limit,
-    )
+    registered_model(options.model)  # an unknown name is told before a data set is drawn
+    dataset, alone = _open_dataset(options, verb)
     protocol = protocol_for(dataset, options.protocol)
-    test = dataset.split("test")
     recipe = load_recipe(options.model, dataset.recipes, options.recipe, options.recipe_settings)
-    training_pairs = dataset.split_if_there("train")
-    train = held_out = None
     if options.wandb is not None:
         check_wandb()
+    scaled_to = recipe.images.scaled_to
     if options.checkpoint is not None:
         if options.recipe_settings or options.recipe is not None:
             raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
-        model = model_from_checkpoint(options.model, options.checkpoint)
+        model, scaled_to = _from_checkpoint(options.model, options.checkpoint)
     else:
         model = build_model(options.model, recipe.model)
-        if issubclass(model_class, TrainableModel | FittedModel):
-            train = dataset.split("train")
-        if isinstance(model, TrainableModel) and train is not None:
-            fraction = recipe.training.validation_fraction
-            if fraction:
-                train, held_out = hold_out(train, fraction)
-            check_keep_best(recipe.training, held_out is not None or "val" in dataset.splits)
-            _check_trainable(options.model, model, recipe, train)
+    if alone is not None and model.uses_target:
+        raise UsageError(f"{options.model} reads targets, and {dataset.name} has none")
+    trains = options.checkpoint is None and isinstance(model, TrainableModel | FittedModel)
+    if trains and isinstance(model, TrainableModel):
+        check_recipe(options.model, model, recipe)
+    faults: list[DataError] = []
+    tested = alone or _tested(dataset, verb, faults)
+    training_pairs = dataset.split_if_there("train", faults.append)
+    train = held_out = None
+    if trains:
+        train = training_pairs or dataset.split("train")
+    if train is not None and isinstance(model, TrainableModel):
+        fraction = recipe.training.validation_fraction
+        faults += training_faults(options.model, model, recipe, train)
+        if faults and not fraction:
+            # A message is whole with the val split too, which is otherwise looked at when needed.
+            dataset.split_if_there("val", faults.append)
+        raise_together(faults, f"data set {dataset.name}")
+        if fraction:
+            train, held_out = hold_out(train, fraction)
+        check_keep_best(recipe.training, held_out is not None or "val" in dataset.splits)
+        if tested is not None:
+            check_test_scale(recipe.images, protocol.preparation, tested)
+    raise_together(faults, f"data set {dataset.name}")
     return Plan(
         options,
         model,
         recipe,
         protocol,
         dataset,
-        test,
+        tested,
         train,
         held_out,
         training_pairs,
         device,
         precision,
+        scaled_to if options.checkpoint is not None or isinstance(model, TrainableModel) else None,
     )
+
+
+def _open_dataset(options: Options, verb: Verb) -> tuple[Dataset, PairedDataset | None]:
+    """Return the data set, and its sources where it has no targets and none are needed."""
+    try:
+        dataset = Dataset.open(
+            options.dataset,
+            direction=options.direction,
+            data_root=options.data_root,
+            limit=options.limit,
+        )
+    except DataError:
+        folder = Path(options.dataset)
+        if verb != "translate" or not folder.is_dir():
+            raise
+        dataset = folder_of_sources(folder, limit=options.limit)
+        if options.checkpoint is None and issubclass(
+            registered_model(options.model), TrainableModel | FittedModel
+        ):
+            raise UsageError(
+                f"{folder}: sources alone, and no pairs to train {options.model} on; give its "
+                "weights with --checkpoint"
+            ) from None
+        return dataset, dataset.split("test")
+    return dataset, sources_alone(dataset) if verb == "translate" else None
+
+
+def _tested(dataset: Dataset, verb: Verb, faults: list[DataError]) -> PairedDataset | None:
+    if verb == "train":
+        return dataset.split_if_there("test", faults.append)
+    return dataset.split("test", faults.append)
 
 
 def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
     """Build model ``name`` from a checkpoint of ours, or from one its class knows how to read."""
+    return _from_checkpoint(name, path)[0]
+
+
+def _from_checkpoint(name: str, path: Path) -> tuple[TranslationModel, int | None]:
+    """Return the model of a checkpoint, and the side of the square at which it translates."""
     model_class = registered_model(name)
     checkpoint = load_if_ours(path)
     if checkpoint is None:
@@ -177,7 +240,7 @@ def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
         if read is None:
             raise DataError(f"{path}: not an i2ibench checkpoint, and {name} reads no other kind")
         model: TranslationModel = read(path)
-        return model
+        return model, None
     if checkpoint.model != name:
         raise UsageError(f"{path} holds a {checkpoint.model}; use --model {checkpoint.model}")
     model = build_model(name, checkpoint.config)
@@ -187,34 +250,7 @@ def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
         raise DataError(
             f"{path}: its weights do not fit the settings it names; restore or remove it"
         ) from None
-    return model
-
-
-def _check_trainable(
-    name: str, model: TrainableModel, recipe: Recipe, train: PairedDataset
-) -> None:
-    batch = recipe.training.batch_size
-    if batch < model.minimum_batch:
-        raise UsageError(
-            f"{name} needs batches of at least {model.minimum_batch} pairs, not {batch}; "
-            f"use --set training.batch_size={model.minimum_batch}"
-        )
-    multiple = model.size_multiple
-    chosen = recipe.images.crop or recipe.images.resize
-    if chosen is not None:
-        if chosen % multiple:
-            raise UsageError(
-                f"{name} trains on sides that are multiples of {multiple}, not {chosen}; "
-                f"use --set images.crop={max(multiple, chosen // multiple * multiple)}"
-            )
-        return
-    for pair in train:
-        width, height = image_size(pair.source)
-        if width % multiple or height % multiple:
-            raise DataError(
-                f"pair {pair.id} is {width} x {height}, but {name} trains on sides that are "
-                f"multiples of {multiple}; use --set images.resize=... or images.crop=..."
-            )
+    return model, checkpoint.scaled_to
 
 
 def _describe(dataset: PairedDataset | None) -> dict[str, Any] | None:

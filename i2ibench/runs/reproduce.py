@@ -15,7 +15,6 @@ import numpy as np
 
 from i2ibench import provenance
 from i2ibench.data.images import read_image
-from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError, MissingError, UsageError, VerificationError
 from i2ibench.files import sha256_file
 from i2ibench.models.interface import TranslationModel, build_model
@@ -107,7 +106,7 @@ def reproduce_stored(
     equal = largest = 0
     made = predict(model, stored.pairs, manifest, device=resolve_device(device))
     for number, (pair, prediction) in enumerate(made, start=1):
-        kept = read_image(ImageRef(stored.predictions[pair.id]))
+        kept = read_image(pair.prediction(stored.predictions[pair.id]))
         if kept.shape != prediction.shape:
             findings.append(Discrepancy(f"prediction {pair.id}", "has another size"))
             continue

@@ -20,9 +20,9 @@ from i2ibench.runs.add_metrics import (
 from i2ibench.runs.evaluate_stage import evaluate_stage
 from i2ibench.runs.folder import RunFolder, is_first_process, working_in
 from i2ibench.runs.options import Options
-from i2ibench.runs.plan import Plan, resolve
+from i2ibench.runs.plan import Plan, Verb, resolve
 from i2ibench.runs.reporter import Reporter as Reporter
-from i2ibench.runs.train_stage import is_trained, train_stage
+from i2ibench.runs.train_stage import adopt_training, is_trained, train_stage
 from i2ibench.runs.translate_stage import translate_stage
 from i2ibench.translation.manifest import MANIFEST_NAME
 
@@ -60,7 +60,7 @@ def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None
 def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use."""
     reporter = reporter or Reporter()
-    plan = _open(options, reporter)
+    plan = _open(options, reporter, "train")
     with working_in(plan.folder):
         train_stage(plan, reporter)
     return plan.folder
@@ -69,8 +69,8 @@ def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
 def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Translate the test split with a finished training or ``options.checkpoint``."""
     reporter = reporter or Reporter()
-    plan = _open(options, reporter)
-    if plan.train is not None and not is_trained(plan.folder):
+    plan = _open(options, reporter, "translate")
+    if not (plan.train is None or is_trained(plan.folder) or adopt_training(plan, reporter)):
         raise UsageError(
             f"{options.model} is not trained yet in {plan.folder.path}; run i2ibench train with "
             "the same options first, or give --checkpoint"
@@ -80,11 +80,12 @@ def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
     return plan.folder
 
 
-def _open(options: Options, reporter: Reporter) -> Plan:
+def _open(options: Options, reporter: Reporter, verb: Verb = "run") -> Plan:
     # Said before, because the synthetic set is drawn, and any set hashed, when first opened.
     reporter.stage(f"opening {options.dataset}")
-    plan = resolve(options)
-    reporter.stage(f"{plan.test.name}: {len(plan.test)} test pairs, {plan.test.layout}")
+    plan = resolve(options, verb)
+    pairs = plan.tested or plan.train or plan.test
+    reporter.stage(f"{pairs.name}: {len(pairs)} {pairs.split} pairs, {pairs.layout}")
     return plan
 
 

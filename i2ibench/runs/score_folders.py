@@ -13,6 +13,7 @@ from i2ibench.data.content_hash import manifest_sha256
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
+from i2ibench.data.scale import bits_of
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.one_pass import evaluate_together as evaluate_predictions
 from i2ibench.evaluation.predictions import find_predictions
@@ -228,6 +229,7 @@ def dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]:
         hidden = {"clusters_unknown": True}
         if dataset.cluster_number is not None:
             hidden["clusters"] = dataset.cluster_number
+    bits = bits_of(dataset)
     return {
         "name": dataset.name,
         "split": dataset.split,
@@ -237,4 +239,5 @@ def dataset_record(dataset: PairedDataset, limit: int | None) -> dict[str, Any]:
         "manifest_sha256": manifest_sha256(dataset),
         "limit": limit,
         **hidden,
+        **({"bits": bits} if bits else {}),
     }

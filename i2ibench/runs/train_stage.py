@@ -37,24 +37,33 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     trained = is_trained(folder)
     if trained and _has_best(plan, folder):
         return
-    siblings = training_siblings(folder, plan.experiment)
-    sibling = next((each for each in siblings if _has_best(plan, each)), None)
-    if sibling is not None:
-        reporter.stage(f"weights of {sibling.path}, trained in the same way")
-        for name in ("curves", "validation"):
-            origin: Path = getattr(sibling, name)
-            if origin.exists():
-                write_bytes(getattr(folder, name), origin.read_bytes())
-        if sibling.best_checkpoint.exists():
-            copy_checkpoint(sibling.best_checkpoint, folder.best_checkpoint)
-        copy_checkpoint(sibling.checkpoint, folder.checkpoint)
-    elif trained:
+    if adopt_training(plan, reporter):
+        return
+    if trained:
         raise best_is_missing(folder.path)
-    elif isinstance(model, FittedModel):
+    if isinstance(model, FittedModel):
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
         save_checkpoint(folder.checkpoint, _fit(plan, model))
     elif isinstance(model, TrainableModel):
         _train(plan, model, plan.train, reporter)
+
+
+def adopt_training(plan: Plan, reporter: Reporter) -> bool:
+    """Copy the weights of another run that was trained in the same way; False if there is none."""
+    folder = plan.folder
+    siblings = training_siblings(folder, plan.experiment)
+    sibling = next((each for each in siblings if _has_best(plan, each)), None)
+    if sibling is None:
+        return False
+    reporter.stage(f"weights of {sibling.path}, trained in the same way")
+    for name in ("curves", "validation"):
+        origin: Path = getattr(sibling, name)
+        if origin.exists():
+            write_bytes(getattr(folder, name), origin.read_bytes())
+    if sibling.best_checkpoint.exists():
+        copy_checkpoint(sibling.best_checkpoint, folder.best_checkpoint)
+    copy_checkpoint(sibling.checkpoint, folder.checkpoint)
+    return True
 
 
 def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Reporter) -> None:
@@ -81,7 +90,12 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
         pixels=pixels,
     )
     training = Training(
-        options.model, training_id(plan.experiment), settings, options.seed, folder.path
+        options.model,
+        training_id(plan.experiment),
+        settings,
+        options.seed,
+        folder.path,
+        plan.scaled_to,
     )
     log = _open_logs(plan) if fabric.is_global_zero else None
     validation = None
@@ -94,6 +108,7 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
             precision=plan.precision,
             seed=options.seed,
             allow_unverified_weights=options.allow_unverified_weights,
+            scaled_to=plan.scaled_to,
             log=log,
         )
     try:

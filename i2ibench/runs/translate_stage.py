@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from i2ibench.data.scale import bits_of
 from i2ibench.files import sha256_file
 from i2ibench.runs.plan import Plan, model_from_checkpoint
 from i2ibench.runs.reporter import Reporter
@@ -26,6 +27,8 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         precision=plan.precision,
         tile=plan.options.tile,
         seed=_seed_of_the_run(plan),
+        bits=bits_of(plan.test).get("source"),
+        scaled_to=plan.scaled_to,
     )
     allow_tf32(plan.precision)
     reporter.stage(f"translating {len(plan.test)} images")

@@ -92,6 +92,7 @@ def make_validation(
     precision: str,
     seed: int = 0,
     allow_unverified_weights: bool = False,
+    scaled_to: int | None = None,
     log: Log | None = None,
 ) -> Validation:
     """Return the validation of a training on some of ``pairs``, spread over all of them.
@@ -105,6 +106,7 @@ def make_validation(
         precision: of its forward pass.
         seed: of a stochastic model's passes.
         allow_unverified_weights: for a ``keep_best`` whose metric needs a network.
+        scaled_to: side of the square at which images are translated; None for their own size.
         log: also shown the previews.
     """
     names = dict.fromkeys([*_METRICS, *([settings.keep_best] if settings.keep_best else [])])
@@ -115,7 +117,7 @@ def make_validation(
     total = settings.epochs + settings.decay_epochs
     best = settings.keep_best
     return Validation(
-        score=_scorer(chosen, metrics, folder, device, precision, seed, log),
+        score=_scorer(chosen, metrics, folder, device, precision, seed, scaled_to, log),
         every=settings.validate_every or max(1, total // 10),
         keep_best=best,
         better=(metrics[best].better or "higher") if best else "higher",
@@ -141,6 +143,7 @@ def _scorer(
     device: str,
     precision: str,
     seed: int,
+    scaled_to: int | None,
     log: Log | None,
 ) -> Callable[[TrainableModel, int], dict[str, float]]:
     previewed = {pair.id for pair in _spread(pairs, _PREVIEWS)}
@@ -155,7 +158,12 @@ def _scorer(
                 if model.stochastic:
                     torch.manual_seed(derive_seed(seed, "validate", pair.id))
                 prediction = translate_image(
-                    model, source, policy=policy, precision=precision, device=device
+                    model,
+                    source,
+                    policy=policy,
+                    precision=precision,
+                    device=device,
+                    scaled_to=scaled_to,
                 )
                 images = PairImages(pair.id, prediction, target, group=pair.group)
                 for name, metric in metrics.items():

@@ -40,6 +40,8 @@ class Checkpoint:
         seconds: wall-clock training time so far, over all continuations.
         weights: the model's ``state_dict``.
         optimizers: ``state_dict`` of each optimiser.
+        scaled_to: side of the square at which the images of this training are translated; None for
+            their own size.
     """
 
     model: str
@@ -50,11 +52,16 @@ class Checkpoint:
     seconds: float
     weights: Mapping[str, torch.Tensor]
     optimizers: Mapping[str, Any]
+    scaled_to: int | None = None
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to train."""
         return self.step >= self.total_steps
+
+
+# What every checkpoint holds; the rest came later.
+_PARTS = tuple(name for name in Checkpoint.__slots__ if name != "scaled_to")
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -65,8 +72,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     content = {
         "format": _FORMAT,
         "version": _VERSION,
-        **{name: getattr(checkpoint, name) for name in Checkpoint.__slots__},
+        **{name: getattr(checkpoint, name) for name in _PARTS},
     }
+    if checkpoint.scaled_to is not None:
+        content["scaled_to"] = checkpoint.scaled_to
     with atomic_path(path) as temporary:
         with temporary.open("wb") as file:
             _save(content, file, path)
@@ -106,14 +115,16 @@ def load_if_ours(path: Path) -> Checkpoint | None:
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         return None
     check_bytes(path)
-    if not content.keys() >= {"version", *Checkpoint.__slots__}:
+    if not content.keys() >= {"version", *_PARTS}:
         raise DataError(f"{path}: an i2ibench checkpoint with parts missing; restore or remove it")
     if content["version"] > _VERSION:
         raise DataError(
             f"{path}: checkpoint version {content['version']} is newer than this i2ibench "
             f"understands ({_VERSION}); update i2ibench"
         )
-    return Checkpoint(**{name: content[name] for name in Checkpoint.__slots__})
+    return Checkpoint(
+        **{name: content[name] for name in _PARTS}, scaled_to=content.get("scaled_to")
+    )
 
 
 def summarize(path: Path) -> CheckpointSummary:

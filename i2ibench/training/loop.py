@@ -43,6 +43,7 @@ class Training:
         settings: budget and schedule.
         seed: fixes everything random.
         folder: receives ``training.csv`` and ``checkpoints/last.ckpt``.
+        scaled_to: side of the square at which its images are translated, for the checkpoint.
     """
 
     model_name: str
@@ -50,6 +51,7 @@ class Training:
     settings: TrainingSettings
     seed: int
     folder: Path
+    scaled_to: int | None = None
 
     @property
     def checkpoint_path(self) -> Path:
@@ -112,6 +114,7 @@ def train(
             seconds=seconds + time.monotonic() - started,
             weights=model.state_dict(),
             optimizers={name: each.state_dict() for name, each in optimizers.items()},
+            scaled_to=training.scaled_to,
         )
 
     def save() -> Checkpoint:

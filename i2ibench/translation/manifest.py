@@ -28,13 +28,16 @@ class Manifest(Settings):
         inference: how the model was run.
         precision: ``fp32`` or ``bf16``.
         seed: of stochastic passes, where the protocol names none; absent of other predictions.
+        bits: of the values in 16-bit sources, where they are not scaled to 16 bits.
+        scaled_to: side of the square at which images were translated, as they were trained on;
+            predictions were brought back to their size.
         tile: side of the tiles that were asked for; 0 for whole images, None where their size
             decided.
         seconds: wall-clock time of the translation.
         complete: whether every prediction is there.
     """
 
-    added_later: ClassVar[frozenset[str]] = frozenset({"seed"})
+    added_later: ClassVar[frozenset[str]] = frozenset({"seed", "bits", "scaled_to"})
 
     files: dict[str, str] = pydantic.Field(default_factory=dict)
     model: str
@@ -45,6 +48,8 @@ class Manifest(Settings):
     precision: str
     tile: int | None = None
     seed: int | None = None
+    bits: int | None = None
+    scaled_to: int | None = None
     seconds: float = 0.0
     complete: bool = False
 

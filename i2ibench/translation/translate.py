@@ -14,7 +14,7 @@ from torch import Tensor
 from i2ibench.data.images import read_image, write_png
 from i2ibench.data.loading import to_unit_range
 from i2ibench.data.pairs import ImagePair, PairedDataset
-from i2ibench.data.preparation import Preparation
+from i2ibench.data.preparation import Preparation, resized
 from i2ibench.errors import DataError, PluginError, UsageError, is_explained, named
 from i2ibench.files import sha256_file, visible_files
 from i2ibench.models.closed_form import OracleModel
@@ -103,6 +103,7 @@ def translate_image(
     device: str = "cpu",
     tile: int | None = None,
     target: NDArray[np.uint8] | None = None,
+    scaled_to: int | None = None,
 ) -> NDArray[np.uint8]:
     """Translate one image, uint8 ``(H, W, 3)``; call inside ``inference_mode``.
 
@@ -116,7 +117,25 @@ def translate_image(
         device: where the model is.
         tile: side of the tiles; 0 translates the image whole, None decides by its size.
         target: for oracles only.
+        scaled_to: side of the square that the image is resized to first, as training did; the
+            prediction is brought back to its size.
     """
+    if scaled_to is not None:
+        height, width = source.shape[:2]
+        squares = [
+            None if image is None else resized(image, (scaled_to, scaled_to))
+            for image in (source, target)
+        ]
+        made = translate_image(
+            model,
+            np.asarray(squares[0]),
+            policy=policy,
+            precision=precision,
+            device=device,
+            tile=tile,
+            target=squares[1],
+        )
+        return resized(made, (width, height))
     if isinstance(model, OracleModel):
         if target is None:
             raise DataError(f"{type(model).__name__} reads the target, but there is none")
@@ -128,10 +147,12 @@ def translate_image(
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
             output = model.translate(batch)
         made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if made == (len(batch), 1, *batch.shape[2:]):
+            return output.expand(batch.shape)  # grey, which is RGB of equal channels here
         if made != tuple(batch.shape):
             raise DataError(
                 f"{type(model).__name__} made {made} of {tuple(batch.shape)}; a "
-                "model keeps the size of its input"
+                "model keeps the size of its input, and makes 3 channels, or 1 of grey"
             )
         return output
 
@@ -231,6 +252,7 @@ def _translate_pair(
             device=device,
             tile=manifest.tile,
             target=target,
+            scaled_to=manifest.scaled_to,
         )
     except DataError as error:
         raise DataError(f"pair {pair.id}: {error}") from None

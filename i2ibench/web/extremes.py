@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from i2ibench.comparison.compare import Comparison, Extreme
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import read_image, read_pair, write_png
-from i2ibench.data.pairs import ImageRef, PairedDataset
+from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError, UsageError
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.scored_method import ScoredMethod
@@ -57,7 +57,7 @@ def _row(extreme: Extreme, pairs: PairedDataset, folders: dict[str, Path]) -> Im
     source, target = read_pair(pair)
     images: list[tuple[str, NDArray[np.uint8]]] = [("source", source), ("target", target)]
     for label, score in zip((extreme.first, extreme.second), extreme.scores, strict=True):
-        prediction = read_image(ImageRef(folders[label] / f"{pair.id}.png"))
+        prediction = read_image(pair.prediction(folders[label] / f"{pair.id}.png"))
         images.append((f"{label} {NumberCell(score, extreme.metric).text}", prediction))
     row = Image.new("RGB", (2 * _MARGIN + 4 * _TILE + 3 * GAP, 2 * LINE + _TILE + LINE), PAPER)
     draw = ImageDraw.Draw(row)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from i2ibench.data.images import read_image, read_pair, write_png
-from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.errors import DataError
 
 INK, PAPER, FAINT = (32, 32, 32), (255, 255, 255), (120, 120, 120)
@@ -57,7 +57,7 @@ def contact_sheet(
             caption = f"{label}   {pair.id}" if label else pair.id
             draw.text((x, y), shortened(caption, block), fill=FAINT, font=font(11))
             source, target = read_pair(pair)
-            prediction = read_image(ImageRef(predictions[pair.id]))
+            prediction = read_image(pair.prediction(predictions[pair.id]))
             for index, image in enumerate((source, target, prediction)):
                 picture = Image.fromarray(fit(image, tile))
                 sheet.paste(picture, (x + index * (tile + GAP), y + LINE))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from i2ibench import limits
 from i2ibench.data.images import read_image, read_pair
-from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
+from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.files import json_text, write_text
@@ -160,7 +160,7 @@ def _picture(
 ) -> _Picture:
     source, target = read_pair(pair)
     group = f", {dataset.group_name} {pair.group}" if pair.group is not None else ""
-    images = (source, target, read_image(ImageRef(prediction)))
+    images = (source, target, read_image(pair.prediction(prediction)))
     return _Picture(
         f"{pair.id}{group}: {NumberCell(score, metric).text}",
         (_address(images[0]), _address(images[1]), _address(images[2])),

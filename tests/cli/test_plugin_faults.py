@@ -242,3 +242,28 @@ def test_a_fault_of_our_own_keeps_its_traceback(plug):
         Path(3)  # type: ignore[arg-type]
     except TypeError as error:
         assert explain(error) is None
+
+
+MEMORY = "raise RuntimeError('more than one element refers to a single memory location')"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault", "plugin"),
+    [
+        (["--model", "bias"], "construct", "model 'bias' of plug"),
+        (["--model", "bias"], "translate", "model 'bias' of plug"),
+        (["--model", "learner"], "losses", "model 'learner' of plug"),
+        (["--metrics", "mean"], "prepare", "metric 'mean' of plug"),
+        (["--metrics", "mean"], "score_pair", "metric 'mean' of plug"),
+        (["--metrics", "spread"], "compute", "metric 'spread' of plug"),
+    ],
+)
+def test_a_plugin_that_speaks_of_memory_is_told_as_the_plugins(
+    plug, lines, capsys, words, fault, plugin
+):
+    plug(**{fault: MEMORY})
+    verb = lines["run" if words[0] == "--model" else "evaluate"]
+    small = ["--set", "training.epochs=1", "--set", "images.crop=24"] if fault == "losses" else []
+    code, message = one_line(capsys, [*verb, *words, *small])
+    words_of(message, "refers to a single memory location", plugin, ".py, line")
+    assert "out of memory" not in message and code == 1

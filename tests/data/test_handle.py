@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from factories import TINY
 
 from i2ibench import Options, open_dataset
 from i2ibench.cli.app import run_app
@@ -57,7 +58,7 @@ def test_a_command_that_opens_all_splits_says_once_what_a_folder_is_called(tmp_p
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         plan = resolve(
-            Options(model="pix2pix", dataset=str(own), output=tmp_path / "runs", device="cpu")
+            Options(model="varpyramid", dataset=str(own), settings=TINY, output=tmp_path / "runs")
         )
         assert plan.validation is not None
     told = [str(each.message) for each in caught if "own-bci" in str(each.message)]

@@ -257,3 +257,19 @@ def _write_channels(path: Path, channels: int) -> None:
     import tifffile
 
     tifffile.imwrite(path, np.zeros((8, 8, channels), np.uint8), planarconfig="contig")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("a.tif", "RGB"), ("grey.tif", "L"), ("a.webp", "RGB"), ("a.bmp", "RGB"), ("p.png", "P")],
+)
+def test_pixels_of_every_format_may_be_written_and_torch_warns_of_none(
+    tmp_path: Path, name: str, mode: str, recwarn
+) -> None:
+    import torch
+
+    Image.fromarray(picture()).convert(mode).save(tmp_path / name)
+    image = read_image(ImageRef(tmp_path / name))
+    assert image.flags.writeable
+    torch.from_numpy(image)
+    assert not recwarn.list

@@ -75,3 +75,21 @@ def test_range_is_minus_one_to_one():
 def test_a_batch_larger_than_the_set_is_refused(train):
     with pytest.raises(UsageError, match="batch_size"):
         TrainingLoader(train, ImageSettings(), batch_size=8, seed=0, drop_incomplete=True)
+
+
+def test_a_script_without_a_guard_trains_once_with_loading_processes(drawn, tmp_path):
+    import subprocess
+    import sys
+
+    drawn.draw("train", 4)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('started')\n"
+        "from i2ibench.data.dataset import Dataset\n"
+        "from i2ibench.data.loading import ImageSettings, TrainingLoader\n"
+        f"pairs = Dataset.open({str(drawn.root)!r}).split('train')\n"
+        "loader = TrainingLoader(pairs, ImageSettings(), batch_size=2, seed=0, workers=1)\n"
+        "print(sum(len(batch.ids) for batch in loader.batches(0, 2)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["started", "4"], done.stderr

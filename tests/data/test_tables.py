@@ -116,7 +116,7 @@ def test_rows_without_a_group_beside_others_are_told(folder: Path) -> None:
 
 def test_a_table_that_is_no_file_is_told(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").symlink_to("/dev/zero")
-    with pytest.raises(I2IBenchError, match=r"t\.csv: no such file, or not a regular one"):
+    with pytest.raises(I2IBenchError, match=r"t\.csv: is a pipe, a socket or a device"):
         read_table(tmp_path / "t.csv", ("id",))
 
 

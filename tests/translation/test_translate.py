@@ -282,3 +282,28 @@ def test_policies_older_than_augmentation_keep_their_content():
     }
     averaged = InferencePolicy(augmentation="flips")
     assert InferencePolicy(**averaged.model_dump()) == averaged
+
+
+def test_a_generator_of_one_channel_makes_grey_whole_and_in_tiles():
+    class Grey(TranslationModel):
+        tile_overlap = 0
+
+        def translate(self, source):
+            return source.mean(1, keepdim=True)
+
+    source = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    mean = (source.astype(np.float32) / 127.5 - 1).mean(2, keepdims=True)
+    expected = np.rint((mean + 1) * 127.5).repeat(3, 2)
+    for tile in (0, 16):
+        made = translate_image(Grey(ModelConfig()), source, policy=InferencePolicy(), tile=tile)
+        assert np.abs(made - expected).max() <= 1
+        assert (made == made[:, :, :1]).all()
+
+
+def test_another_number_of_channels_is_told_with_what_is_expected():
+    class Two(TranslationModel):
+        def translate(self, source):
+            return source[:, :2]
+
+    with pytest.raises(DataError, match=r"makes 3 channels, or 1 of grey"):
+        translate_image(Two(ModelConfig()), np.zeros((8, 8, 3), np.uint8), policy=InferencePolicy())

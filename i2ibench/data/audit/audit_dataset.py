@@ -13,6 +13,7 @@ from i2ibench.data.audit.pictures import draw_offenders
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.listing import LeftOut
 from i2ibench.data.pairs import ImagePair
+from i2ibench.data.scale import scaled
 from i2ibench.errors import DataError
 from i2ibench.files import printable, write_json
 from i2ibench.provenance import stopwatch
@@ -47,6 +48,8 @@ def audit_dataset(
             return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
         listed, findings, layout = _list(dataset, root, show)
+        listed, told = _scaled(dataset, listed)
+        findings += told
         measured: list[PairFacts] = []
         total = len(listed)
         report_done = None if progress is None else lambda done: progress(done, total)
@@ -116,3 +119,17 @@ def _fault(check: str, fault: DataError | LeftOut, root: Path) -> Finding:
     if isinstance(fault, LeftOut):
         return Finding(fault.check, "warning", message, files)
     return Finding(check, "error", message, files)
+
+
+def _scaled(
+    dataset: Dataset, listed: list[tuple[str, ImagePair]]
+) -> tuple[list[tuple[str, ImagePair]], list[Finding]]:
+    """Return the pairs with the scale of their 16-bit files, and what is to be said of it."""
+    scales = dataset.scales([pair for _, pair in listed])
+    pairs = scaled([pair for _, pair in listed], scales)
+    findings = [
+        Finding("scale", "warning", scale.told(f"{side}s"))
+        for side, scale in scales.items()
+        if scale.is_guessed
+    ]
+    return [(split, pair) for (split, _), pair in zip(listed, pairs, strict=True)], findings

@@ -85,8 +85,11 @@ class TrainableModel(TranslationModel):
     drop_incomplete_batch: ClassVar[bool] = False
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw the initial weights from ``generator``; called once before training."""
-        raise NotImplementedError
+        """Draw the initial weights from ``generator``; called once before training.
+
+        By default those stay that the constructor drew. A run seeds all global generators before
+        it builds a model, and again before this call, so that one seed gives the same weights.
+        """
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return new optimisers by name; each parameter belongs to exactly one."""

@@ -63,6 +63,9 @@ def _claims(
     protocol = _table(experiment.get("protocol"))
     for key in ("id", "sha256"):
         yield f"{key} of the protocol", protocol.get(key), recorded["protocol"].get(key)
+    recorded_code = _code(recorded["environment"].get("plugins"))
+    for plugin, code in _code(experiment.get("plugins")).items():
+        yield f"code of {plugin[1]}", code, recorded_code.get(plugin)
     training = _table(experiment.get("training"))
     for key in recorded["training"]:
         if training and key not in training and key not in _OF_THE_RUN:
@@ -76,6 +79,14 @@ def _claims(
         yield "precision", experiment.get("precision"), recorded["training"].get("precision")
     elif recorded["training"]:
         yield "training", None, "a training"
+
+
+def _code(plugins: Any) -> dict[tuple[Any, Any], Any]:
+    """Return the hashes of plugins' code by kind and name."""
+    listed = plugins if isinstance(plugins, list) else []
+    return {
+        (each.get("kind"), each.get("name")): each.get("sha256") for each in map(_table, listed)
+    }
 
 
 def _table(value: Any) -> Mapping[str, Any]:

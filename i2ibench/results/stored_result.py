@@ -213,7 +213,7 @@ def _plugin_states(result: Result) -> Iterator[tuple[str, str]]:
         name = then.get("name")
         here = now.get((then.get("kind"), name))
         if here is None or here["sha256"] is None:
-            yield f"code of {name}", f"not looked at: {then.get('package')} is not installed"
+            yield f"code of {name}", f"not looked at: {then.get('package')} is not here"
         else:
             yield f"code of {name}", _state(here["sha256"] == then.get("sha256"))
 

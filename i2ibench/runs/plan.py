@@ -21,11 +21,13 @@ from i2ibench.models.interface import (
     build_model,
     registered_model,
 )
+from i2ibench.provenance import plugins_used
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder
 from i2ibench.runs.options import Options
 from i2ibench.runs.validation import check_keep_best, hold_out
-from i2ibench.runtime import resolve_device, resolve_precision
+from i2ibench.runtime import resolve_device, resolve_precision, seed_global_generators
+from i2ibench.seeds import derive_seed
 from i2ibench.training.checkpoint import load_if_ours
 from i2ibench.training.logs import check_wandb
 from i2ibench.training.recipe import Recipe, load_recipe
@@ -67,6 +69,7 @@ class Plan:
         checkpoint = self.options.checkpoint
         trained = isinstance(self.model, TrainableModel) and self.train is not None
         processes = self.options.devices * self.options.nodes
+        plugins = plugins_used(self.options.model, self.protocol.metric_names)
         return {
             "schema": 1,
             # Several processes see larger batches, so theirs is another experiment.
@@ -89,6 +92,8 @@ class Plan:
             "limit": self.options.limit,
             "tile": self.options.tile,
             "protocol": {"id": self.protocol.id, "sha256": self.protocol.sha256},
+            # Code of others that was edited makes a new run, which never meets the old scores.
+            **({"plugins": plugins} if plugins else {}),
         }
 
     @cached_property
@@ -144,6 +149,8 @@ def resolve(options: Options) -> Plan:
             raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
         model = model_from_checkpoint(options.model, options.checkpoint)
     else:
+        # Initial weights that the constructor draws depend on the seed, and on nothing else.
+        seed_global_generators(derive_seed(options.seed, "build"))
         model = build_model(options.model, recipe.model)
         if issubclass(model_class, TrainableModel | FittedModel):
             train = dataset.split("train")

@@ -186,8 +186,11 @@ class Registry(Generic[T]):
         return found
 
     def _refuse_collision(self, name: str, provider: str) -> None:
-        known = self._added.get(name) or self._installed.get(name)
-        if known is not None and (name not in self._added or known.provider != provider):
+        known = self._installed.get(name) or self._added.get(name)
+        if known is None:
+            return
+        # A file that is named again may have been moved; a cell that is run again may be edited.
+        if name in self._installed or (known.file is None and known.provider != provider):
             raise UsageError(
                 f"{self.kind} '{name}' of {provider} is already provided by {known.provider}; "
                 "choose another name"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.foreign.open_method import open_method
+from i2ibench.models.foreign.plain_module import PlainModule
 from i2ibench.models.interface import (
     TrainableModel,
     TranslationModel,
@@ -24,13 +27,15 @@ from i2ibench.models.interface import (
 from i2ibench.provenance import plugins_used
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder
+from i2ibench.runs.no_recipe import budget_remark, with_default_crop
 from i2ibench.runs.options import Options
 from i2ibench.runs.validation import check_keep_best, hold_out
 from i2ibench.runtime import resolve_device, resolve_precision, seed_global_generators
 from i2ibench.seeds import derive_seed
 from i2ibench.training.checkpoint import load_if_ours
 from i2ibench.training.logs import check_wandb
-from i2ibench.training.recipe import Recipe, load_recipe
+from i2ibench.training.recipe import Recipe, has_recipe, load_recipe
+from i2ibench.training.torch_files import read_tensors
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Plan:
         training_pairs: the training split where there is one, for metrics fitted on it.
         device: resolved.
         precision: resolved.
+        remarks: what is told before a training: what a model was taken for, a default budget.
     """
 
     options: Options
@@ -62,6 +68,7 @@ class Plan:
     training_pairs: PairedDataset | None
     device: str
     precision: str
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def experiment(self) -> dict[str, Any]:
@@ -130,6 +137,8 @@ def resolve(options: Options) -> Plan:
     """
     device = resolve_device(options.device)
     precision = resolve_precision(options.precision, device)
+    method = open_method(options.model)
+    options = replace(options, model=method.name)
     model_class = registered_model(options.model)
     dataset = Dataset.open(
         options.dataset,
@@ -142,12 +151,13 @@ def resolve(options: Options) -> Plan:
     recipe = load_recipe(options.model, dataset.recipes, options.recipe, options.recipe_settings)
     training_pairs = dataset.split_if_there("train")
     train = held_out = None
+    remarks = [method.remark] if method.remark else []
     if options.wandb is not None:
         check_wandb()
     if options.checkpoint is not None:
         if options.recipe_settings or options.recipe is not None:
             raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
-        model = model_from_checkpoint(options.model, options.checkpoint)
+        model = model_from_checkpoint(options.model, options.checkpoint, recipe.model)
     else:
         # Initial weights that the constructor draws depend on the seed, and on nothing else.
         seed_global_generators(derive_seed(options.seed, "build"))
@@ -155,6 +165,9 @@ def resolve(options: Options) -> Plan:
         if issubclass(model_class, TrainableModel | FittedModel):
             train = dataset.split("train")
         if isinstance(model, TrainableModel) and train is not None:
+            if not has_recipe(options.model, dataset.recipes, options.recipe):
+                recipe = with_default_crop(recipe, train, model.size_multiple, options.settings)
+                remarks.append(budget_remark(options.model, recipe))
             fraction = recipe.training.validation_fraction
             if fraction:
                 train, held_out = hold_out(train, fraction)
@@ -172,13 +185,27 @@ def resolve(options: Options) -> Plan:
         training_pairs,
         device,
         precision,
+        tuple(remarks),
     )
 
 
-def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
-    """Build model ``name`` from a checkpoint of ours, or from one its class knows how to read."""
+def model_from_checkpoint(
+    name: str, path: Path, settings: Mapping[str, Any] | None = None
+) -> TranslationModel:
+    """Build model ``name`` from a checkpoint of ours, or from one its class knows how to read.
+
+    ``settings`` are those of a plain module whose authors saved its ``state_dict`` alone.
+    """
     model_class = registered_model(name)
     checkpoint = load_if_ours(path)
+    if checkpoint is None and issubclass(model_class, PlainModule):
+        plain = build_model(name, settings)
+        assert isinstance(plain, PlainModule)  # noqa: S101
+        try:
+            plain.load_own_state(read_tensors(path))
+        except ValueError as error:
+            raise DataError(f"{path}: not the weights of {name}: {error}") from None
+        return plain
     if checkpoint is None:
         read = getattr(model_class, "from_external_checkpoint", None)
         if read is None:

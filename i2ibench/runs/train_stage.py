@@ -65,6 +65,8 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
         # Before other processes of this training are started or waited for.
         pixels = PixelCache(pairs.pairs, plan.recipe.images.resize)
         pixels.fill(reporter.stage, reporter.progress)
+    for remark in plan.remarks:
+        reporter.stage(remark)
     reporter.stage(f"training {options.model} on {len(pairs)} pairs")
     fabric = make_fabric(plan.device, plan.precision, options.devices, options.nodes)
     on_gpu = plan.device.startswith("cuda")

@@ -15,6 +15,10 @@ from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import UsageError
 from i2ibench.settings import Settings, explain
 
+# Of a method without a recipe.
+DEFAULT_BUDGET = {"epochs": 10, "decay_epochs": 10, "batch_size": 4}
+DEFAULT_CROP = 256
+
 
 class TrainingSettings(Settings):
     """The budget and schedule of a training.
@@ -70,6 +74,9 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         content = registry.tomllib.loads(text)
     except registry.tomllib.TOMLDecodeError as error:
         raise UsageError(f"{origin}: not valid TOML: {error}") from None
+    content.pop("external", None)  # how a program is called, where a method is one
+    if file is None and (not text or registry.models.entry(model).file is not None):
+        _add_default_budget(content, settings)
     for key, value in settings.items():
         section, dot, name = key.partition(".")
         if not dot:
@@ -84,12 +91,30 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         raise UsageError(f"{origin}: {explain(error, Recipe, kind='section')}") from None
 
 
+def has_recipe(model: str, dataset: str, file: Path | None) -> bool:
+    """Whether a model has a recipe for a data set, of its own or given."""
+    return bool(_recipe_text(model, dataset, file)[0])
+
+
+def _add_default_budget(content: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Give a method that brings no budget a short one, which its author is told.
+
+    Whoever asks for one epoch gets one, not one and a hundred over which the rate falls.
+    """
+    budget = content.setdefault("training", {})
+    if isinstance(budget, dict):
+        asked = "epochs" in budget or "training.epochs" in settings
+        for key, value in (DEFAULT_BUDGET | ({"decay_epochs": 0} if asked else {})).items():
+            budget.setdefault(key, value)
+
+
 def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]:
     if file is not None:
-        try:
-            return file.read_text(encoding="utf-8"), str(file)
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"recipe {file} cannot be read: {error}") from None
+        return _read(file), str(file)
+    beside = registry.models.entry(model).file
+    if beside is not None:  # a file that was named, whose recipe has its name
+        beside = beside.with_suffix(".toml")
+        return (_read(beside), str(beside)) if beside.is_file() else ("", f"settings of {model}")
     # Recipes lie beside the model, in the folder recipes/ of its top-level package.
     package = registry.models.get(model).__module__.partition(".")[0]
     if not hasattr(sys.modules.get(package), "__path__"):
@@ -99,3 +124,10 @@ def _recipe_text(model: str, dataset: str, file: Path | None) -> tuple[str, str]
         if found.is_file():
             return found.read_text(encoding="utf-8"), f"recipe {folder}/{model}.toml"
     return "", f"settings of {model}"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"recipe {file} cannot be read: {error}") from None

@@ -13,7 +13,7 @@ from typing import Any
 
 from i2ibench import registry
 from i2ibench.errors import DataError, I2IBenchError
-from i2ibench.files import read_json, sha256_json
+from i2ibench.files import read_json, sha256_file, sha256_json
 from i2ibench.results.differences import Discrepancy
 from i2ibench.results.record import Result
 from i2ibench.training.checkpoint_summary import read_summary
@@ -29,6 +29,11 @@ _ROUNDING = 0.006
 def run_id(experiment: Mapping[str, Any]) -> str:
     """Return the 12 hexadecimal digits that name an experiment."""
     return sha256_json(experiment)[:_DIGITS]
+
+
+def predictions_sha256(predictions: Mapping[str, Path]) -> str:
+    """Return the hash of predictions that were given: of their ids and files."""
+    return sha256_json({pair_id: sha256_file(path) for pair_id, path in predictions.items()})
 
 
 def experiment_discrepancies(

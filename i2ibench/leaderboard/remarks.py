@@ -139,7 +139,7 @@ def shared_notes(cells: list[Cell]) -> tuple[str, ...]:
 def budget(row: Row) -> str:
     """Say what the method was trained on and for how long, from its record."""
     training, result = row.result.training, row.result
-    if result.model.is_external or (result.model.method and not training):
+    if result.model.is_external or (result.model.method and training.steps is None):
         said = result.model.method or {}
         known = [said.get(key) for key in ("training_data", "training_budget")]
         return "; ".join(plain(each) for each in known if each) or "not stated"
@@ -149,6 +149,8 @@ def budget(row: Row) -> str:
     epochs = [each for each in (training.epochs, training.decay_epochs) if each is not None]
     if epochs:
         parts.append(f"{sum(epochs)} epochs")
+    if not epochs and training.pairs is not None:
+        parts.append(f"its own program, {training.pairs} pairs")
     if training.steps is not None:
         parts.append(f"{training.steps} steps")
     if training.batch_size is not None:

@@ -57,6 +57,11 @@ class RunFolder:
         return self.path / "predictions"
 
     @property
+    def program_weights(self) -> Path:
+        """What the training of a program wrote."""
+        return self.path / "weights"
+
+    @property
     def scores(self) -> Path:
         """One row a pair, one column a pair metric."""
         return self.path / "scores.csv"

@@ -18,6 +18,8 @@ from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.foreign.open_method import open_method
 from i2ibench.models.foreign.plain_module import PlainModule
+from i2ibench.models.foreign.plain_policy import check_policy
+from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import (
     TrainableModel,
     TranslationModel,
@@ -25,6 +27,7 @@ from i2ibench.models.interface import (
     registered_model,
 )
 from i2ibench.provenance import plugins_used
+from i2ibench.results.method_facts import parse_method
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder
 from i2ibench.runs.no_recipe import budget_remark, with_default_crop
@@ -75,6 +78,8 @@ class Plan:
         """The content of ``experiment.json``; its hash names the run."""
         checkpoint = self.options.checkpoint
         trained = isinstance(self.model, TrainableModel) and self.train is not None
+        is_program = isinstance(self.model, ExternalProgram) and self.train is not None
+        by_program = {"program": self.options.model} if is_program else None
         processes = self.options.devices * self.options.nodes
         plugins = plugins_used(self.options.model, self.protocol.metric_names)
         return {
@@ -92,7 +97,7 @@ class Plan:
                 "train": _describe(self.train),
                 "test": _describe(self.test),
             },
-            "training": self.recipe.training.model_dump(mode="json") if trained else None,
+            "training": self.recipe.training.model_dump(mode="json") if trained else by_program,
             "images": self.recipe.images.model_dump(mode="json") if trained else None,
             "seed": self.options.seed,
             "precision": self.precision,
@@ -139,7 +144,7 @@ def resolve(options: Options) -> Plan:
     precision = resolve_precision(options.precision, device)
     method = open_method(options.model)
     options = replace(options, model=method.name)
-    model_class = registered_model(options.model)
+    registered_model(options.model)  # an unknown name is told before a data set is looked for
     dataset = Dataset.open(
         options.dataset,
         direction=options.direction,
@@ -162,7 +167,9 @@ def resolve(options: Options) -> Plan:
         # Initial weights that the constructor draws depend on the seed, and on nothing else.
         seed_global_generators(derive_seed(options.seed, "build"))
         model = build_model(options.model, recipe.model)
-        if issubclass(model_class, TrainableModel | FittedModel):
+        if isinstance(model, ExternalProgram):
+            _check_program(model, options, protocol)
+        if _learns(model):
             train = dataset.split("train")
         if isinstance(model, TrainableModel) and train is not None:
             if not has_recipe(options.model, dataset.recipes, options.recipe):
@@ -222,6 +229,25 @@ def model_from_checkpoint(
             f"{path}: its weights do not fit the settings it names; restore or remove it"
         ) from None
     return model
+
+
+def _learns(model: TranslationModel) -> bool:
+    if isinstance(model, ExternalProgram):
+        return model.program.train is not None
+    return isinstance(model, TrainableModel | FittedModel)
+
+
+def _check_program(model: ExternalProgram, options: Options, protocol: Protocol) -> None:
+    check_policy(options.model, protocol.id, protocol.inference)
+    if options.recipe_settings or options.recipe is not None:
+        raise UsageError(
+            f"{options.model} is a program, which no recipe reaches; put its settings into the "
+            "arguments of its commands"
+        )
+    if options.devices * options.nodes > 1:
+        raise UsageError(f"{options.model} is a program; i2ibench starts one process of it")
+    if model.facts:
+        parse_method(dict(model.facts), f"[method] of {options.model}")
 
 
 def _check_trainable(

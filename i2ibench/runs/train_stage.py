@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from i2ibench import provenance
@@ -11,9 +12,11 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.pixel_cache import PixelCache
 from i2ibench.files import write_bytes
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import TrainableModel
 from i2ibench.runs.folder import RunFolder, training_id, training_siblings
 from i2ibench.runs.plan import Plan
+from i2ibench.runs.program_stage import train_by_program
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.validation import make_validation
 from i2ibench.training.best_state import best_is_missing
@@ -47,9 +50,13 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
                 write_bytes(getattr(folder, name), origin.read_bytes())
         if sibling.best_checkpoint.exists():
             copy_checkpoint(sibling.best_checkpoint, folder.best_checkpoint)
+        if isinstance(model, ExternalProgram):
+            shutil.copytree(sibling.program_weights, folder.program_weights, dirs_exist_ok=True)
         copy_checkpoint(sibling.checkpoint, folder.checkpoint)
-    elif trained:
+    elif trained and not isinstance(model, ExternalProgram):
         raise best_is_missing(folder.path)
+    elif isinstance(model, ExternalProgram):
+        save_checkpoint(folder.checkpoint, train_by_program(plan, model, reporter))
     elif isinstance(model, FittedModel):
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
         save_checkpoint(folder.checkpoint, _fit(plan, model))
@@ -150,7 +157,9 @@ def trained_weights(plan: Plan) -> Path:
 
 
 def _has_best(plan: Plan, folder: RunFolder) -> bool:
-    """Whether the state that validated best is there, or not asked for."""
+    """Whether the state that is translated with is there, beside the last."""
+    if isinstance(plan.model, ExternalProgram) and not folder.program_weights.is_dir():
+        return False
     return not plan.keeps_best or folder.best_checkpoint.exists()
 
 

@@ -74,7 +74,8 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         content = registry.tomllib.loads(text)
     except registry.tomllib.TOMLDecodeError as error:
         raise UsageError(f"{origin}: not valid TOML: {error}") from None
-    content.pop("external", None)  # how a program is called, where a method is one
+    for table in ("external", "method"):  # of a method that is a program
+        content.pop(table, None)
     if file is None and (not text or registry.models.entry(model).file is not None):
         _add_default_budget(content, settings)
     for key, value in settings.items():

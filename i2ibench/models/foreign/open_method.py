@@ -20,6 +20,7 @@ from i2ibench import registry
 from i2ibench.errors import UsageError, named
 from i2ibench.files import is_safe_name
 from i2ibench.models.foreign.plain_module import PlainModule, adapted
+from i2ibench.models.foreign.program import program_sha256, read_program
 from i2ibench.models.foreign.python_file import load_file
 from i2ibench.models.interface import TranslationModel
 from i2ibench.registry import Entry
@@ -37,7 +38,8 @@ def open_method(text: str) -> Method:
     """Open what ``--model`` names, register it in this process, and return its name.
 
     ``mynet.py:MyNet`` (or ``mynet.py`` where it has one model) is a file named by its path,
-    ``package.module:Class`` a class of an installed package; anything else is a registered name.
+    ``package.module:Class`` a class of an installed package, ``mymethod.toml`` a program; anything
+    else is a registered name.
 
     Raises:
         UsageError: nothing of that name, it cannot be loaded, or is no model.
@@ -45,6 +47,8 @@ def open_method(text: str) -> Method:
     if text in registry.models:
         return Method(text)
     before, colon, after = text.rpartition(":")
+    if text.lower().endswith(".toml"):
+        return _of_program(Path(text))
     if text.lower().endswith(".py"):
         return _of_file(Path(text), None)
     if colon and before.lower().endswith(".py"):
@@ -61,6 +65,17 @@ def _of_file(file: Path, attribute: str | None) -> Method:
     name = found.__name__
     entry = Entry(name, f"{module.__name__}:{name}", file.name, file.resolve(), read.sha256)
     return _register(entry, found, str(file))
+
+
+def _of_program(file: Path) -> Method:
+    file = file.expanduser()
+    found = read_program(file)
+    sha256 = program_sha256(found, file)
+    entry = Entry(found.__name__, "", file.name, file.resolve(), sha256)
+    if not is_safe_name(entry.name):
+        raise UsageError(f"{file}: a method cannot be called {entry.name!r}")
+    registry.models.add(entry, found)
+    return Method(entry.name)
 
 
 def _of_package(module: str, attribute: str) -> Method:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import pydantic
 
 from i2ibench.errors import DataError
-from i2ibench.registry import tomllib
+from i2ibench.registry import Entry, tomllib
 from i2ibench.settings import Settings, explain
 
 _LONGEST = 300
@@ -73,15 +73,34 @@ def read_method(path: Path) -> MethodFacts:
     Raises:
         DataError: no such file, no TOML, an unknown key, or a value that cannot be shown.
     """
+    return _parse(_read(path), path)
+
+
+def facts_beside(entry: Entry) -> MethodFacts | None:
+    """Return what the table ``[method]`` says in the TOML beside a file that is a method.
+
+    None where the method is no named file, or nothing is said.
+    """
+    beside = None if entry.file is None else entry.file.with_suffix(".toml")
+    if beside is None or not beside.is_file():
+        return None
+    content = _read(beside).get("method")
+    if content is None:
+        return None
+    if not isinstance(content, dict):
+        raise DataError(f"{beside}: method must be a table, [method]")
+    return _parse(content, f"{beside}: [method]")
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: cannot be read as TOML: {error}") from None
-    return parse_method(content, path)
+    return content
 
 
-def parse_method(content: dict[str, Any], where: object) -> MethodFacts:
-    """Validate the facts of a method; ``where`` names what they were read from."""
+def _parse(content: dict[str, Any], where: object) -> MethodFacts:
     if isinstance(content.get("authors"), str):
         content = {**content, "authors": [content["authors"]]}
     try:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from i2ibench import registry
 from i2ibench.data.content_hash import manifest_sha256
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import image_size
@@ -16,6 +17,7 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.foreign.onnx_file import OnnxModel
 from i2ibench.models.foreign.open_method import open_method
 from i2ibench.models.foreign.plain_module import PlainModule
 from i2ibench.models.foreign.plain_policy import check_policy
@@ -27,7 +29,7 @@ from i2ibench.models.interface import (
     registered_model,
 )
 from i2ibench.provenance import plugins_used
-from i2ibench.results.method_facts import parse_method
+from i2ibench.results.method_facts import facts_beside
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder
 from i2ibench.runs.no_recipe import budget_remark, with_default_crop
@@ -157,6 +159,7 @@ def resolve(options: Options) -> Plan:
     training_pairs = dataset.split_if_there("train")
     train = held_out = None
     remarks = [method.remark] if method.remark else []
+    facts_beside(registry.models.entry(options.model))  # what cannot be said is told now
     if options.wandb is not None:
         check_wandb()
     if options.checkpoint is not None:
@@ -169,6 +172,8 @@ def resolve(options: Options) -> Plan:
         model = build_model(options.model, recipe.model)
         if isinstance(model, ExternalProgram):
             _check_program(model, options, protocol)
+        if isinstance(model, OnnxModel):
+            check_policy(options.model, protocol.id, protocol.inference, averages=True)
         if _learns(model):
             train = dataset.split("train")
         if isinstance(model, TrainableModel) and train is not None:
@@ -246,8 +251,6 @@ def _check_program(model: ExternalProgram, options: Options, protocol: Protocol)
         )
     if options.devices * options.nodes > 1:
         raise UsageError(f"{options.model} is a program; i2ibench starts one process of it")
-    if model.facts:
-        parse_method(dict(model.facts), f"[method] of {options.model}")
 
 
 def _check_trainable(

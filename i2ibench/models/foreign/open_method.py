@@ -19,6 +19,7 @@ from torch import nn
 from i2ibench import registry
 from i2ibench.errors import UsageError, named
 from i2ibench.files import is_safe_name
+from i2ibench.models.foreign.onnx_file import read_onnx
 from i2ibench.models.foreign.plain_module import PlainModule, adapted
 from i2ibench.models.foreign.program import program_sha256, read_program
 from i2ibench.models.foreign.python_file import load_file
@@ -38,8 +39,8 @@ def open_method(text: str) -> Method:
     """Open what ``--model`` names, register it in this process, and return its name.
 
     ``mynet.py:MyNet`` (or ``mynet.py`` where it has one model) is a file named by its path,
-    ``package.module:Class`` a class of an installed package, ``mymethod.toml`` a program; anything
-    else is a registered name.
+    ``package.module:Class`` a class of an installed package, ``mymethod.toml`` a program,
+    ``net.onnx`` a network; anything else is a registered name.
 
     Raises:
         UsageError: nothing of that name, it cannot be loaded, or is no model.
@@ -47,8 +48,8 @@ def open_method(text: str) -> Method:
     if text in registry.models:
         return Method(text)
     before, colon, after = text.rpartition(":")
-    if text.lower().endswith(".toml"):
-        return _of_program(Path(text))
+    if text.lower().endswith((".toml", ".onnx")):
+        return _of_described_file(Path(text))
     if text.lower().endswith(".py"):
         return _of_file(Path(text), None)
     if colon and before.lower().endswith(".py"):
@@ -67,10 +68,15 @@ def _of_file(file: Path, attribute: str | None) -> Method:
     return _register(entry, found, str(file))
 
 
-def _of_program(file: Path) -> Method:
+def _of_described_file(file: Path) -> Method:
+    """Open a file that holds no code of ours to import: a program's TOML, or a network."""
     file = file.expanduser()
-    found = read_program(file)
-    sha256 = program_sha256(found, file)
+    found: type[TranslationModel]
+    if file.suffix.lower() == ".onnx":
+        found, sha256 = read_onnx(file)
+    else:
+        found = program = read_program(file)
+        sha256 = program_sha256(program, file)
     entry = Entry(found.__name__, "", file.name, file.resolve(), sha256)
     if not is_safe_name(entry.name):
         raise UsageError(f"{file}: a method cannot be called {entry.name!r}")

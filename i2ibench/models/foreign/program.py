@@ -16,7 +16,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import pydantic
 import torch
@@ -83,14 +83,13 @@ class Program(Settings):
 
 
 class ExternalProgram(TranslationModel):
-    """A method that a program is; its class attributes say which, and what its authors say of it.
+    """A method that a program is; its class attributes say which.
 
     Its only state is the hash of the folder that its training wrote.
     """
 
     program: ClassVar[Program]
     folder: ClassVar[Path]
-    facts: ClassVar[Mapping[str, Any] | None] = None
     trained: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
@@ -150,7 +149,6 @@ def read_program(file: Path) -> type[ExternalProgram]:
         "__doc__": f"The program of {file.name}.",
         "program": program,
         "folder": folder,
-        "facts": content.get("method"),
     }
     made: type[ExternalProgram] = type(name, (ExternalProgram,), attributes)
     _check_programs(made, file)

@@ -157,6 +157,23 @@ def test_an_output_of_another_shape_is_refused_in_the_first_step(write, channels
         next(build_model("Net").training_phases(batch))
 
 
+@pytest.mark.parametrize("ending", [".detach()", ".round().to(torch.uint8)"])
+def test_an_output_without_gradient_is_refused_in_the_first_step(write, ending):
+    text = PLAIN.replace("return self", "return (self")
+    opened(write(text.replace("* self.scale", f"* self.scale){ending}")))
+    batch = PairBatch(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
+    with pytest.raises(PluginError, match=r"Net\.forward returned torch\.\w+ that no parameter"):
+        next(build_model("Net").training_phases(batch))
+
+
+def test_what_a_class_of_the_interface_does_not_define_is_told_by_name(write):
+    opened(write("from i2ibench import TrainableModel\nclass Net(TrainableModel):\n    pass\n"))
+    model = build_model("Net")
+    for call in (model.optimizers, lambda: model.training_phases(None), lambda: model.translate(0)):
+        with pytest.raises(PluginError, match="class Net does not define"):
+            call()
+
+
 def test_a_module_name_means_installed_packages_alone(write, tmp_path, monkeypatch):
     write(PLAIN, "lane_e.py")
     monkeypatch.chdir(tmp_path)

@@ -59,6 +59,11 @@ class PlainModule(TrainableModel):
                 f"{type(self).__name__}.forward made {made} of {tuple(batch.source.shape)}; it "
                 "must return one tensor, images of the size of its input"
             )
+        if not prediction.requires_grad:
+            raise PluginError(
+                f"{type(self).__name__}.forward returned {prediction.dtype} that no parameter "
+                "has a gradient through; return floats, without detach(), no_grad or rounding"
+            )
         yield Phase("network", lambda: {"L1": (prediction - batch.target).abs().mean()})
 
     def translate(self, source: Tensor) -> Tensor:

@@ -70,7 +70,8 @@ class Options(SharedOptions):
 
     model: str = field(
         metadata=shown(
-            "Model (see: i2ibench models), or one of yours: mynet.py:MyNet, package.module:MyNet.",
+            "Model (see: i2ibench models), or one of yours: mynet.py:MyNet, package.module:MyNet, "
+            "net.onnx, or a program by its mymethod.toml.",
             WHAT,
             metavar="NAME|FILE",
             short="-m",

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from i2ibench.runs.evaluation_options import EvaluationOptions as EvaluationOptions
     from i2ibench.runs.options import Options as Options
     from i2ibench.runs.python_interface import evaluate as evaluate
+    from i2ibench.runs.python_interface import import_predictions as import_predictions
     from i2ibench.runs.python_interface import run as run
     from i2ibench.runs.python_interface import train as train
     from i2ibench.runs.python_interface import translate as translate
@@ -118,6 +119,7 @@ _PUBLIC = {
     "evaluate": "i2ibench.runs.python_interface",
     "evaluate_side_by_side": "i2ibench.runs.score_folders",
     "evaluate_together": "i2ibench.runs.score_folders",
+    "import_predictions": "i2ibench.runs.python_interface",
     "load_protocol": "i2ibench.evaluation.protocol",
     "open_dataset": "i2ibench.data.dataset",
     "read_board": "i2ibench.leaderboard.board",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from i2ibench import registry
 from i2ibench.errors import UsageError
-from i2ibench.files import sha256_file, sha256_json
+from i2ibench.plugin_code import code_sha256
 from i2ibench.runtime import torch_if_loaded
 
 # The packages whose version can change a value or a file.
@@ -78,7 +77,7 @@ def package_version(name: str) -> str | None:
 def plugins_used(model: str | None, metrics: Iterable[str]) -> list[dict[str, object]]:
     """Return of the model and the metrics those from other packages, and what code they were.
 
-    Kind, name, package, its version, and the SHA-256 of its top-level package's Python files: a
+    Kind, name, package (or file), its version, and the SHA-256 of its code, see ``plugin_code``: a
     version alone does not tell what was edited. Names that are not registered are passed over.
     """
     asked = [(registry.models, name) for name in ([model] if model else [])]
@@ -92,34 +91,19 @@ def plugins_used(model: str | None, metrics: Iterable[str]) -> list[dict[str, ob
             continue
         if registry.is_ours(entry):
             continue
-        top = entry.target.partition(":")[0].partition(".")[0]
-        if top and top not in hashes:
-            hashes[top] = _code_sha256(top)
+        package = entry.target.partition(":")[0].partition(".")[0] or f"{known.kind} {name}"
+        if package not in hashes:
+            hashes[package] = code_sha256(known, entry)
         found.append(
             {
                 "kind": known.kind,
                 "name": name,
                 "package": entry.provider,
                 "version": package_version(entry.provider),
-                "sha256": hashes.get(top),
+                "sha256": hashes[package],
             }
         )
     return found
-
-
-def _code_sha256(top: str) -> str | None:
-    """Return the hash of a top-level package's Python files, names and content."""
-    spec = importlib.util.find_spec(top)
-    if spec is None:
-        return None
-    if not spec.submodule_search_locations:
-        return sha256_file(Path(spec.origin)) if spec.origin else None
-    files = {
-        str(path.relative_to(folder).as_posix()): sha256_file(path)
-        for folder in map(Path, spec.submodule_search_locations)
-        for path in sorted(folder.rglob("*.py"))
-    }
-    return sha256_json(files)
 
 
 def source_state() -> dict[str, object] | None:

@@ -46,15 +46,22 @@ T = TypeVar("T")
 
 # What this distribution ships, and what is registered in a notebook, which shows its tracebacks.
 _OURS = ("i2ibench", "i2ibench_baselines")
+_THIS_PROCESS = "this process"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered name: its target ``module`` or ``module:attribute`` and who provides it."""
+    """A registered name: its target ``module`` or ``module:attribute`` and who provides it.
+
+    Of a method whose file a user named: ``file``, and ``sha256``, the hash of the code that was
+    loaded from it.
+    """
 
     name: str
     target: str
     provider: str
+    file: Path | None = None
+    sha256: str | None = None
 
 
 class Registry(Generic[T]):
@@ -77,10 +84,18 @@ class Registry(Generic[T]):
         self._collisions: dict[str, str] = {}
 
     def register(self, name: str, plugin: T) -> T:
-        """Register an object of this process under ``name`` (for notebooks and tests)."""
-        self._refuse_collision(name, "this process")
-        self._added[name] = Entry(name, "", "this process")
-        self._loaded[name] = plugin
+        """Register an object of this process under ``name`` (for notebooks and tests).
+
+        Registered again, as by a notebook's cell that is run again, it replaces the former.
+        """
+        return self.add(Entry(name, "", _THIS_PROCESS), plugin)
+
+    def add(self, entry: Entry, plugin: T) -> T:
+        """Add a plugin that no entry point names; it replaces one of its provider."""
+        self._refuse_collision(entry.name, entry.provider)
+        self._added[entry.name] = entry
+        self._loaded[entry.name] = plugin
+        self._broken.pop(entry.name, None)
         return plugin
 
     def __contains__(self, name: str) -> bool:
@@ -171,8 +186,11 @@ class Registry(Generic[T]):
         return found
 
     def _refuse_collision(self, name: str, provider: str) -> None:
-        known = self._added.get(name) or self._installed.get(name)
-        if known is not None:
+        known = self._installed.get(name) or self._added.get(name)
+        if known is None:
+            return
+        # A file that is named again may have been moved; a cell that is run again may be edited.
+        if name in self._installed or (known.file is None and known.provider != provider):
             raise UsageError(
                 f"{self.kind} '{name}' of {provider} is already provided by {known.provider}; "
                 "choose another name"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import random
 import sys
 import warnings
 from collections.abc import Iterator
@@ -60,6 +61,16 @@ def resolve_precision(precision: str, device: str) -> str:
             stacklevel=2,
         )
     return precision
+
+
+def seed_global_generators(seed: int) -> None:
+    """Seed the generators that code draws from which is given none: Python's, NumPy's, torch's."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % (1 << 32))  # noqa: NPY002
+    torch.manual_seed(seed)
 
 
 def allow_tf32(precision: str) -> None:

@@ -22,6 +22,7 @@ VERBS = {
     "train": "i2ibench.cli.train:train",
     "translate": "i2ibench.cli.translate:translate",
     "evaluate": "i2ibench.cli.evaluate:evaluate",
+    "import": "i2ibench.cli.import_predictions:import_predictions",
     "compare": "i2ibench.cli.compare:compare",
     "verify": "i2ibench.cli.verify:verify",
     "leaderboard": "i2ibench.cli.leaderboard:app",

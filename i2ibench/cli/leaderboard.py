@@ -1,4 +1,4 @@
-"""`i2ibench leaderboard build|show|check|add`: boards and their entries."""
+"""`i2ibench leaderboard build|show|check|add|remove`: boards and their entries."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from i2ibench.cli.options import Board, Json
 from i2ibench.cli.several import each_of
 from i2ibench.cli.terminal import answer, print_json, say, table, write_answer
 from i2ibench.cli.verb import Verb, verb_group
-from i2ibench.errors import UsageError
+from i2ibench.errors import I2IBenchError, UsageError
 
 if TYPE_CHECKING:
     from i2ibench.leaderboard.board import Board as BoardContent
 
-app = verb_group("Build, show and check leaderboards, and add entries.")
+app = verb_group("Build, show and check leaderboards, add and remove entries.")
 
 Names = Annotated[
     list[str] | None,
@@ -129,6 +129,33 @@ def add(
     finally:
         for dataset in changed:
             say(f"written: {build_board(board, dataset)}")
+
+
+@app.command(cls=Verb)
+def remove(
+    dataset: Annotated[str, typer.Argument(help="Data set.", autocompletion=completer("boards"))],
+    entries: Annotated[
+        list[str],
+        typer.Argument(help="Entries by name, run id, or model where it has one entry."),
+    ],
+    board: Board = DEFAULT_FOLDER,
+) -> None:
+    """Remove measured entries and build their board; run folders stay.
+
+    i2ibench leaderboard remove synthetic theirs --board runs/leaderboards
+    """
+    from i2ibench.leaderboard.board import build_board
+    from i2ibench.leaderboard.entries import remove_entry
+
+    def remove_one(entry: str) -> I2IBenchError | None:
+        for path in remove_entry(board, dataset, entry):
+            say(f"removed: {path}")
+        return None
+
+    try:
+        each_of(entries, remove_one)
+    finally:
+        say(f"written: {build_board(board, dataset)}")
 
 
 def _print(content: BoardContent, simultaneous: bool) -> None:

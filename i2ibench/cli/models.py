@@ -34,7 +34,9 @@ def models(
         return
 
     from i2ibench.models.card import model_card
+    from i2ibench.models.foreign.open_method import open_method
 
+    name = open_method(name).name
     card = model_card(name)
     if json:
         print_json(card)

@@ -52,7 +52,8 @@ def read_board(folder: str | Path, dataset: str) -> Board:
     folder = Path(folder)
     if not is_safe_name(dataset):
         raise UsageError(f"data set name {dataset!r} cannot be a file name")
-    if dataset not in (known := dataset_names(folder)):
+    # A folder without entries is one whose last was removed.
+    if dataset not in (known := dataset_names(folder)) and not (folder / dataset).is_dir():
         raise UsageError(registry.unknown_name("board", dataset, known))
     entries = read_entries(folder, dataset)
     reported = reported_groups(dataset, folder)

@@ -15,11 +15,13 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
 from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
 from i2ibench.leaderboard.reported import is_reported, parse_reported
+from i2ibench.registry import unknown_name
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.consistency import contradictions
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import parse_result, read_result
+from i2ibench.wording import some
 
 _LOCK_SECONDS = 120.0
 # Of many contradictions, this many are told.
@@ -112,6 +114,36 @@ def add_file(
     scores = scores or (beside if beside.exists() else None)
     added = add_entry(folder, result, pair_scores=scores, overwrite=overwrite)
     return added.parent.name, added
+
+
+def remove_entry(folder: Path, dataset: str, entry: str) -> list[Path]:
+    """Remove one measured entry of a board with its scores; return the files that went.
+
+    Args:
+        folder: the folder of all boards.
+        dataset: of the board.
+        entry: its file's name, its run id, or its model's name where that has one entry.
+
+    Raises:
+        UsageError: no such entry, or several.
+    """
+    place = folder / _safe(dataset, "data set")
+    with board_lock(folder):
+        known = {each.path: each.result for each in read_entries(folder, dataset)}
+        wanted = entry.removesuffix(".json")
+        named = [path for path in known if path.stem == wanted]
+        found = named or [
+            path for path, result in known.items() if wanted in (result.run_id, result.model.name)
+        ]
+        stems = [path.stem for path in found or known]
+        if not found:
+            raise UsageError(unknown_name(f"entry of {place}", entry, stems))
+        if len(found) > 1:
+            raise UsageError(f"{entry} names {len(found)} entries of {place}: {some(stems)}")
+        gone = [each for each in (found[0], found[0].with_suffix(".csv")) if each.exists()]
+        for each in gone:
+            each.unlink()
+    return gone
 
 
 def read_entries(folder: Path, dataset: str) -> list[Entry]:

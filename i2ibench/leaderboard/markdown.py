@@ -13,7 +13,6 @@ from i2ibench.leaderboard.remarks import Footnotes, small_print
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
 from i2ibench.metrics.presentation import column_title, metric_title
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
-from i2ibench.wording import NO_VALUE
 
 # A column, and the table its numbers are from.
 Shown = tuple[Column, str]
@@ -214,11 +213,10 @@ def _methods(ranking: Ranking) -> str:
     rows = []
     for placed in ranking.rows:
         row = placed.row
-        parameters = row.result.model.parameters
         rows.append(
             [
-                row.label,
-                f"{parameters:,}" if isinstance(parameters, int) else NO_VALUE,
+                row.label + remarks.small_print(*remarks.described(row)),
+                remarks.parameters(row),
                 remarks.budget(row),
                 wording.duration(_mean_cost(row, "train_seconds")),
                 remarks.device(row),

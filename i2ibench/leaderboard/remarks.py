@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -60,6 +61,8 @@ def column_note(column: Column, groups: str | None = None) -> str:
 
 def kind(row: Row) -> str:
     """Say what a row is where it bears no claim about a method; nothing of a method."""
+    if row.result.model.saw_test_targets:
+        return "saw the test targets"
     if row.is_oracle:
         return "oracle"
     return "" if row.is_method else "one set of weights"
@@ -136,12 +139,18 @@ def shared_notes(cells: list[Cell]) -> tuple[str, ...]:
 def budget(row: Row) -> str:
     """Say what the method was trained on and for how long, from its record."""
     training, result = row.result.training, row.result
+    if result.model.is_external or (result.model.method and training.steps is None):
+        said = result.model.method or {}
+        known = [said.get(key) for key in ("training_data", "training_budget")]
+        return "; ".join(plain(each) for each in known if each) or "not stated"
     if not training:
         return "none" if not result.cost.train_seconds else "closed form"
     parts: list[str] = []
     epochs = [each for each in (training.epochs, training.decay_epochs) if each is not None]
     if epochs:
         parts.append(f"{sum(epochs)} epochs")
+    if not epochs and training.pairs is not None:
+        parts.append(f"its own program, {training.pairs} pairs")
     if training.steps is not None:
         parts.append(f"{training.steps} steps")
     if training.batch_size is not None:
@@ -152,7 +161,9 @@ def budget(row: Row) -> str:
 
 
 def device(row: Row) -> str:
-    """Name the hardware of a row."""
+    """Name the hardware of a row; where predictions were given, what its authors say."""
+    if row.result.model.is_external:
+        return plain((row.result.model.method or {}).get("hardware") or NO_VALUE)
     environment = row.result.environment
     if (environment.device or "").startswith("cuda"):
         return environment.gpu or "GPU"
@@ -160,3 +171,32 @@ def device(row: Row) -> str:
     if not cores:
         return NO_VALUE
     return "CPU, 1 thread" if cores == 1 else f"CPU, {cores} threads"
+
+
+def parameters(row: Row) -> str:
+    """Return the number of parameters: counted, or as its authors say."""
+    model = row.result.model
+    number = (model.method or {}).get("parameters") if model.parameters is None else None
+    number = model.parameters if number is None else number
+    return f"{number:,}" if isinstance(number, int) else NO_VALUE
+
+
+def described(row: Row) -> list[str]:
+    """Return what the authors of a method say of it in markdown: title, names, addresses."""
+    said = row.result.model.method or {}
+    links = [
+        f"[{key}]({said[key]})"
+        for key in ("paper", "code")
+        if str(said.get(key, "")).startswith(("https://", "http://"))
+    ]
+    authors = said.get("authors") or []
+    return [each for each in (
+        plain(said.get("title") or ""),
+        plain(", ".join(map(str, authors))),
+        ", ".join(links),
+    ) if each]  # fmt: skip
+
+
+def plain(text: object) -> str:
+    """Return text that somebody wrote so that markdown and HTML show it as it is."""
+    return re.sub(r"([\\`*_\[\]<>&#|])", lambda sign: f"&#{ord(sign[1])};", str(text))

@@ -90,8 +90,9 @@ class Row:
 
     @property
     def is_oracle(self) -> bool:
-        """Whether the method reads the target."""
-        return bool(self.result.model.uses_target)
+        """Whether the method reads the target, or its authors say that it has seen it."""
+        model = self.result.model
+        return bool(model.uses_target) or model.saw_test_targets
 
     @property
     def is_method(self) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench import registry
-from i2ibench.errors import UsageError
+from i2ibench.errors import PluginError, UsageError
 from i2ibench.models.policy import InferencePolicy as InferencePolicy
 from i2ibench.settings import Settings, explain
 
@@ -47,7 +47,7 @@ class TranslationModel(nn.Module):
 
         A prediction of one channel, ``(N, 1, H, W)``, is grey.
         """
-        raise NotImplementedError
+        raise _lacking(self, "translate(source)")
 
     def parameter_count(self) -> int:
         """Return the number of parameters that translate, without networks for training only."""
@@ -90,19 +90,26 @@ class TrainableModel(TranslationModel):
     drop_incomplete_batch: ClassVar[bool] = False
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw the initial weights from ``generator``; called once before training."""
-        raise NotImplementedError
+        """Draw the initial weights from ``generator``; called once before training.
+
+        By default those stay that the constructor drew. A run seeds all global generators before
+        it builds a model, and again before this call, so that one seed gives the same weights.
+        """
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return new optimisers by name; each parameter belongs to exactly one."""
-        raise NotImplementedError
+        raise _lacking(self, "optimizers()")
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the phases of one training step in order.
 
         The code between two yields runs after the former phase's optimiser has stepped.
         """
-        raise NotImplementedError
+        raise _lacking(self, "training_phases(batch)")
+
+
+def _lacking(model: TranslationModel, method: str) -> PluginError:
+    return PluginError(f"model class {type(model).__name__} does not define {method}")
 
 
 def registered_model(name: str) -> type[TranslationModel]:

@@ -26,8 +26,10 @@ def method_key(result: Result) -> str:
     """
     model = result.model
     given = has_given_weights(result)
+    code = model_code(result)
     return sha256_json(
         {
+            **({} if code is None else {"code": code}),
             "name": model.name,
             "config": model.config,
             # Of what is known alone: a key that somebody adds makes no other method.
@@ -36,6 +38,14 @@ def method_key(result: Result) -> str:
             "predictions": _predictions(result) if model.is_external else None,
         }
     )
+
+
+def model_code(result: Result) -> str | None:
+    """Return the recorded hash of the model's code, where that is another package's."""
+    for each in result.environment.plugins or []:
+        if (each.get("kind"), each.get("name")) == ("model", result.model.name):
+            return None if each.get("sha256") is None else str(each["sha256"])
+    return None
 
 
 def is_one_set_of_weights(results: Sequence[Result]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from i2ibench import registry
 from i2ibench.errors import DataError, I2IBenchError
-from i2ibench.files import read_json, sha256_json
+from i2ibench.files import read_json, sha256_file, sha256_json
 from i2ibench.results.differences import Discrepancy
 from i2ibench.results.record import Result
 from i2ibench.training.checkpoint_summary import read_summary
@@ -29,6 +29,11 @@ _ROUNDING = 0.006
 def run_id(experiment: Mapping[str, Any]) -> str:
     """Return the 12 hexadecimal digits that name an experiment."""
     return sha256_json(experiment)[:_DIGITS]
+
+
+def predictions_sha256(predictions: Mapping[str, Path]) -> str:
+    """Return the hash of predictions that were given: of their ids and files."""
+    return sha256_json({pair_id: sha256_file(path) for pair_id, path in predictions.items()})
 
 
 def experiment_discrepancies(
@@ -63,6 +68,9 @@ def _claims(
     protocol = _table(experiment.get("protocol"))
     for key in ("id", "sha256"):
         yield f"{key} of the protocol", protocol.get(key), recorded["protocol"].get(key)
+    recorded_code = _code(recorded["environment"].get("plugins"))
+    for plugin, code in _code(experiment.get("plugins")).items():
+        yield f"code of {plugin[1]}", code, recorded_code.get(plugin)
     training = _table(experiment.get("training"))
     for key in recorded["training"]:
         if training and key not in training and key not in _OF_THE_RUN:
@@ -76,6 +84,14 @@ def _claims(
         yield "precision", experiment.get("precision"), recorded["training"].get("precision")
     elif recorded["training"]:
         yield "training", None, "a training"
+
+
+def _code(plugins: Any) -> dict[tuple[Any, Any], Any]:
+    """Return the hashes of plugins' code by kind and name."""
+    listed = plugins if isinstance(plugins, list) else []
+    return {
+        (each.get("kind"), each.get("name")): each.get("sha256") for each in map(_table, listed)
+    }
 
 
 def _table(value: Any) -> Mapping[str, Any]:

@@ -94,6 +94,7 @@ class ModelRecord(_OpenPart):
         checkpoint_sha256: of the weights that made the predictions.
         uses_target: whether it reads the target: an oracle, which is never ranked.
         predictions: ``"external"`` where they were given, not made by a run.
+        method: what its authors say of it, see ``method_facts``.
     """
 
     name: str
@@ -102,6 +103,12 @@ class ModelRecord(_OpenPart):
     checkpoint_sha256: str | None = None
     uses_target: bool | None = None
     predictions: str | None = None
+    method: dict[str, Any] | None = None
+
+    @property
+    def saw_test_targets(self) -> bool:
+        """Whether its authors say that test targets had a part in it."""
+        return bool((self.method or {}).get("saw_test_targets"))
 
     @property
     def is_external(self) -> bool:

@@ -15,6 +15,7 @@ from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.files import read_json, sha256_file
 from i2ibench.provenance import plugins_used
 from i2ibench.results.differences import Discrepancy
+from i2ibench.results.origin import predictions_sha256
 from i2ibench.results.own_contradictions import column_discrepancies
 from i2ibench.results.pair_scores import pair_scores_beside
 from i2ibench.results.record import Result
@@ -77,6 +78,7 @@ def open_stored(
     findings = [] if intact else [Discrepancy("record", "edited after it was written")]
     findings += _hash_discrepancies(result, pairs, path, folder, hashes)
     images = _find_predictions(folder, pairs, path, findings)
+    findings += _given_discrepancies(result, images, hashes)
     rules = load_protocol(protocol or result.protocol.id)
     if (rules.id, rules.sha256) != (result.protocol.id, result.protocol.sha256):
         findings.append(Discrepancy("protocol", f"{rules.id} has another content than recorded"))
@@ -170,6 +172,18 @@ def _hash_discrepancies(
     hashes["predictions"] = _state(not changed and not unnamed)
 
 
+def _given_discrepancies(
+    result: Result, images: Mapping[str, Path], hashes: dict[str, str]
+) -> Iterator[Discrepancy]:
+    """Yield where predictions that were imported are not those that the experiment names."""
+    stated = (result.experiment or {}).get("predictions")
+    if not result.model.is_external or not isinstance(stated, Mapping):
+        return
+    hashes["predictions"] = _state(predictions_sha256(images) == stated.get("sha256"))
+    if hashes["predictions"] == DIFFERS:
+        yield Discrepancy("predictions", "not those that were imported")
+
+
 def _scores_discrepancies(
     result: Result, path: Path, hashes: dict[str, str]
 ) -> Iterator[Discrepancy]:
@@ -213,7 +227,7 @@ def _plugin_states(result: Result) -> Iterator[tuple[str, str]]:
         name = then.get("name")
         here = now.get((then.get("kind"), name))
         if here is None or here["sha256"] is None:
-            yield f"code of {name}", f"not looked at: {then.get('package')} is not installed"
+            yield f"code of {name}", f"not looked at: {then.get('package')} is not here"
         else:
             yield f"code of {name}", _state(here["sha256"] == then.get("sha256"))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from i2ibench import provenance
+from i2ibench import provenance, registry
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
+from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import TrainableModel
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.build_record import build_result
+from i2ibench.results.method_facts import facts_beside
 from i2ibench.results.pair_scores import write_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
@@ -70,10 +72,16 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
             **_validated(plan),
             "precision": plan.precision,
         }
+    if trained is not None and isinstance(plan.model, ExternalProgram):
+        training = {
+            "program": plan.options.model,
+            "pairs": len(plan.train or ()),
+            "precision": plan.precision,
+        }
     return build_result(
         model={
             "name": plan.options.model,
-            "parameters": plan.model.parameter_count(),
+            **_counted(plan),
             "config": plan.model.config.model_dump(mode="json"),
             "checkpoint_sha256": manifest.checkpoint_sha256,
             "uses_target": plan.model.uses_target,
@@ -93,6 +101,18 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
         run_id=plan.folder.path.name,
         experiment=plan.experiment,
     )
+
+
+def _counted(plan: Plan) -> dict[str, Any]:
+    """Return what a record says of a model's size, and what its authors say of it.
+
+    Of a program they alone know how large it is.
+    """
+    facts = facts_beside(registry.models.entry(plan.options.model))
+    said = {} if facts is None else {"method": facts.recorded()}
+    if isinstance(plan.model, ExternalProgram):
+        return said
+    return {"parameters": plan.model.parameter_count(), **said}
 
 
 def _validated(plan: Plan) -> dict[str, Any]:

@@ -57,6 +57,11 @@ class RunFolder:
         return self.path / "predictions"
 
     @property
+    def program_weights(self) -> Path:
+        """What the training of a program wrote."""
+        return self.path / "weights"
+
+    @property
     def scores(self) -> Path:
         """One row a pair, one column a pair metric."""
         return self.path / "scores.csv"
@@ -88,9 +93,14 @@ def open_run_folder(output: Path, experiment: Mapping[str, Any]) -> RunFolder:
 def training_id(experiment: Mapping[str, Any]) -> str:
     """Return the hash of what decides the weights: not the test split, not the protocol."""
     dataset = {k: v for k, v in experiment["dataset"].items() if k not in {"test", "split"}}
+    code = [each for each in experiment.get("plugins", ()) if each["kind"] == "model"]
     parts = ("model", "training", "images", "seed", "precision", "processes", "limit")
     return sha256_json(
-        {"dataset": dataset, **{part: experiment[part] for part in parts if part in experiment}}
+        {
+            "dataset": dataset,
+            **{part: experiment[part] for part in parts if part in experiment},
+            **({"plugins": code} if code else {}),
+        }
     )
 
 

@@ -70,7 +70,12 @@ class Options(SharedOptions):
 
     model: str = field(
         metadata=shown(
-            "Model; see: i2ibench models", WHAT, metavar="NAME", short="-m", values="models"
+            "Model (see: i2ibench models), or one of yours: mynet.py:MyNet, package.module:MyNet, "
+            "net.onnx, or a program by its mymethod.toml.",
+            WHAT,
+            metavar="NAME|FILE",
+            short="-m",
+            values="models",
         )
     )
     dataset: str = field(
@@ -195,7 +200,8 @@ class Options(SharedOptions):
     )
 
     def __post_init__(self) -> None:
-        """Turn strings into paths, and a path of the data set into its text."""
+        """Turn strings into paths, and paths of the model and the data set into their text."""
+        object.__setattr__(self, "model", str(self.model))
         object.__setattr__(self, "dataset", str(self.dataset))
         make_paths(self, "recipe", "checkpoint", "data_root", "output", "board")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from i2ibench import registry
 from i2ibench.data.content_hash import manifest_sha256
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.faults import raise_together
@@ -16,21 +17,25 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.foreign.open_method import open_method
+from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import (
     TrainableModel,
     TranslationModel,
-    build_model,
     registered_model,
 )
+from i2ibench.provenance import plugins_used
+from i2ibench.results.method_facts import facts_beside
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder
+from i2ibench.runs.initial_model import check_foreign, initial_model, learns
+from i2ibench.runs.no_recipe import budget_remark, with_default_crop
 from i2ibench.runs.options import Options
 from i2ibench.runs.trainable import check_recipe, check_test_scale, training_faults
 from i2ibench.runs.validation import check_keep_best, hold_out
 from i2ibench.runtime import resolve_device, resolve_precision
-from i2ibench.training.checkpoint import load_if_ours
 from i2ibench.training.logs import check_wandb
-from i2ibench.training.recipe import Recipe, load_recipe
+from i2ibench.training.recipe import Recipe, has_recipe, load_recipe
 
 # What is asked for: all stages, or one of the first two alone.
 Verb = Literal["run", "train", "translate"]
@@ -54,6 +59,7 @@ class Plan:
         device: resolved.
         precision: resolved.
         scaled_to: side of the square at which images are translated; None for their own size.
+        remarks: what is told before a training: what a model was taken for, a default budget.
     """
 
     options: Options
@@ -68,6 +74,7 @@ class Plan:
     device: str
     precision: str
     scaled_to: int | None
+    remarks: tuple[str, ...] = ()
 
     @property
     def test(self) -> PairedDataset:
@@ -79,7 +86,10 @@ class Plan:
         """The content of ``experiment.json``; its hash names the run."""
         checkpoint = self.options.checkpoint
         trained = isinstance(self.model, TrainableModel) and self.train is not None
+        is_program = isinstance(self.model, ExternalProgram) and self.train is not None
+        by_program = {"program": self.options.model} if is_program else None
         processes = self.options.devices * self.options.nodes
+        plugins = plugins_used(self.options.model, self.protocol.metric_names)
         return {
             "schema": 1,
             # Several processes see larger batches, so theirs is another experiment.
@@ -95,13 +105,15 @@ class Plan:
                 "train": _describe(self.train),
                 "test": _describe(self.tested),
             },
-            "training": self.recipe.training.model_dump(mode="json") if trained else None,
+            "training": self.recipe.training.model_dump(mode="json") if trained else by_program,
             "images": self.recipe.images.model_dump(mode="json") if trained else None,
             "seed": self.options.seed,
             "precision": self.precision,
             "limit": self.options.limit,
             "tile": self.options.tile,
             "protocol": {"id": self.protocol.id, "sha256": self.protocol.sha256},
+            # Code of others that was edited makes a new run, which never meets the old scores.
+            **({"plugins": plugins} if plugins else {}),
         }
 
     @cached_property
@@ -142,24 +154,21 @@ def resolve(options: Options, verb: Verb = "run") -> Plan:
     """
     device = resolve_device(options.device)
     precision = resolve_precision(options.precision, device)
+    method = open_method(options.model)
+    options = replace(options, model=method.name)
     registered_model(options.model)  # an unknown name is told before a data set is drawn
     dataset, alone = _open_dataset(options, verb)
     protocol = protocol_for(dataset, options.protocol)
     recipe = load_recipe(options.model, dataset.recipes, options.recipe, options.recipe_settings)
+    remarks = [method.remark] if method.remark else []
+    facts_beside(registry.models.entry(options.model))  # what cannot be said is told now
     if options.wandb is not None:
         check_wandb()
-    scaled_to = recipe.images.scaled_to
-    if options.checkpoint is not None:
-        if options.recipe_settings or options.recipe is not None:
-            raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
-        model, scaled_to = _from_checkpoint(options.model, options.checkpoint)
-    else:
-        model = build_model(options.model, recipe.model)
+    model, scaled_to = initial_model(options, recipe)
+    check_foreign(model, options, protocol)
     if alone is not None and model.uses_target:
         raise UsageError(f"{options.model} reads targets, and {dataset.name} has none")
-    trains = options.checkpoint is None and isinstance(model, TrainableModel | FittedModel)
-    if trains and isinstance(model, TrainableModel):
-        check_recipe(options.model, model, recipe)
+    trains = options.checkpoint is None and learns(model)
     faults: list[DataError] = []
     tested = alone or _tested(dataset, verb, faults)
     training_pairs = dataset.split_if_there("train", faults.append)
@@ -167,6 +176,11 @@ def resolve(options: Options, verb: Verb = "run") -> Plan:
     if trains:
         train = training_pairs or dataset.split("train")
     if train is not None and isinstance(model, TrainableModel):
+        if not has_recipe(options.model, dataset.recipes, options.recipe):
+            raise_together(faults, f"data set {dataset.name}")
+            recipe = with_default_crop(recipe, train, model.size_multiple, options.settings)
+            remarks.append(budget_remark(options.model, recipe))
+        check_recipe(options.model, model, recipe)
         fraction = recipe.training.validation_fraction
         faults += training_faults(options.model, model, recipe, train)
         if faults and not fraction:
@@ -191,7 +205,8 @@ def resolve(options: Options, verb: Verb = "run") -> Plan:
         training_pairs,
         device,
         precision,
-        scaled_to if options.checkpoint is not None or isinstance(model, TrainableModel) else None,
+        scaled_to,
+        tuple(remarks),
     )
 
 
@@ -224,33 +239,6 @@ def _tested(dataset: Dataset, verb: Verb, faults: list[DataError]) -> PairedData
     if verb == "train":
         return dataset.split_if_there("test", faults.append)
     return dataset.split("test", faults.append)
-
-
-def model_from_checkpoint(name: str, path: Path) -> TranslationModel:
-    """Build model ``name`` from a checkpoint of ours, or from one its class knows how to read."""
-    return _from_checkpoint(name, path)[0]
-
-
-def _from_checkpoint(name: str, path: Path) -> tuple[TranslationModel, int | None]:
-    """Return the model of a checkpoint, and the side of the square at which it translates."""
-    model_class = registered_model(name)
-    checkpoint = load_if_ours(path)
-    if checkpoint is None:
-        read = getattr(model_class, "from_external_checkpoint", None)
-        if read is None:
-            raise DataError(f"{path}: not an i2ibench checkpoint, and {name} reads no other kind")
-        model: TranslationModel = read(path)
-        return model, None
-    if checkpoint.model != name:
-        raise UsageError(f"{path} holds a {checkpoint.model}; use --model {checkpoint.model}")
-    model = build_model(name, checkpoint.config)
-    try:
-        model.load_state_dict(dict(checkpoint.weights))
-    except RuntimeError:
-        raise DataError(
-            f"{path}: its weights do not fit the settings it names; restore or remove it"
-        ) from None
-    return model, checkpoint.scaled_to
 
 
 def _describe(dataset: PairedDataset | None) -> dict[str, Any] | None:

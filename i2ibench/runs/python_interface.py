@@ -1,4 +1,4 @@
-"""``i2ibench.run``, ``train``, ``translate`` and ``evaluate``: every option a keyword.
+"""``i2ibench.run``, ``train``, ``translate``, ``evaluate``, ``import_predictions``: their options.
 
 Each keyword is a field of the table of options in ``options`` or ``evaluation_options``, where
 its help stands; the command line's verb of the same name takes the same ones. Written out, so that
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.import_options import ImportOptions
 from i2ibench.runs.options import Options, SharedOptions
 
 if TYPE_CHECKING:
@@ -205,6 +206,32 @@ def evaluate(
 
     options = _table(EvaluationOptions, locals())
     return score_folders.evaluate(Path(predictions), options, progress)
+
+
+@_with_help_of(ImportOptions)
+def import_predictions(
+    predictions: str | Path,
+    *,
+    name: str,
+    dataset: str | Path,
+    method: str | Path | None = ImportOptions.method,
+    protocol: str | None = ImportOptions.protocol,
+    direction: str | None = ImportOptions.direction,
+    device: str = ImportOptions.device,
+    allow_unverified_weights: bool = ImportOptions.allow_unverified_weights,
+    data_root: str | Path | None = ImportOptions.data_root,
+    output: str | Path = ImportOptions.output,
+    board: str | Path | None = ImportOptions.board,
+    reporter: Reporter | None = None,
+) -> Outcome:
+    """Score predictions that another tool made, in a run folder and on a leaderboard.
+
+    ``predictions`` is a folder or an archive. ``board=None`` enters no leaderboard.
+    """
+    from i2ibench.runs import import_predictions as stage
+
+    options = _table(ImportOptions, locals())
+    return stage.import_predictions(Path(predictions), options, reporter)
 
 
 def _table(table: type[_Table], given: Mapping[str, Any]) -> _Table:

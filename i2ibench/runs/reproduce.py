@@ -23,7 +23,7 @@ from i2ibench.results.own_contradictions import MOST_DIFFERENT
 from i2ibench.results.record import EnvironmentRecord, ReproducedRecord, Result
 from i2ibench.results.record_files import write_result
 from i2ibench.results.stored_result import StoredResult, checkpoint_of, open_stored
-from i2ibench.runs.plan import model_from_checkpoint
+from i2ibench.runs.initial_model import model_from_checkpoint
 from i2ibench.runtime import allow_tf32, resolve_device
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest, read_manifest
 from i2ibench.translation.translate import predict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from i2ibench import provenance
@@ -11,9 +12,11 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.pixel_cache import PixelCache
 from i2ibench.files import write_bytes
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import TrainableModel
 from i2ibench.runs.folder import RunFolder, training_id, training_siblings
 from i2ibench.runs.plan import Plan
+from i2ibench.runs.program_stage import train_by_program
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.validation import make_validation
 from i2ibench.training.best_state import best_is_missing
@@ -39,6 +42,9 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
         return
     if adopt_training(plan, reporter):
         return
+    if isinstance(model, ExternalProgram):
+        save_checkpoint(folder.checkpoint, train_by_program(plan, model, reporter))
+        return
     if trained:
         raise best_is_missing(folder.path)
     if isinstance(model, FittedModel):
@@ -62,6 +68,8 @@ def adopt_training(plan: Plan, reporter: Reporter) -> bool:
             write_bytes(getattr(folder, name), origin.read_bytes())
     if sibling.best_checkpoint.exists():
         copy_checkpoint(sibling.best_checkpoint, folder.best_checkpoint)
+    if isinstance(plan.model, ExternalProgram):
+        shutil.copytree(sibling.program_weights, folder.program_weights, dirs_exist_ok=True)
     copy_checkpoint(sibling.checkpoint, folder.checkpoint)
     return True
 
@@ -74,6 +82,8 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
         # Before other processes of this training are started or waited for.
         pixels = PixelCache(pairs.pairs, plan.recipe.images.resize)
         pixels.fill(reporter.stage, reporter.progress)
+    for remark in plan.remarks:
+        reporter.stage(remark)
     reporter.stage(f"training {options.model} on {len(pairs)} pairs")
     fabric = make_fabric(plan.device, plan.precision, options.devices, options.nodes)
     on_gpu = plan.device.startswith("cuda")
@@ -163,7 +173,9 @@ def trained_weights(plan: Plan) -> Path:
 
 
 def _has_best(plan: Plan, folder: RunFolder) -> bool:
-    """Whether the state that validated best is there, or not asked for."""
+    """Whether the state that is translated with is there, beside the last."""
+    if isinstance(plan.model, ExternalProgram) and not folder.program_weights.is_dir():
+        return False
     return not plan.keeps_best or folder.best_checkpoint.exists()
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from i2ibench.data.scale import bits_of
 from i2ibench.files import sha256_file
-from i2ibench.runs.plan import Plan, model_from_checkpoint
+from i2ibench.models.foreign.program import ExternalProgram
+from i2ibench.runs.initial_model import model_from_checkpoint
+from i2ibench.runs.plan import Plan
+from i2ibench.runs.program_stage import translate_by_program
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.train_stage import trained_weights
 from i2ibench.runtime import allow_tf32
@@ -30,6 +33,8 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         bits=bits_of(plan.test).get("source"),
         scaled_to=plan.scaled_to,
     )
+    if isinstance(model, ExternalProgram):
+        return translate_by_program(plan, model, manifest, reporter)
     allow_tf32(plan.precision)
     reporter.stage(f"translating {len(plan.test)} images")
     return translate_dataset(

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from i2ibench.data.loading import RawBatch, TrainingLoader, to_unit_range
 from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.interface import PairBatch, TrainableModel
+from i2ibench.runtime import seed_global_generators
 from i2ibench.seeds import derive_seed
 from i2ibench.training.best_state import Validated, Validation
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -86,8 +87,10 @@ def train(
     """
     settings, device = training.settings, fabric.device
     total_steps = (settings.epochs + settings.decay_epochs) * loader.batches_per_epoch
-    # The generator's seed, not the global one: initial weights do not depend on what ran before.
-    model.initialize(torch.Generator().manual_seed(derive_seed(training.seed, "initialize")))
+    # Seeds of its own: initial weights do not depend on what ran before.
+    first_seed = derive_seed(training.seed, "initialize")
+    seed_global_generators(first_seed)
+    model.initialize(torch.Generator().manual_seed(first_seed))
     layout = memory_layout(model, device)
     model.to(device).to(memory_format=layout)
     model.train()
@@ -136,7 +139,7 @@ def train(
                 epoch, settings.epochs, settings.decay_epochs, settings.schedule_step
             )
             _set_learning_rates(optimizers, base_rates, factor)
-            torch.manual_seed(derive_seed(training.seed, "step", step, fabric.global_rank))
+            seed_global_generators(derive_seed(training.seed, "step", step, fabric.global_rank))
             losses = train_step(model, optimizers, _to_device(raw, device, layout), fabric)
             average_statistics(model, fabric)
             step += 1

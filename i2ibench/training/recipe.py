@@ -16,6 +16,10 @@ from i2ibench.errors import UsageError
 from i2ibench.reading import read_toml, reading
 from i2ibench.settings import Settings, explain
 
+# Of a method without a recipe.
+DEFAULT_BUDGET = {"epochs": 10, "decay_epochs": 10, "batch_size": 4}
+DEFAULT_CROP = 256
+
 
 class TrainingSettings(Settings):
     """The budget and schedule of a training.
@@ -67,6 +71,11 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         settings: dotted keys, e.g. ``{"training.epochs": 5, "model.variance_weight": 10}``.
     """
     content, origin = _recipe_content(model, dataset, file)
+    found = bool(content)
+    for table in ("external", "method"):  # of a method that is a program
+        content.pop(table, None)
+    if file is None and (not found or registry.models.entry(model).file is not None):
+        _add_default_budget(content, settings)
     for key, value in settings.items():
         section, dot, name = key.partition(".")
         if not dot:
@@ -81,9 +90,32 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
         raise UsageError(f"{origin}: {explain(error, Recipe, kind='section')}") from None
 
 
+def has_recipe(model: str, dataset: str, file: Path | None) -> bool:
+    """Whether a model has a recipe for a data set, of its own or given."""
+    return bool(_recipe_content(model, dataset, file)[0])
+
+
+def _add_default_budget(content: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Give a method that brings no budget a short one, which its author is told.
+
+    Whoever asks for one epoch gets one, not one and a hundred over which the rate falls.
+    """
+    budget = content.setdefault("training", {})
+    if isinstance(budget, dict):
+        asked = "epochs" in budget or "training.epochs" in settings
+        for key, value in (DEFAULT_BUDGET | ({"decay_epochs": 0} if asked else {})).items():
+            budget.setdefault(key, value)
+
+
 def _recipe_content(model: str, dataset: str, file: Path | None) -> tuple[dict[str, Any], str]:
     if file is not None:
         return read_toml(file, error=UsageError), str(file)
+    beside = registry.models.entry(model).file
+    if beside is not None:  # a file that was named, whose recipe has its name
+        beside = beside.with_suffix(".toml")
+        if beside.is_file():
+            return read_toml(beside, error=UsageError), str(beside)
+        return {}, f"settings of {model}"
     # Recipes lie beside the model, in the folder recipes/ of its top-level package.
     package = registry.models.get(model).__module__.partition(".")[0]
     if not hasattr(sys.modules.get(package), "__path__"):

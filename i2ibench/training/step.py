@@ -52,6 +52,12 @@ def train_step(
                 "more named scalars"
             )
         total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
+        if not total.requires_grad:
+            raise UsageError(
+                f"{type(model).__name__}: no loss of phase '{phase.optimizer}' depends on the "
+                "parameters of its optimiser; compute it from the network's output, without "
+                "detach() or no_grad"
+            )
         if fabric is None:
             torch.autograd.backward(total)
         else:

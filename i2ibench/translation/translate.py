@@ -19,6 +19,7 @@ from i2ibench.errors import DataError, PluginError, UsageError, is_explained, na
 from i2ibench.files import sha256_file, visible_files
 from i2ibench.models.closed_form import OracleModel
 from i2ibench.models.interface import InferencePolicy, TranslationModel
+from i2ibench.runtime import seed_global_generators
 from i2ibench.seeds import derive_seed
 from i2ibench.translation.averaging import averages, passes, turned, turned_back
 from i2ibench.translation.inference import inference_mode
@@ -242,7 +243,7 @@ def _translate_pair(
     source = preparation.apply(read_image(pair.source))
     target = preparation.apply(read_image(pair.target)) if model.uses_target else None
     if manifest.stochastic_seed is not None:
-        torch.manual_seed(derive_seed(manifest.stochastic_seed, "translate", pair.id))
+        seed_global_generators(derive_seed(manifest.stochastic_seed, "translate", pair.id))
     try:
         return translate_image(
             model,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from i2ibench.errors import DataError, I2IBenchError
-from i2ibench.runs.plan import model_from_checkpoint
+from i2ibench.runs.initial_model import model_from_checkpoint
 from i2ibench_baselines.discriminators import PatchGAN
 from i2ibench_baselines.generators import build_generator
 from i2ibench_baselines.official import load_generator, read_generator

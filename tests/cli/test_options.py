@@ -15,12 +15,14 @@ import i2ibench
 from i2ibench.cli import options as cli_options
 from i2ibench.cli.app import VERBS, app, run_app
 from i2ibench.cli.evaluate import evaluate
+from i2ibench.cli.import_predictions import import_predictions
 from i2ibench.cli.options import parse_settings
 from i2ibench.cli.run import run
 from i2ibench.cli.train import train
 from i2ibench.cli.translate import translate
 from i2ibench.runs import python_interface
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.import_options import ImportOptions
 from i2ibench.runs.options import Options
 
 VERB_TABLES = [
@@ -28,6 +30,7 @@ VERB_TABLES = [
     (train, python_interface.train, Options),
     (translate, python_interface.translate, Options),
     (evaluate, python_interface.evaluate, EvaluationOptions),
+    (import_predictions, python_interface.import_predictions, ImportOptions),
 ]
 # What a function takes beside the options of its table, and a verb beside those of its function.
 NOT_OPTIONS = {"reporter", "progress", "predictions"}

@@ -18,8 +18,9 @@ from i2ibench.data.images import read_image
 from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import DataError, UsageError
 from i2ibench.models.policy import InferencePolicy
+from i2ibench.runs.initial_model import model_from_checkpoint
 from i2ibench.runs.options import Options
-from i2ibench.runs.plan import model_from_checkpoint, resolve
+from i2ibench.runs.plan import resolve
 from i2ibench.runs.run import run, translate
 from i2ibench.runs.trainable import check_test_scale
 from i2ibench.translation.inference import inference_mode

@@ -1,0 +1,1 @@
+"""Methods that no entry point names: a Python file, a class, an ONNX file, any program."""

@@ -7,6 +7,8 @@ The Python interface is the product; the command line parses, calls one function
     outcome = i2ibench.run(model="varpyramid", dataset="synthetic", seed=1)
     print(outcome.result.metrics["ssim"].value)
 
+    i2ibench.metrics.psnr(prediction, target)  # of arrays or tensors
+
 Everything is imported when it is first used, so that ``import i2ibench`` stays quick.
 """
 
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from i2ibench import metrics as metrics
     from i2ibench.comparison.compare import Comparison as Comparison
     from i2ibench.comparison.compare import compare as compare
     from i2ibench.comparison.methods import read_methods as read_methods
@@ -121,10 +124,12 @@ _PUBLIC = {
     "verify": "i2ibench.results.verification",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted([*_PUBLIC, "metrics"])]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return importlib.import_module("i2ibench.metrics")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'i2ibench' has no attribute '{name}'")
     return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from i2ibench.comparison.compare import Comparison as Comparison
     from i2ibench.comparison.compare import compare as compare
     from i2ibench.comparison.methods import read_methods as read_methods
+    from i2ibench.data.audit.audit_dataset import audit as audit
     from i2ibench.data.audit.audit_dataset import audit_dataset as audit_dataset
     from i2ibench.data.audit.findings import AuditReport as AuditReport
     from i2ibench.data.dataset import Dataset as Dataset
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from i2ibench.results.verification import Verification as Verification
     from i2ibench.results.verification import verify as verify
     from i2ibench.runs.evaluation_options import EvaluationOptions as EvaluationOptions
+    from i2ibench.runs.load_model import load_model as load_model
     from i2ibench.runs.options import Options as Options
     from i2ibench.runs.python_interface import evaluate as evaluate
     from i2ibench.runs.python_interface import run as run
@@ -103,6 +105,7 @@ _PUBLIC = {
     "Verification": "i2ibench.results.verification",
     "VerificationError": "i2ibench.errors",
     "add_entry": "i2ibench.leaderboard.entries",
+    "audit": "i2ibench.data.audit.audit_dataset",
     "audit_dataset": "i2ibench.data.audit.audit_dataset",
     "build_board": "i2ibench.leaderboard.board",
     "build_metric": "i2ibench.metrics.interface",
@@ -112,6 +115,7 @@ _PUBLIC = {
     "evaluate": "i2ibench.runs.python_interface",
     "evaluate_side_by_side": "i2ibench.runs.score_folders",
     "evaluate_together": "i2ibench.runs.score_folders",
+    "load_model": "i2ibench.runs.load_model",
     "load_protocol": "i2ibench.evaluation.protocol",
     "open_dataset": "i2ibench.data.dataset",
     "read_board": "i2ibench.leaderboard.board",

@@ -12,7 +12,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from i2ibench import registry
 from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, StripLayout
@@ -226,12 +225,27 @@ class Dataset:
         )
 
 
-def open_dataset(name_or_path: str | Path, split: str = "test", **where: Any) -> PairedDataset:
+def open_dataset(
+    name_or_path: str | Path,
+    split: str = "test",
+    *,
+    direction: str | None = None,
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    draw: bool = True,
+) -> PairedDataset:
     """Return the checked pairs of one split: ``Dataset.open(name_or_path, ...).split(split)``.
+
+    >>> pairs = i2ibench.open_dataset("my-data", "train")
+    >>> len(pairs), pairs[0].id
+    (8, '00000_train_0')
 
     Takes the keywords of ``Dataset.open``, and raises what it and ``Dataset.split`` raise.
     """
-    return Dataset.open(name_or_path, **where).split(split)
+    opened = Dataset.open(
+        name_or_path, direction=direction, data_root=data_root, limit=limit, draw=draw
+    )
+    return opened.split(split)
 
 
 def split_name(name: str) -> SplitName:

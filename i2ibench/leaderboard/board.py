@@ -44,6 +44,11 @@ class Board:
 def read_board(folder: str | Path, dataset: str) -> Board:
     """Read and arrange the entries of ``dataset`` in ``folder``.
 
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> board = i2ibench.read_board("runs/leaderboards", "my-data")
+    >>> [row.label for row in board.tracks[0].rows]
+    ['copy'...]
+
     Raises:
         UsageError: the data set has neither a folder of entries nor reported ones.
         DataError: an entry that is torn, edited or of a newer schema.
@@ -61,6 +66,10 @@ def read_board(folder: str | Path, dataset: str) -> Board:
 def build_board(folder: str | Path, dataset: str) -> Path:
     """Write ``<data set>.md`` and the index ``README.md`` in ``folder``; return the page's path.
 
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> i2ibench.build_board("runs/leaderboards", "my-data").name
+    'my-data.md'
+
     Raises: as ``read_board``.
     """
     folder = Path(folder)
@@ -72,6 +81,9 @@ def build_board(folder: str | Path, dataset: str) -> Path:
 
 def check_board(folder: str | Path, dataset: str) -> None:
     """Recompute what a board says of ``dataset``: entries from their scores, pages from entries.
+
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> i2ibench.check_board("runs/leaderboards", "my-data")
 
     Raises:
         DataError: an entry that contradicts itself or another one, or a page that does not follow.

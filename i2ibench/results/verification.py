@@ -95,6 +95,11 @@ def verify(
 ) -> Verification:
     """Hash predictions and data again, recompute every metric, and compare.
 
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> found = i2ibench.verify(outcome.folder, dataset="my-data", device="cpu")
+    >>> found.findings, found.metrics["psnr"]
+    ((), 'recomputed')
+
     What could not be looked at (a metric without its weights, a hash without its file) is said, and
     is no part of what is confirmed.
 

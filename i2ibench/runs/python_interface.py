@@ -99,6 +99,10 @@ def run(
 
     Finished stages are not repeated: the same call finds its own work and continues it.
     ``run(Options(...))`` does the same. ``board=None`` enters no leaderboard.
+
+    >>> outcome = i2ibench.run(model="mean-colour", dataset="my-data", device="cpu")
+    >>> outcome.result.metrics["psnr"].n
+    8
     """
     options = _table(Options, locals())
     from i2ibench.runs import run as stages
@@ -136,6 +140,9 @@ def train(
     """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use.
 
     They find it where they are given the same options. ``train(Options(...))`` does the same.
+
+    >>> i2ibench.train(model="mean-colour", dataset="my-data", device="cpu").checkpoint.name
+    'last.ckpt'
     """
     options = _table(Options, locals())
     from i2ibench.runs import run as stages
@@ -170,6 +177,10 @@ def translate(
     """Translate the test split with a finished training, or with ``checkpoint``.
 
     ``translate(Options(...))`` does the same.
+
+    >>> folder = i2ibench.translate(model="copy", dataset="my-data", device="cpu")
+    >>> sorted(path.name for path in folder.predictions.glob("*.png"))[0]
+    '00000_test_0.png'
     """
     options = _table(Options, locals())
     from i2ibench.runs import run as stages
@@ -197,6 +208,10 @@ def evaluate(
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Score a folder of images that any tool made, matched to the pairs by id.
+
+    >>> result = i2ibench.evaluate("my-data/HE/test", dataset="my-data", metrics="psnr")
+    >>> list(result.metrics)
+    ['psnr']
 
     ``evaluate_together`` scores several models in one pass, and ``evaluate_side_by_side`` one
     folder under two protocols; both take an ``EvaluationOptions``.

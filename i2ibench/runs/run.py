@@ -51,7 +51,12 @@ def run(options: Options, reporter: Reporter | None = None) -> Outcome:
 
 
 def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None) -> list[Outcome]:
-    """Run with the seeds ``options.seed``, + 1, ...; the board shows their mean and spread."""
+    """Run with the seeds ``options.seed``, + 1, ...; the board shows their mean and spread.
+
+    >>> options = i2ibench.Options(model="copy", dataset="my-data", device="cpu")
+    >>> [outcome.result.seed for outcome in i2ibench.run_repeats(options, 2)]
+    [0, 1]
+    """
     seeds = range(options.seed, options.seed + repeats)
     return [run(replace(options, seed=seed), reporter) for seed in seeds]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +15,14 @@ from i2ibench.comparison.differences import PairedDifference, method_differences
 from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.scores import Better
+from i2ibench.notebook import Printed, Table
 from i2ibench.registry import unknown_name
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.statistics.paired_tests import paired_differences
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,8 @@ class Extreme:
     scores: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Printed):
     """All paired differences, overall (``""``) and by group, and the pairs that differ most.
 
     ``notes`` say what a reader must know: metrics left out, what was resampled.
@@ -60,6 +64,23 @@ class Comparison:
             "extremes": [_json(extreme) for extreme in self.extremes],
             "notes": list(self.notes),
         }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a difference: its set of pairs, then what ``PairedDifference`` says."""
+        from i2ibench.comparison.tables import comparison_frame
+
+        return comparison_frame(self)
+
+    def _lines(self) -> Sequence[str]:
+        from i2ibench.comparison.tables import comparison_lines
+
+        return comparison_lines(self)
+
+    def _tables(self) -> Iterable[Table]:
+        from i2ibench.comparison.tables import comparison_tables
+
+        yield from comparison_tables(self)
+        yield "", ["what to know"], [[note] for note in self.notes]
 
 
 def compare(

@@ -22,6 +22,8 @@ from i2ibench.data.layouts import OnFault, images_by_id, list_pairs, present_nam
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
 from i2ibench.errors import DataError, MissingError, UsageError
+from i2ibench.notebook import Printed
+from i2ibench.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class ListedSplit:
     direction: str
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Printed):
     """A data set, found once.
 
     Attributes:
@@ -108,6 +110,16 @@ class Dataset:
         test = PairedDataset(name, "test", tuple(pairs), root=root)
         card = Card(title="a folder of targets")
         return cls(name, card, root, limit=limit, _checked={"test": test})
+
+    def _lines(self) -> Sequence[str]:
+        if self.root is None:
+            where = f"not on this machine; {self.card.obtain or 'see its card'}"
+        else:
+            where = f"splits {', '.join(self.splits) or 'none'} in {self.root}"
+        ways = f"{self.card.source or 'source'} to {self.card.target or 'target'}"
+        limited = f", the first {count(self.limit, 'pair')}" if self.limit else ""
+        direction = f"{ways}, {self.direction or self.card.direction}{limited}"
+        return [f"{self.name}: {self.card.title}", direction, where]
 
     @property
     def is_of_catalogue(self) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.notebook_reporter import progress_here
 from i2ibench.runs.options import Options, SharedOptions
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def translate(
 
     ``translate(Options(...))`` does the same.
 
-    >>> folder = i2ibench.translate(model="copy", dataset="my-data", device="cpu")
+    >>> folder = i2ibench.translate(model="copy", dataset="my-data", protocol="stain-1")
     >>> sorted(path.name for path in folder.predictions.glob("*.png"))[0]
     '00000_test_0.png'
     """
@@ -219,7 +220,7 @@ def evaluate(
     from i2ibench.runs import score_folders
 
     options = _table(EvaluationOptions, locals())
-    return score_folders.evaluate(Path(predictions), options, progress)
+    return score_folders.evaluate(Path(predictions), options, progress_here(progress))
 
 
 def _table(table: type[_Table], given: Mapping[str, Any]) -> _Table:

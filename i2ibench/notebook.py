@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-# Title, header, rows; the first column is text, the others are numbers.
+# Title, header, rows.
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 
 _CELL = "padding:2px 8px;border-bottom:1px solid rgba(128,128,128,.3);vertical-align:top"
@@ -67,11 +67,15 @@ class Printed:
 
 def html_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table; whatever its texts hold is shown and never read as HTML."""
-    head = _row("th", header)
-    body = "".join(_row("td", row) for row in rows)
-    caption = f'<caption style="text-align:left">{html.escape(title)}</caption>'
-    style = "border-collapse:collapse;margin:8px 0"
-    return f'<table style="{style}">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
+    width = max(len(row) for row in [header, *rows])
+    columns = [[row[number] for row in rows if number < len(row)] for number in range(width)]
+    sides = ["left" if any(map(_is_text, column)) else "right" for column in columns]
+    sides[:1] = ["left"]
+    head = _row("th", header, sides)
+    body = "".join(_row("td", row, sides) for row in rows)
+    above = f'<div style="margin-top:8px">{html.escape(title)}</div>' if title else ""
+    style = "border-collapse:collapse;margin:2px 0 8px"
+    return f'{above}<table style="{style}"><thead>{head}</thead><tbody>{body}</tbody></table>'
 
 
 def html_picture(picture: Picture) -> str:
@@ -85,7 +89,8 @@ def html_picture(picture: Picture) -> str:
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     words = html.escape(picture.caption)
     source = f'<img alt="{words}" style="max-width:100%" src="data:image/jpeg;base64,{data}">'
-    return f'<figure style="margin:8px 0">{source}<figcaption>{words}</figcaption></figure>'
+    style = "display:inline-block;margin:8px 12px 8px 0"
+    return f'<figure style="{style}">{source}<figcaption>{words}</figcaption></figure>'
 
 
 def thumbnail(pixels: npt.NDArray[np.uint8], side: int = 200) -> npt.NDArray[np.uint8]:
@@ -104,10 +109,13 @@ def is_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def _row(tag: str, cells: Sequence[str]) -> str:
+def _is_text(cell: str) -> bool:
+    return any(letter.isalpha() for letter in cell) and cell not in {"inf", "nan"}
+
+
+def _row(tag: str, cells: Sequence[str], sides: Sequence[str]) -> str:
     shown = []
-    for column, cell in enumerate(cells):
-        align = "right" if column else "left"
+    for cell, align in zip(cells, sides, strict=False):
         words = html.escape(cell).replace("\n", "<br>")
         words = f"<b>{words}</b>" if isinstance(cell, Strong) else words
         shown.append(f'<{tag} style="text-align:{align};{_CELL}">{words}</{tag}>')

@@ -143,6 +143,7 @@ def test_what_names_hold_is_shown_and_never_read_as_html():
         assert any(evil in text for text in structure.texts)
     table = html_table(evil, [evil], [[Strong(evil), "a\nb"]])
     assert "<script" not in table
+    assert "text-align:right" in html_table("", ["a", "b"], [["x", "1.0"], ["y", "inf"]])
     assert "a<br>b" in table
     assert "<b>&lt;script" in table
 

@@ -51,16 +51,23 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     pairs = max((each.n for each in overall), default=0)
     groups = [name for name in comparison.sets if name]
     within = f", and within {', '.join(groups)}" if groups else ""
-    verdicts = [
-        f"{each.metric} {_numbers(comparison, each.first, each.second)}: "
-        f"{_verdict(each, comparison)}"
-        for each in overall
-    ]
+    proven = [words for each in overall if (words := _winner(each, comparison))]
     return [
         ", ".join(methods),
         f"{', '.join(comparison.signatures)} over {count(pairs, 'pair')}{within}",
-        f"better: {some(verdicts, 6)}",
+        f"proven over all pairs: {some(proven, 6) or 'nothing'}",
     ]
+
+
+def _winner(found: PairedDifference, comparison: Comparison) -> str:
+    better = comparison.better.get(found.metric)
+    if better is None or not found.proven:
+        return ""
+    order = [found.first, found.second]
+    if (found.difference > 0) != (better == "higher"):
+        order.reverse()
+    first, second = (comparison.labels.index(label) + 1 for label in order)
+    return f"{first} better than {second} in {found.metric}"
 
 
 def comparison_frame(comparison: Comparison) -> pd.DataFrame:

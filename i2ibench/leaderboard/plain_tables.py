@@ -44,7 +44,7 @@ def notebook_tables(board: Board) -> Iterator[Table]:
     for title, header, rows in board_tables(board):
         yield title, header, [[_plain(cell) for cell in row] for row in rows]
     if board.tracks:
-        yield "", [LEGEND], []
+        yield "", ["what the marks say"], [[LEGEND]]
 
 
 def _plain(cell: str) -> str:

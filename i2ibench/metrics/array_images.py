@@ -30,7 +30,7 @@ def pixels(images: Images, value_range: ValueRange | None, name: str) -> tuple[U
     Args:
         images: a numpy array or a torch tensor: uint8 with the channels last, (H, W, 3) or
             (N, H, W, 3); or floats with the channels first, (3, H, W) or (N, 3, H, W).
-        value_range: of floats; they are rounded to the 256 grey levels in between.
+        value_range: of floats, which are rounded to the 256 grey levels in between; uint8 has none.
         name: what they are called in messages.
 
     Raises:
@@ -38,7 +38,7 @@ def pixels(images: Images, value_range: ValueRange | None, name: str) -> tuple[U
     """
     array = _array(images, name)
     if array.dtype == np.uint8:
-        return _of_bytes(array, value_range, name)
+        return _of_bytes(array, name)
     if array.dtype.kind != "f":
         raise UsageError(
             f"{name}: images of {array.dtype} are not understood; give uint8 (H, W, 3), or floats "
@@ -63,14 +63,18 @@ def _array(images: Images, name: str) -> npt.NDArray[Any]:
     )
 
 
-def _of_bytes(
-    array: npt.NDArray[Any], value_range: ValueRange | None, name: str
-) -> tuple[UInt8Images, bool]:
-    if value_range is not None and tuple(value_range) != (0, _LEVELS):
+def check_range_is_used(value_range: ValueRange | None, *images: Images) -> None:
+    """Refuse a range of floats where all images are uint8: one of the two is a mistake."""
+    if value_range is None or not all(str(each.dtype).endswith("uint8") for each in images):
+        return
+    if _checked_range(value_range) != (0, _LEVELS):
         raise UsageError(
-            f"{name}: value_range {tuple(value_range)} is of floats, but these are uint8, whose "
-            "range is 0 to 255; leave it out, or convert before"
+            f"value_range {tuple(value_range)} is of floats, but these images are uint8, whose "
+            "range is 0 to 255; leave it out, or convert them"
         )
+
+
+def _of_bytes(array: npt.NDArray[Any], name: str) -> tuple[UInt8Images, bool]:
     if array.ndim not in (3, 4) or array.shape[-1] != 3:
         first = array.ndim in (3, 4) and array.shape[-3] == 3
         mend = "move the channels last" if first else "convert to RGB"

@@ -18,7 +18,7 @@ import numpy as np
 
 from i2ibench import registry
 from i2ibench.errors import UsageError
-from i2ibench.metrics.array_images import Images, ValueRange, pixels
+from i2ibench.metrics.array_images import Images, ValueRange, check_range_is_used, pixels
 from i2ibench.metrics.interface import (
     Context,
     Float64,
@@ -180,6 +180,7 @@ def _read(
 ) -> _Found:
     predicted, is_batch = pixels(prediction, value_range, f"{name}: prediction")
     real, _ = pixels(target, value_range, f"{name}: target")
+    check_range_is_used(value_range, prediction, target)
     if predicted.shape != real.shape:
         first, second = (f"{len(x)} of {x.shape[2]} x {x.shape[1]}" for x in (predicted, real))
         raise UsageError(

@@ -133,6 +133,8 @@ def test_bytes_and_floats_of_either_library_give_one_value():
     for value_range, form in forms.items():
         found = i2ibench.metrics.psnr(form(prediction), form(target), value_range=value_range)
         np.testing.assert_array_equal(found, expected)
+    mixed = i2ibench.metrics.psnr(first(prediction) / 255, target, value_range=(0, 1))
+    np.testing.assert_array_equal(mixed, expected)
     one = i2ibench.metrics.psnr(prediction[1], target[1])
     assert isinstance(one, float)
     assert one == expected[1]

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from i2ibench.models.interface import TrainableModel as TrainableModel
     from i2ibench.models.interface import TranslationModel as TranslationModel
     from i2ibench.models.interface import build_model as build_model
+    from i2ibench.results.pair_scores import read_pair_scores as read_pair_scores
     from i2ibench.results.record import Result as Result
     from i2ibench.results.record_files import read_result as read_result
     from i2ibench.results.verification import Verification as Verification
@@ -120,6 +121,7 @@ _PUBLIC = {
     "open_dataset": "i2ibench.data.dataset",
     "read_board": "i2ibench.leaderboard.board",
     "read_methods": "i2ibench.comparison.methods",
+    "read_pair_scores": "i2ibench.results.pair_scores",
     "read_result": "i2ibench.results.record_files",
     "run": "i2ibench.runs.python_interface",
     "run_repeats": "i2ibench.runs.run",

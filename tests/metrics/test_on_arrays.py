@@ -6,6 +6,8 @@ import ast
 import doctest
 import importlib
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -277,6 +279,17 @@ def test_functions_are_whole_typed_and_hidden_by_no_module():
     assert callable(i2ibench.metrics.dists)
     kept = pickle.dumps(i2ibench.metrics.psnr)
     assert pickle.loads(kept) is i2ibench.metrics.psnr  # noqa: S301
+
+
+def test_a_pixel_metric_loads_neither_torch_nor_pandas():
+    code = (
+        "import sys, numpy, i2ibench\n"
+        "images = numpy.zeros((2, 8, 8, 3), numpy.uint8)\n"
+        "i2ibench.metrics.psnr(images, images), i2ibench.metrics.ssim(images, images)\n"
+        "print({'torch', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_its_documentation_is_true():

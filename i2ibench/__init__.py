@@ -7,6 +7,8 @@ The Python interface is the product; the command line parses, calls one function
     outcome = i2ibench.run(model="varpyramid", dataset="synthetic", seed=1)
     print(outcome.result.metrics["ssim"].value)
 
+    i2ibench.metrics.psnr(prediction, target)  # of arrays or tensors
+
 Everything is imported when it is first used, so that ``import i2ibench`` stays quick.
 """
 
@@ -27,9 +29,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from i2ibench import metrics as metrics
     from i2ibench.comparison.compare import Comparison as Comparison
     from i2ibench.comparison.compare import compare as compare
     from i2ibench.comparison.methods import read_methods as read_methods
+    from i2ibench.data.audit.audit_dataset import audit as audit
     from i2ibench.data.audit.audit_dataset import audit_dataset as audit_dataset
     from i2ibench.data.audit.findings import AuditReport as AuditReport
     from i2ibench.data.dataset import Dataset as Dataset
@@ -61,11 +65,13 @@ if TYPE_CHECKING:
     from i2ibench.models.interface import TrainableModel as TrainableModel
     from i2ibench.models.interface import TranslationModel as TranslationModel
     from i2ibench.models.interface import build_model as build_model
+    from i2ibench.results.pair_scores import read_pair_scores as read_pair_scores
     from i2ibench.results.record import Result as Result
     from i2ibench.results.record_files import read_result as read_result
     from i2ibench.results.verification import Verification as Verification
     from i2ibench.results.verification import verify as verify
     from i2ibench.runs.evaluation_options import EvaluationOptions as EvaluationOptions
+    from i2ibench.runs.load_model import load_model as load_model
     from i2ibench.runs.options import Options as Options
     from i2ibench.runs.python_interface import evaluate as evaluate
     from i2ibench.runs.python_interface import import_predictions as import_predictions
@@ -110,6 +116,7 @@ _PUBLIC = {
     "Verification": "i2ibench.results.verification",
     "VerificationError": "i2ibench.errors",
     "add_entry": "i2ibench.leaderboard.entries",
+    "audit": "i2ibench.data.audit.audit_dataset",
     "audit_dataset": "i2ibench.data.audit.audit_dataset",
     "build_board": "i2ibench.leaderboard.board",
     "build_metric": "i2ibench.metrics.interface",
@@ -120,10 +127,12 @@ _PUBLIC = {
     "evaluate_side_by_side": "i2ibench.runs.score_folders",
     "evaluate_together": "i2ibench.runs.score_folders",
     "import_predictions": "i2ibench.runs.python_interface",
+    "load_model": "i2ibench.runs.load_model",
     "load_protocol": "i2ibench.evaluation.protocol",
     "open_dataset": "i2ibench.data.dataset",
     "read_board": "i2ibench.leaderboard.board",
     "read_methods": "i2ibench.comparison.methods",
+    "read_pair_scores": "i2ibench.results.pair_scores",
     "read_result": "i2ibench.results.record_files",
     "run": "i2ibench.runs.python_interface",
     "run_repeats": "i2ibench.runs.run",
@@ -132,10 +141,12 @@ _PUBLIC = {
     "verify": "i2ibench.results.verification",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted([*_PUBLIC, "metrics"])]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return importlib.import_module("i2ibench.metrics")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'i2ibench' has no attribute '{name}'")
     return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -34,8 +34,9 @@ def _imported() -> set[str]:
                 elif isinstance(node, ast.ImportFrom) and node.level == 0:
                     found.add(str(node.module).split(".")[0])
     ours = {"i2ibench", "i2ibench_baselines"}
-    # Pydantic and Jinja hand these out as parts of their own interfaces.
-    brought = {"typing_extensions", "markupsafe"}
+    # Pydantic and Jinja hand these out as parts of their own interfaces; IPython is imported only
+    # in the kernel of a notebook, which is its own.
+    brought = {"typing_extensions", "markupsafe", "IPython"}
     return found - set(sys.stdlib_module_names) - ours - brought - {"tomllib"}
 
 

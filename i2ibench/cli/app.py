@@ -33,6 +33,7 @@ VERBS = {
     "weights": "i2ibench.cli.weights:app",
     "audit": "i2ibench.cli.audit:audit",
     "doctor": "i2ibench.cli.doctor:doctor",
+    "new": "i2ibench.cli.new:new",
 }
 
 

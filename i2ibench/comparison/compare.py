@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from i2ibench.comparison.common_pairs import aligned, common_metrics, common_signature
 from i2ibench.comparison.differences import PairedDifference, method_differences
+from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import UsageError
 from i2ibench.evaluation.scores import Better
+from i2ibench.notebook import Printed, Table
 from i2ibench.registry import unknown_name
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.statistics.paired_tests import paired_differences
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class Extreme:
     scores: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Printed):
     """All paired differences, overall (``""``) and by group, and the pairs that differ most.
 
     ``notes`` say what a reader must know: metrics left out, what was resampled.
@@ -59,18 +65,42 @@ class Comparison:
             "notes": list(self.notes),
         }
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a difference: its set of pairs, then what ``PairedDifference`` says."""
+        from i2ibench.comparison.tables import comparison_frame
+
+        return comparison_frame(self)
+
+    def _lines(self) -> Sequence[str]:
+        from i2ibench.comparison.tables import comparison_lines
+
+        return comparison_lines(self)
+
+    def _tables(self) -> Iterable[Table]:
+        from i2ibench.comparison.tables import comparison_tables
+
+        yield from comparison_tables(self)
+        yield "", ["what to know"], [[note] for note in self.notes]
+
 
 def compare(
-    methods: Sequence[ScoredMethod],
-    metrics: Sequence[str] | None = None,
+    methods: Sequence[ScoredMethod | str | Path],
+    metrics: str | Sequence[str] | None = None,
     *,
     extremes: int = 3,
     margins: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Compare two or more methods over their seeds and pairs.
 
+    >>> copy = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> mean = i2ibench.run(model="mean-colour", dataset="my-data", device="cpu")
+    >>> found = i2ibench.compare([copy.folder, mean.folder], ["psnr"])
+    >>> found.labels
+    ('copy', 'mean-colour')
+
     Args:
-        methods: with their scores per pair.
+        methods: with their scores per pair, or paths as ``read_methods`` takes them: run folders,
+            results, entries of boards, tables of scores.
         metrics: names; by default all that every method has.
         extremes: how many pairs to name for each two methods, metric and direction.
         margins: by metric, the difference below which two methods count as equal; > 0. They add
@@ -81,6 +111,21 @@ def compare(
             of a metric that is not compared.
         DataError: other pairs, other data, or other definitions of a metric; says what differs.
     """
+    if isinstance(methods, str | Path):
+        methods = [methods]
+    if isinstance(metrics, str):
+        metrics = metrics.split(",")
+    given = [each for each in methods if isinstance(each, ScoredMethod)]
+    paths = [each for each in methods if not isinstance(each, ScoredMethod)]
+    return _compared([*read_methods(paths), *given], metrics, extremes, margins)
+
+
+def _compared(
+    methods: Sequence[ScoredMethod],
+    metrics: Sequence[str] | None,
+    extremes: int,
+    margins: Mapping[str, float] | None,
+) -> Comparison:
     if len(methods) < 2:
         joined = len(methods) == 1 and len(methods[0].seed_tables) > 1
         seeds = " (runs that differ in their seed alone are one method)" if joined else ""

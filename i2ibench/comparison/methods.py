@@ -20,6 +20,11 @@ from i2ibench.results.scored_method import ScoredMethod
 def read_methods(paths: Sequence[str | Path]) -> list[ScoredMethod]:
     """Read the methods of runs, entries and tables; runs that differ in their seed alone join.
 
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> [copy] = i2ibench.read_methods([outcome.folder])
+    >>> copy.scores["psnr"].shape
+    (8,)
+
     Each path is a run folder, a ``result.json``, an entry of a board, or a CSV with the columns
     ``id``, optionally ``group`` or ``level``, ``cluster`` and ``method``, and one a metric.
 

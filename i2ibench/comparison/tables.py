@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from i2ibench import wording
 from i2ibench.comparison.compare import Comparison
 from i2ibench.comparison.differences import PairedDifference
 from i2ibench.results.cells import NumberCell
-from i2ibench.wording import count
+from i2ibench.wording import count, some
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Table = tuple[str, list[str], list[list[str]]]
 
@@ -38,6 +42,45 @@ def comparison_tables(comparison: Comparison) -> Iterator[Table]:
             for extreme in comparison.extremes
         ]
         yield "pairs that differ most", header, rows
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """Return the methods, what was compared, and the verdicts over all pairs."""
+    overall = comparison.sets[""]
+    methods = [f"{number} {label}" for number, label in enumerate(comparison.labels, start=1)]
+    pairs = max((each.n for each in overall), default=0)
+    groups = [name for name in comparison.sets if name]
+    within = f", and within {', '.join(groups)}" if groups else ""
+    proven = [words for each in overall if (words := _winner(each, comparison))]
+    return [
+        ", ".join(methods),
+        f"{', '.join(comparison.signatures)} over {count(pairs, 'pair')}{within}",
+        f"proven over all pairs: {some(proven, 6) or 'nothing'}",
+    ]
+
+
+def _winner(found: PairedDifference, comparison: Comparison) -> str:
+    better = comparison.better.get(found.metric)
+    if better is None or not found.proven:
+        return ""
+    order = [found.first, found.second]
+    if (found.difference > 0) != (better == "higher"):
+        order.reverse()
+    first, second = (comparison.labels.index(label) + 1 for label in order)
+    return f"{first} better than {second} in {found.metric}"
+
+
+def comparison_frame(comparison: Comparison) -> pd.DataFrame:
+    """Return one row a difference: its set of pairs, then what ``PairedDifference`` says."""
+    import pandas as pd
+
+    rows = [
+        {"set": name or "all", **{field: getattr(each, field) for field in each.__slots__}}
+        for name, found in comparison.sets.items()
+        for each in found
+    ]
+    frame: pd.DataFrame = pd.DataFrame(rows)
+    return frame
 
 
 def _methods(comparison: Comparison) -> Table:

@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from i2ibench import registry
 from i2ibench.data.bare_targets import CARD, list_targets
@@ -27,6 +26,8 @@ from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.resolve import locate, splits_on_disk
 from i2ibench.data.scale import Scale, Side, scaled, scales_of, warn_of_guesses
 from i2ibench.errors import DataError, MissingError, UsageError
+from i2ibench.notebook import Printed
+from i2ibench.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class ListedSplit:
     cluster_fault: str = ""
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Printed):
     """A data set, found once.
 
     Attributes:
@@ -108,6 +109,16 @@ class Dataset:
         root = Path(folder)
         test = list_targets(root, limit)
         return cls(test.name, CARD, root, limit=limit, _checked={"test": test})
+
+    def _lines(self) -> Sequence[str]:
+        if self.root is None:
+            where = f"not on this machine; {self.card.obtain or 'see its card'}"
+        else:
+            where = f"splits {', '.join(self.splits) or 'none'} in {self.root}"
+        ways = f"{self.card.source or 'source'} to {self.card.target or 'target'}"
+        limited = f", the first {count(self.limit, 'pair')}" if self.limit else ""
+        direction = f"{ways}, {self.direction or self.card.direction}{limited}"
+        return [f"{self.name}: {self.card.title}", direction, where]
 
     @property
     def is_of_catalogue(self) -> bool:
@@ -281,12 +292,27 @@ class Dataset:
         )
 
 
-def open_dataset(name_or_path: str | Path, split: str = "test", **where: Any) -> PairedDataset:
+def open_dataset(
+    name_or_path: str | Path,
+    split: str = "test",
+    *,
+    direction: str | None = None,
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    draw: bool = True,
+) -> PairedDataset:
     """Return the checked pairs of one split: ``Dataset.open(name_or_path, ...).split(split)``.
+
+    >>> pairs = i2ibench.open_dataset("my-data", "train")
+    >>> len(pairs), pairs[0].id
+    (8, '00000_train_0')
 
     Takes the keywords of ``Dataset.open``, and raises what it and ``Dataset.split`` raise.
     """
-    return Dataset.open(name_or_path, **where).split(split)
+    opened = Dataset.open(
+        name_or_path, direction=direction, data_root=data_root, limit=limit, draw=draw
+    )
+    return opened.split(split)
 
 
 def split_name(name: str) -> SplitName:

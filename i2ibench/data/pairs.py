@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import overload
 
+import numpy as np
+
 from i2ibench.errors import DataError
+from i2ibench.notebook import Picture, Printed, thumbnail
+from i2ibench.wording import count
+
+# Of a data set that is shown in a notebook; one a group.
+_MOST_PICTURES = 4
 
 # left, top, right, bottom in pixels, right and bottom exclusive.
 Box = tuple[int, int, int, int]
@@ -59,8 +67,8 @@ class ImagePair:
         return ImageRef(path, bits=self.target.bits or 16)
 
 
-@dataclass(frozen=True, slots=True)
-class PairedDataset(Sequence[ImagePair]):
+@dataclass(frozen=True, slots=True, repr=False)
+class PairedDataset(Printed, Sequence[ImagePair]):
     """The checked pairs of one split, in the order of their ids.
 
     Attributes:
@@ -113,3 +121,21 @@ class PairedDataset(Sequence[ImagePair]):
 
     def __iter__(self) -> Iterator[ImagePair]:
         return iter(self.pairs)
+
+    def _lines(self) -> Sequence[str]:
+        numbers = Counter(pair.group for pair in self.pairs)
+        groups = [f"{group} ({numbers[group]})" for group in self.group_order]
+        clusters = {pair.cluster for pair in self.pairs} - {None}
+        labels = f"{self.group_name}: {', '.join(groups)}" if groups else "no groups"
+        joined = f"; {count(len(clusters), 'cluster')}" if clusters else ""
+        what = f"{self.name}, {self.split}: {count(len(self), 'pair')}, {self.direction}"
+        return [what, f"{labels}{joined}", f"{self.layout} in {self.root}"]
+
+    def _pictures(self) -> Iterator[Picture]:
+        from i2ibench.data.images import read_pair
+
+        shown = [*{pair.group: pair for pair in reversed(self.pairs)}.values()][::-1]
+        for pair in (shown if len(shown) > 1 else self.pairs)[:_MOST_PICTURES]:
+            group = f", {self.group_name} {pair.group}" if pair.group is not None else ""
+            both = np.concatenate([thumbnail(image) for image in read_pair(pair)], axis=1)
+            yield Picture(f"{pair.id}{group}: source and target", both)

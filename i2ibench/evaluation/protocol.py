@@ -140,6 +140,9 @@ class Protocol(Settings):
 def load_protocol(id_or_path: str | Path) -> Protocol:
     """Load a registered protocol by its id, or one of your own from a TOML file.
 
+    >>> i2ibench.load_protocol("i2i-1").main_metrics[:2]
+    ['psnr', 'ssim']
+
     Raises:
         UsageError: unknown id (with the nearest ones), or a file that is no protocol.
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from i2ibench import registry
 from i2ibench.errors import DataError, UsageError
@@ -17,6 +19,11 @@ from i2ibench.leaderboard.protocol_effect import protocol_effects
 from i2ibench.leaderboard.reported import Reported, published_datasets, reported_groups
 from i2ibench.leaderboard.reported_markdown import reported_section
 from i2ibench.leaderboard.rows import Track, tracks
+from i2ibench.notebook import Printed, Table
+from i2ibench.wording import count, some
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _GENERATED = "<!-- made by `i2ibench leaderboard build` from the entries; do not edit -->"
 
@@ -25,8 +32,8 @@ each is a JSON file in the folder of its data set, with the definition of every 
 of data, weights and protocol, and its origin. Reported entries are numbers read elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+@dataclass(frozen=True, slots=True, repr=False)
+class Board(Printed):
     """The entries of a data set, arranged.
 
     Attributes:
@@ -41,9 +48,33 @@ class Board:
     tracks: tuple[Track, ...]
     reported: tuple[Reported, ...]
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a number, in the columns of ``leaderboard show --format csv``."""
+        from i2ibench.leaderboard.exports import board_frame
+
+        return board_frame(self)
+
+    def _lines(self) -> Sequence[str]:
+        shown = [
+            f"{track.protocol}: {count(len(track.rows), 'method')} on "
+            f"{count(track.dataset.pairs or 0, 'pair')}"
+            for track in self.tracks
+        ]
+        return [f"board of {self.dataset}", _contents(self), some(shown, 4) or "no protocol yet"]
+
+    def _tables(self) -> Iterable[Table]:
+        from i2ibench.leaderboard.plain_tables import notebook_tables
+
+        return notebook_tables(self)
+
 
 def read_board(folder: str | Path, dataset: str) -> Board:
     """Read and arrange the entries of ``dataset`` in ``folder``.
+
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> board = i2ibench.read_board("runs/leaderboards", "my-data")
+    >>> [row.label for row in board.tracks[0].rows]
+    ['copy'...]
 
     Raises:
         UsageError: the data set has neither a folder of entries nor reported ones.
@@ -63,6 +94,10 @@ def read_board(folder: str | Path, dataset: str) -> Board:
 def build_board(folder: str | Path, dataset: str) -> Path:
     """Write ``<data set>.md`` and the index ``README.md`` in ``folder``; return the page's path.
 
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> i2ibench.build_board("runs/leaderboards", "my-data").name
+    'my-data.md'
+
     Raises: as ``read_board``.
     """
     folder = Path(folder)
@@ -75,6 +110,9 @@ def build_board(folder: str | Path, dataset: str) -> Path:
 
 def check_board(folder: str | Path, dataset: str) -> None:
     """Recompute what a board says of ``dataset``: entries from their scores, pages from entries.
+
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> i2ibench.check_board("runs/leaderboards", "my-data")
 
     Raises:
         DataError: an entry that contradicts itself or another one, or a page that does not follow.

@@ -50,6 +50,11 @@ def add_entry(
 ) -> Path:
     """Add ``result`` to the board of its data set in ``folder``; return the entry's path.
 
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> scores = outcome.folder / "scores.csv"
+    >>> i2ibench.add_entry("boards", outcome.result, pair_scores=scores).parent.name
+    'my-data'
+
     An entry of the same measurement that holds fewer metrics is replaced, one that holds as many
     or more is kept.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from i2ibench.errors import UsageError
 from i2ibench.leaderboard import remarks
@@ -17,6 +18,9 @@ from i2ibench.metrics.presentation import metric_title
 from i2ibench.registry import unknown_name
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.record import STATUSES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FIELDS = (
     "dataset",
@@ -88,6 +92,14 @@ def board_lines(board: Board) -> list[dict[str, object]]:
     for group in board.reported:
         lines += _reported_lines(board.dataset, group)
     return [{k: v for k, v in line.items() if v not in (None, "")} for line in lines]
+
+
+def board_frame(board: Board) -> pd.DataFrame:
+    """Return every number of a board, one a row, in the columns of ``csv_board``."""
+    import pandas as pd
+
+    frame: pd.DataFrame = pd.DataFrame(board_lines(board), columns=pd.Index(_FIELDS))
+    return frame
 
 
 def latex_board(board: Board) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.markup import escape
+from rich.text import Text
 
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.board import Board
@@ -13,6 +14,7 @@ from i2ibench.leaderboard.reported import Reported
 from i2ibench.leaderboard.reported_table import reported_rows
 from i2ibench.leaderboard.rows import MACRO, Track
 from i2ibench.metrics.presentation import column_title, direction, table_order
+from i2ibench.notebook import Strong
 from i2ibench.results.cells import NumberCell
 
 # What the tables' small print says.
@@ -35,6 +37,19 @@ def board_tables(board: Board, *, simultaneous: bool = False) -> Iterator[Table]
         yield _measured(board.dataset, track, simultaneous)
     for group in board.reported:
         yield _reported(board.dataset, group)
+
+
+def notebook_tables(board: Board) -> Iterator[Table]:
+    """Yield the same tables without markup, and what their small print says."""
+    for title, header, rows in board_tables(board):
+        yield title, header, [[_plain(cell) for cell in row] for row in rows]
+    if board.tracks:
+        yield "", ["what the marks say"], [[LEGEND]]
+
+
+def _plain(cell: str) -> str:
+    words = Text.from_markup(cell)
+    return Strong(words.plain) if any(span.style == "bold" for span in words.spans) else words.plain
 
 
 def _measured(dataset: str, track: Track, simultaneous: bool) -> Table:

@@ -296,6 +296,9 @@ def installed_metric(name: str) -> type[Metric] | None:
 def build_metric(name: str, settings: Mapping[str, object] | None = None) -> Metric:
     """Build the registered metric ``name``; a setting that it refuses is named.
 
+    >>> str(i2ibench.build_metric("psnr").signature())
+    'psnr|rgb|range:255|mean:image|v:1'
+
     Raises:
         UsageError: unknown name or setting, with the nearest known ones.
     """

@@ -121,7 +121,11 @@ def registered_model(name: str) -> type[TranslationModel]:
 
 
 def build_model(name: str, settings: Mapping[str, Any] | None = None) -> TranslationModel:
-    """Build the registered model ``name``; settings that its ``Config`` refuses are named."""
+    """Build the registered model ``name``; settings that its ``Config`` refuses are named.
+
+    >>> i2ibench.build_model("pix2pix", {"ngf": 8}).parameter_count() < 10**6
+    True
+    """
     model_class = registered_model(name)
     return model_class(parse_config(name, model_class.Config, settings or {}))
 

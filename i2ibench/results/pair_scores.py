@@ -51,8 +51,18 @@ def pair_scores_beside(result: Path) -> Path | None:
     return next((file for file in beside if file.exists()), None)
 
 
-def read_pair_scores(path: Path) -> pd.DataFrame:
-    """Read a table of pair scores; a torn or edited one is a ``DataError`` that names the row."""
+def read_pair_scores(path: str | Path) -> pd.DataFrame:
+    """Read a table of pair scores, or that of a run folder or of an ``output`` of ``evaluate``.
+
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> i2ibench.read_pair_scores(outcome.folder)["psnr"].shape
+    (8,)
+
+    Raises:
+        DataError: no such file, or a torn or edited one; names the row.
+    """
+    path = Path(path)
+    path = path / "scores.csv" if path.is_dir() else path
     table = read_texts(path)
     missing = [key for key in KEYS if key not in table.columns]
     if missing:

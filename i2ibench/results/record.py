@@ -6,13 +6,18 @@ known keys is kept; a key that is absent stays absent.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import pydantic
 
 from i2ibench.evaluation.protocol import Endpoints
 from i2ibench.evaluation.scores import Better
 from i2ibench.files import sha256_json
+from i2ibench.notebook import Printed, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA: Final = 1
 # What was made again: nothing; the numbers, from the stored predictions; the predictions, too, from
@@ -252,7 +257,7 @@ class ReproducedRecord(_OpenPart):
     largest_difference: int | None = None
 
 
-class Result(_Part):
+class Result(Printed, _Part):
     """What one run measured; schema 1.
 
     ``pair_scores_sha256`` is the hash of ``scores.csv``; ``experiment`` is what the run was asked
@@ -284,6 +289,22 @@ class Result(_Part):
         """Return the record as JSON values, with the hash of its content under ``sha256``."""
         content = _without_defaults(self)
         return {**content, "sha256": sha256_json(content)}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a number: set of pairs, metric, value, interval and definition."""
+        from i2ibench.results.record_tables import result_frame
+
+        return result_frame(self)
+
+    def _lines(self) -> Sequence[str]:
+        from i2ibench.results.record_tables import result_lines
+
+        return result_lines(self)
+
+    def _tables(self) -> Sequence[Table]:
+        from i2ibench.results.record_tables import result_table
+
+        return [result_table(self)]
 
 
 def _without_defaults(result: Result) -> dict[str, Any]:

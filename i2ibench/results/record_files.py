@@ -22,8 +22,14 @@ def write_result(path: Path, result: Result) -> None:
         raise DataError(f"{path}: not written, the result is not valid JSON: {error}") from None
 
 
-def read_result(path: Path) -> Result:
-    """Read a result; a torn, edited or newer file is a ``DataError`` of one line."""
+def read_result(path: str | Path) -> Result:
+    """Read a result; a torn, edited or newer file is a ``DataError`` of one line.
+
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> i2ibench.read_result(outcome.folder / "result.json").metrics["psnr"].unit
+    'dB'
+    """
+    path = Path(path)
     return parse_result(read_json(path), path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from i2ibench import provenance
 from i2ibench.errors import I2IBenchError, MissingError, UsageError, VerificationError
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.scores import Evaluation
+from i2ibench.notebook import Printed, Table
 from i2ibench.results.build_record import can_make_intervals, recomputed_result
 from i2ibench.results.differences import (
     Discrepancy,
@@ -24,7 +25,7 @@ from i2ibench.results.pair_scores import pair_scores_beside
 from i2ibench.results.record import EnvironmentRecord, Result, VerifiedRecord
 from i2ibench.results.record_files import write_result
 from i2ibench.results.stored_result import StoredResult, open_stored
-from i2ibench.wording import count
+from i2ibench.wording import count, some
 
 # Files of a run, and what they tell of its origin.
 _TELLING = {
@@ -36,8 +37,8 @@ _TELLING = {
 RECOMPUTED = "recomputed"
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+@dataclass(frozen=True, slots=True, repr=False)
+class Verification(Printed):
     """A recomputed result.
 
     Attributes:
@@ -71,6 +72,21 @@ class Verification:
         """By what was hashed, ``"as recorded"``, ``"differs"``, or why it was not looked at."""
         return self.stored.hashes
 
+    def _lines(self) -> Sequence[str]:
+        found = "confirmed" if not self.findings else count(len(self.findings), "finding")
+        done = sum(said == RECOMPUTED for said in self.metrics.values())
+        numbers = f"{done} of {count(len(self.metrics), 'metric')} recomputed"
+        first = f"; {self.findings[0].subject}: {self.findings[0].detail}" if self.findings else ""
+        left = f", not looked at: {some(self.not_checked, 3)}" if self.not_checked else ""
+        return [f"{self.path}: {found}{first}", numbers, f"{len(self.checked)} checked{left}"]
+
+    def _tables(self) -> Sequence[Table]:
+        rows = [[each.subject, each.detail] for each in self.findings]
+        rows += [[f"not looked at: {each}", ""] for each in self.not_checked]
+        metrics = [[name, said] for name, said in self.metrics.items()]
+        tables: list[Table] = [("", ["metric", ""], metrics)]
+        return [*tables, ("", ["finding", ""], rows)] if rows else tables
+
     def error(self) -> I2IBenchError | None:
         """Return what stands against the result, or None where it is confirmed."""
         if not self.findings:
@@ -94,6 +110,11 @@ def verify(
     progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Hash predictions and data again, recompute every metric, and compare.
+
+    >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
+    >>> found = i2ibench.verify(outcome.folder, dataset="my-data", device="cpu")
+    >>> found.findings, found.metrics["psnr"]
+    ((), 'recomputed')
 
     What could not be looked at (a metric without its weights, a hash without its file) is said, and
     is no part of what is confirmed.

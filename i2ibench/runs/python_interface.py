@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, ov
 
 from i2ibench.runs.evaluation_options import EvaluationOptions
 from i2ibench.runs.import_options import ImportOptions
+from i2ibench.runs.notebook_reporter import progress_here
 from i2ibench.runs.options import Options, SharedOptions
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ def run(
 
     Finished stages are not repeated: the same call finds its own work and continues it.
     ``run(Options(...))`` does the same. ``board=None`` enters no leaderboard.
+
+    >>> outcome = i2ibench.run(model="mean-colour", dataset="my-data", device="cpu")
+    >>> outcome.result.metrics["psnr"].n
+    8
     """
     options = _table(Options, locals())
     from i2ibench.runs import run as stages
@@ -137,6 +142,9 @@ def train(
     """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use.
 
     They find it where they are given the same options. ``train(Options(...))`` does the same.
+
+    >>> i2ibench.train(model="mean-colour", dataset="my-data", device="cpu").checkpoint.name
+    'last.ckpt'
     """
     options = _table(Options, locals())
     from i2ibench.runs import run as stages
@@ -171,6 +179,10 @@ def translate(
     """Translate the test split with a finished training, or with ``checkpoint``.
 
     ``translate(Options(...))`` does the same.
+
+    >>> folder = i2ibench.translate(model="copy", dataset="my-data", protocol="stain-1")
+    >>> sorted(path.name for path in folder.predictions.glob("*.png"))[0]
+    '00000_test_0.png'
     """
     options = _table(Options, locals())
     from i2ibench.runs import run as stages
@@ -199,13 +211,17 @@ def evaluate(
 ) -> Result:
     """Score a folder of images that any tool made, matched to the pairs by id.
 
+    >>> result = i2ibench.evaluate("my-data/HE/test", dataset="my-data", metrics="psnr")
+    >>> list(result.metrics)
+    ['psnr']
+
     ``evaluate_together`` scores several models in one pass, and ``evaluate_side_by_side`` one
     folder under two protocols; both take an ``EvaluationOptions``.
     """
     from i2ibench.runs import score_folders
 
     options = _table(EvaluationOptions, locals())
-    return score_folders.evaluate(Path(predictions), options, progress)
+    return score_folders.evaluate(Path(predictions), options, progress_here(progress))
 
 
 @_with_help_of(ImportOptions)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from i2ibench.data.images import read_image
+from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import UsageError
 from i2ibench.leaderboard.board import build_board
 from i2ibench.leaderboard.entries import EntryExistsError, add_entry
+from i2ibench.notebook import Picture, Printed, Table
+from i2ibench.results.pair_scores import read_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import read_result
+from i2ibench.results.record_tables import result_lines, result_table
 from i2ibench.runs.add_metrics import (
     add_metrics,
     metrics_to_add,
@@ -19,6 +26,7 @@ from i2ibench.runs.add_metrics import (
 )
 from i2ibench.runs.evaluate_stage import evaluate_stage
 from i2ibench.runs.folder import RunFolder, is_first_process, working_in
+from i2ibench.runs.notebook_reporter import reporter_here
 from i2ibench.runs.options import Options
 from i2ibench.runs.plan import Plan, Verb, resolve
 from i2ibench.runs.reporter import Reporter as Reporter
@@ -26,19 +34,40 @@ from i2ibench.runs.train_stage import adopt_training, is_trained, train_stage
 from i2ibench.runs.translate_stage import translate_stage
 from i2ibench.translation.manifest import MANIFEST_NAME
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Outcome(Printed):
     """A finished run: its record, its folder, and the board that shows it."""
 
     result: Result
     folder: Path
     board: Path | None
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the scores per pair: ``id``, ``group``, ``cluster``, then a column a metric."""
+        return read_pair_scores(RunFolder(self.folder).scores)
+
+    def _lines(self) -> Sequence[str]:
+        board = f", board {self.board}" if self.board is not None else ""
+        what, values, _ = result_lines(self.result)
+        return [what, values, f"folder {self.folder}{board}"]
+
+    def _tables(self) -> Sequence[Table]:
+        return [result_table(self.result)]
+
+    def _pictures(self) -> Sequence[Picture]:
+        samples = RunFolder(self.folder).pictures / "samples.png"
+        if not samples.exists():
+            return []
+        return [Picture("source, target and prediction", read_image(ImageRef(samples)))]
+
 
 def run(options: Options, reporter: Reporter | None = None) -> Outcome:
     """Train, translate, evaluate and add to the board; finished stages are not repeated."""
-    reporter = reporter or Reporter()
+    reporter = reporter_here(reporter)
     plan = _open(options, reporter)
     plan.test.check_scorable()  # before a long training
     folder = plan.folder
@@ -52,14 +81,19 @@ def run(options: Options, reporter: Reporter | None = None) -> Outcome:
 
 
 def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None) -> list[Outcome]:
-    """Run with the seeds ``options.seed``, + 1, ...; the board shows their mean and spread."""
+    """Run with the seeds ``options.seed``, + 1, ...; the board shows their mean and spread.
+
+    >>> options = i2ibench.Options(model="copy", dataset="my-data", device="cpu")
+    >>> [outcome.result.seed for outcome in i2ibench.run_repeats(options, 2)]
+    [0, 1]
+    """
     seeds = range(options.seed, options.seed + repeats)
     return [run(replace(options, seed=seed), reporter) for seed in seeds]
 
 
 def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Train only; the folder then holds the checkpoint that ``translate`` and ``run`` use."""
-    reporter = reporter or Reporter()
+    reporter = reporter_here(reporter)
     plan = _open(options, reporter, "train")
     with working_in(plan.folder):
         train_stage(plan, reporter)
@@ -68,7 +102,7 @@ def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
 
 def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
     """Translate the test split with a finished training or ``options.checkpoint``."""
-    reporter = reporter or Reporter()
+    reporter = reporter_here(reporter)
     plan = _open(options, reporter, "translate")
     if not (plan.train is None or is_trained(plan.folder) or adopt_training(plan, reporter)):
         raise UsageError(

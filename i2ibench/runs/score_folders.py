@@ -61,12 +61,17 @@ def evaluate(
 
 
 def evaluate_together(
-    predictions: Sequence[Path], options: EvaluationOptions, progress: Progress | None = None
+    predictions: Sequence[str | Path], options: EvaluationOptions, progress: Progress | None = None
 ) -> list[Result]:
     """Score the predictions of several models against the same targets, in one pass over them.
 
     Each value is the one that ``evaluate`` gives, and comes sooner: every target is decoded once,
     and what metrics find in it is found once. The cost of each is an equal share of the whole.
+
+    >>> options = i2ibench.EvaluationOptions(dataset="my-data", metrics="psnr")
+    >>> folders = ["my-data/HE/test", "my-data/IHC/test"]
+    >>> [result.metrics["psnr"].value for result in i2ibench.evaluate_together(folders, options)]
+    [5.98..., None]
 
     Args:
         predictions: a folder a model.
@@ -77,7 +82,8 @@ def evaluate_together(
     """
     if not predictions:
         raise UsageError("no predictions to score; give a folder for each model")
-    by_path = model_names(predictions)
+    folders = [Path(each) for each in predictions]
+    by_path = model_names(folders)
     named = options.names or by_path
     output = options.output
     check_names(named, len(predictions), as_folders=output is not None)
@@ -85,15 +91,22 @@ def evaluate_together(
     protocol = _one_protocol(options, opened)
     requests = [
         _Request(folder, protocol, name, output / name if output is not None else None)
-        for folder, name in zip(predictions, named, strict=True)
+        for folder, name in zip(folders, named, strict=True)
     ]
     return _evaluate(requests, opened, options, progress)
 
 
 def evaluate_side_by_side(
-    predictions: Path, options: EvaluationOptions, progress: Progress | None = None
+    predictions: str | Path, options: EvaluationOptions, progress: Progress | None = None
 ) -> list[Result]:
     """Score the same predictions under each of two protocols, see ``check_same_files``.
+
+    >>> options = i2ibench.EvaluationOptions(
+    ...     dataset="my-data", protocol=["i2i-1", "stain-1"], metrics="psnr"
+    ... )
+    >>> results = i2ibench.evaluate_side_by_side("my-data/HE/test", options)
+    >>> [result.protocol.id for result in results]
+    ['i2i-1', 'stain-1']
 
     Args:
         predictions: folder with one image a pair.
@@ -105,9 +118,10 @@ def evaluate_side_by_side(
         raise UsageError(f"one protocol or two, not {len(options.protocols)}")
     first, second = (load_protocol(each) for each in options.protocols)
     check_same_files(first, second)
-    name, output = _one_name(predictions, options), options.output
+    folder, output = Path(predictions), options.output
+    name = _one_name(folder, options)
     requests = [
-        _Request(predictions, rules, name, output / rules.id if output is not None else None)
+        _Request(folder, rules, name, output / rules.id if output is not None else None)
         for rules in (first, second)
     ]
     return _evaluate(requests, _opened(options), options, progress)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from i2ibench.errors import MissingError
-from i2ibench.metrics.dists import DISTS
+from i2ibench.metrics.deep_structure import DISTS
 from i2ibench.metrics.interface import Context, PairImages
 from i2ibench.metrics.perceptual import LPIPSVGG, LPIPSAlex, LPIPSSqueeze
 

@@ -22,6 +22,27 @@ from i2ibench.provenance import stopwatch
 Progress = Callable[[int, int], None]
 
 
+def audit(
+    name_or_path: str | Path,
+    *,
+    output: str | Path | None = None,
+    direction: str | None = None,
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Check a data set, by name or path, in all its splits.
+
+    >>> report = i2ibench.audit("my-data")
+    >>> report.errors
+    ()
+
+    Takes what ``Dataset.open`` and ``audit_dataset`` take, and raises what they raise.
+    """
+    opened = Dataset.open(name_or_path, direction=direction, data_root=data_root, limit=limit)
+    return audit_dataset(opened, output=output, progress=progress)
+
+
 def audit_dataset(
     dataset: Dataset,
     *,
@@ -29,6 +50,9 @@ def audit_dataset(
     progress: Progress | None = None,
 ) -> AuditReport:
     """Check a data set in all its splits.
+
+    >>> i2ibench.audit_dataset(i2ibench.Dataset.open("my-data", limit=2)).name
+    'my-data'
 
     Args:
         dataset: its ``limit`` looks at the first pairs of each split only.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from i2ibench.notebook import Printed, Table
+from i2ibench.wording import count
 
 Severity = Literal["error", "warning"]
 
@@ -26,8 +29,8 @@ class Finding:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class AuditReport(Printed):
     """The outcome of an audit.
 
     Attributes:
@@ -57,6 +60,19 @@ class AuditReport:
     def warnings(self) -> tuple[Finding, ...]:
         """The findings that are warnings."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
+
+    def _lines(self) -> Sequence[str]:
+        splits = [f"{split} {count(int(f'{n}'), 'pair')}" for split, n in self._pairs().items()]
+        first = f", the first: {self.findings[0].message}" if self.findings else ""
+        found = f"{count(len(self.errors), 'error')}, {count(len(self.warnings), 'warning')}{first}"
+        return [f"audit of {self.name} in {self.root}", ", ".join(splits) or "no pairs", found]
+
+    def _tables(self) -> Sequence[Table]:
+        rows = [[each.message, each.check, each.severity] for each in self.findings]
+        return [("", ["finding", "check", "severity"], rows)] if rows else []
+
+    def _pairs(self) -> dict[str, object]:
+        return {split: facts["pairs"] for split, facts in self.facts.items()}
 
     def as_json(self) -> dict[str, object]:
         """Return the report as JSON values."""

@@ -1,0 +1,1 @@
+"""Small packages to begin a plugin with: templates, and what writes them."""

@@ -1,0 +1,43 @@
+"""Every public function shows how it is called, and what it shows is run."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+
+import pytest
+import torch
+
+import i2ibench
+
+FUNCTIONS = [
+    name for name in i2ibench.__all__ if inspect.isroutine(getattr(i2ibench, name))
+]  # fmt: skip
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A working folder that holds a data set ``my-data``; what is run stays for the next."""
+    from conftest import DrawnFolder
+
+    folder = tmp_path_factory.mktemp("doctests")
+    DrawnFolder(folder / "my-data").draw("train", 8).draw("test", 8)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_example_of_a_public_function_is_true(name, place, monkeypatch):
+    monkeypatch.chdir(place)
+    known = {"i2ibench": i2ibench, "torch": torch}
+    found = doctest.DocTestFinder(recurse=False).find(
+        getattr(i2ibench, name), name, module=False, globs=known
+    )
+    examples = [each for each in found if each.examples]
+    assert examples, f"{name} shows no example"
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    told: list[str] = []
+    for each in examples:
+        runner.run(each, out=told.append)
+    assert not runner.failures, "".join(told)

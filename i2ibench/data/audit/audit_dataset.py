@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from i2ibench.data.audit import checks
-from i2ibench.data.audit.duplicates import LARGEST_SET, find_twins
+from i2ibench.data.audit.duplicates import find_twins
 from i2ibench.data.audit.findings import AuditReport, Finding
 from i2ibench.data.audit.measure import PairFacts, measure_pairs
 from i2ibench.data.audit.pictures import draw_offenders
@@ -93,16 +93,10 @@ def audit_dataset(
         findings += checks.check_drift(measured)
         if dataset.limit is None:
             findings += checks.check_counts(measured, dataset.card)
-        if len(measured) > LARGEST_SET:
-            findings.append(
-                Finding(
-                    "duplicates",
-                    "warning",
-                    f"similar pictures are not searched for in more than {LARGEST_SET} pairs",
-                )
-            )
         pictures = draw_offenders(measured, twins, output) if output is not None else []
-        splits = {split: [m for m in measured if m.split == split] for split, _ in listed}
+        splits: dict[str, list[PairFacts]] = {split: [] for split in dataset.splits}
+        for facts in measured:
+            splits[facts.split].append(facts)
     report = AuditReport(
         name=dataset.name,
         root=printable(root),

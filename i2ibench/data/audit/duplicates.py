@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2ibench.data.audit.measure import ImageFacts, PairFacts
+from i2ibench.data.audit.near_hashes import near_hashes
 
 # Unrelated pictures differ in about half of the 256 bits; the second look decides.
 _LARGEST_DISTANCE = 28
 _SMALLEST_CORRELATION = 0.99
 # Pictures flatter than this (standard deviation in grey levels) are alike without being copies.
 _SMALLEST_SPREAD = 6.0
-# All against all: more than this would take minutes.
-LARGEST_SET = 40_000
-_BLOCK = 256
 
 
 class Twins(NamedTuple):
@@ -66,37 +64,19 @@ def _equal(images: Sequence[tuple[str, ImageFacts]]) -> list[Twins]:
 def _similar(images: Sequence[tuple[str, ImageFacts]]) -> Iterator[tuple[int, int]]:
     """Yield the indices of nearly equal images; each image is paired with its first twin only."""
     lively = [i for i, (_, facts) in enumerate(images) if facts.spread >= _SMALLEST_SPREAD]
-    if not 2 <= len(lively) <= LARGEST_SET:
+    if len(lively) < 2:
         return
     words = np.stack([images[index][1].fingerprint for index in lively])
     thumbnails = np.stack([_standardised(images[index][1].thumbnail) for index in lively])
-    paired: set[int] = set()
-    for start in range(0, len(lively), _BLOCK):
-        block = words[start : start + _BLOCK]
-        distance = _bit_distance(block, words[start:])
-        for row, column in zip(*np.nonzero(distance <= _LARGEST_DISTANCE), strict=True):
-            first, second = start + int(row), start + int(column)
-            if second <= first or second in paired:
-                continue
-            if float(thumbnails[first] @ thumbnails[second]) >= _SMALLEST_CORRELATION:
-                paired.add(second)
-                yield lively[first], lively[second]
+    first_twin = np.full(len(lively), len(lively))
+    for first, second in near_hashes(words, _LARGEST_DISTANCE):
+        alike = np.einsum("nd,nd->n", thumbnails[first], thumbnails[second])
+        kept = alike >= _SMALLEST_CORRELATION
+        np.minimum.at(first_twin, second[kept], first[kept])
+    for second in np.flatnonzero(first_twin < len(lively)).tolist():
+        yield lively[first_twin[second]], lively[second]
 
 
 def _standardised(thumbnail: NDArray[np.float32]) -> NDArray[np.float32]:
     flat = thumbnail.ravel() - thumbnail.mean()
     return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-6), dtype=np.float32)
-
-
-# Bits set in each 16-bit number; NumPy's own count came with version 2.
-_ONES = np.array([bin(number).count("1") for number in range(1 << 16)], dtype=np.uint8)
-
-
-def _bit_distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """Return Hamming distances ``(N, M)`` of ``(N, 4)`` and ``(M, 4)`` words."""
-    distance = np.zeros((len(first), len(second)), dtype=np.uint16)
-    for part_of_first, part_of_second in zip(
-        first.view(np.uint16).T, second.view(np.uint16).T, strict=True
-    ):
-        distance += _ONES[part_of_first[:, None] ^ part_of_second[None]]
-    return distance

@@ -17,7 +17,9 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _REFERENCE = re.compile(r"&(?=#|[A-Za-z][A-Za-z0-9]*;)")
 # What begins a link, a picture, code, emphasis or a formula where it stands.
-_MARKUP = re.compile(r"\](?=[(\[])|`|\*|~(?=~)|_(?=_)|(?<=_)_|\$|\\(?=[!-/:-@\[-`{-~])")
+_MARKUP = re.compile(
+    r"\](?=[(\[])|`|\*(?=\*)|(?<=\*)\*|~(?=~)|_(?=_)|(?<=_)_|\$|\\(?=[!-/:-@\[-`{-~])"
+)
 
 # How a cell begins that spreadsheets take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -58,6 +60,11 @@ def markdown(text: str) -> str:
     """
     text = _MARKUP.sub(r"\\\g<0>", visible(" ".join(text.split())))
     return _TAG.sub("&lt;", _REFERENCE.sub("&amp;", text))
+
+
+def code(text: str) -> str:
+    """Return text as a span of code in markdown, which nothing in it can end."""
+    return f"`{visible(' '.join(text.split())).replace('`', chr(39))}`"
 
 
 def csv_cell(text: str) -> str:

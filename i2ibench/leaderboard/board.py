@@ -7,11 +7,12 @@ from pathlib import Path
 
 from i2ibench import registry
 from i2ibench.errors import DataError, UsageError
+from i2ibench.escaping import code, markdown
 from i2ibench.files import is_safe_name, write_text
 from i2ibench.leaderboard.check import check_entries
 from i2ibench.leaderboard.entries import Entry, board_lock, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
-from i2ibench.leaderboard.markdown import READING, measured_section, page_title, table
+from i2ibench.leaderboard.markdown import READING, link, measured_section, page_title, table
 from i2ibench.leaderboard.protocol_effect import protocol_effects
 from i2ibench.leaderboard.reported import Reported, published_datasets, reported_groups
 from i2ibench.leaderboard.reported_markdown import reported_section
@@ -101,7 +102,8 @@ def render_page(board: Board) -> str:
     if board.entries:
         parts.append(READING)
     else:
-        parts.append(f"No entries yet. Add one: `i2ibench run --model pix2pix --dataset {name}`")
+        command = code(f"i2ibench run --model pix2pix --dataset {name}")
+        parts.append(f"No entries yet. Add one: {command}")
     parts.append(reported_section(board.reported, board.tracks))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -139,8 +141,10 @@ def _index(folder: Path, dataset: str) -> str:
     for name in sorted({*board_names(folder), dataset}):
         measured = len(read_entries(folder, name))
         reported = sum(len(group.entries) for group in reported_groups(name, folder))
-        title = str(_card(name).get("title", ""))
-        rows.append([f"[{name}]({name}.md)", title, str(measured), str(reported)])
+        title = markdown(str(_card(name).get("title", "")))
+        rows.append(
+            [f"[{markdown(name)}]({link(f'{name}.md')})", title, str(measured), str(reported)]
+        )
     header = ["board", "data set", "measured", "reported"]
     return f"{_GENERATED}\n\n# Leaderboards\n\n{_INDEX}\n\n{table(header, rows, left=2)}\n"
 

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from i2ibench.escaping import code, markdown
+from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.placement import Ranking
 from i2ibench.leaderboard.rows import Cell, Column, Row, Track
-from i2ibench.metrics.presentation import beside, metric_title, summary
+from i2ibench.metrics.presentation import beside, column_title, metric_title, summary
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.statistics.design_effect import CORRELATIONS, design_effect
 from i2ibench.wording import NO_VALUE
@@ -50,12 +52,22 @@ def column_note(column: Column, groups: str | None = None) -> str:
     ``groups``: what the groups of its pairs are, e.g. ``"HER2"``.
     """
     better = f"{column.better} is better" if column.better else "a description, without direction"
-    unit = f", in {column.unit}" if column.unit else ""
-    signature = f"`{column.signature}`" if column.signature else "Not computed in any entry"
-    more = beside(column.metric, groups)
+    unit = f", in {markdown(column.unit)}" if column.unit else ""
+    signature = code(column.signature) if column.signature else "Not computed in any entry"
+    more = beside(column.metric, None if groups is None else markdown(groups))
     what = summary(column.metric)
     definition = "; ".join(filter(None, [f"{signature}{unit}", better, more]))
-    return f"{metric_title(column.metric)}: {' '.join(filter(None, [what, definition]))}"
+    return f"{title(column.metric)}: {' '.join(filter(None, [what, definition]))}"
+
+
+def title(metric: str) -> str:
+    """Return a metric's title for a page; of a metric that nobody here knows, its name."""
+    return markdown(metric_title(metric))
+
+
+def heading(metric: str, better: Better | None) -> str:
+    """Return a metric's title with its arrow for a page."""
+    return markdown(column_title(metric, better))
 
 
 def kind(row: Row) -> str:
@@ -69,7 +81,7 @@ def ranking_words(ranking: Ranking) -> list[str]:
     """Say by what the rows are ordered, what was ranked, and what could not be."""
     sentences = []
     if ranking.ordered_by:
-        sentences.append(f"Ordered by {metric_title(ranking.ordered_by.metric)}.")
+        sentences.append(f"Ordered by {title(ranking.ordered_by.metric)}.")
     standings = [placed.standings for placed in ranking.rows]
     ranked = [c for c in ranking.columns if any(c in s and s[c].rank for s in standings)]
     compared = [
@@ -117,7 +129,7 @@ def hidden_clusters(track: Track) -> list[str]:
 
 
 def _titles(columns: Sequence[Column]) -> str:
-    return ", ".join(metric_title(column.metric) for column in columns)
+    return ", ".join(title(column.metric) for column in columns)
 
 
 def small_print(*lines: str) -> str:
@@ -148,14 +160,14 @@ def budget(row: Row) -> str:
         parts.append(f"batch {training.batch_size}")
     images = training.images or {}
     parts += [f"{key} {images[key]}" for key in ("resize", "crop") if images.get(key)]
-    return ", ".join(parts)
+    return markdown(", ".join(parts))
 
 
 def device(row: Row) -> str:
     """Name the hardware of a row."""
     environment = row.result.environment
     if (environment.device or "").startswith("cuda"):
-        return environment.gpu or "GPU"
+        return markdown(environment.gpu or "GPU")
     cores = environment.torch_threads or environment.cpu_count
     if not cores:
         return NO_VALUE

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from typing import TypeVar
 
 import typer
 
 from i2ibench.cli.terminal import say
 from i2ibench.errors import I2IBenchError
 
+T = TypeVar("T")
 
-def each_of(paths: Iterable[Path], do: Callable[[Path], I2IBenchError | None]) -> None:
-    """Call ``do`` for every path; an error that it raises or returns does not stop the others.
+
+def each_of(paths: Iterable[T], do: Callable[[T], I2IBenchError | None]) -> None:
+    """Call ``do`` for every path or name; an error it raises or returns does not stop the others.
 
     Raises the error itself where there is one path, so that ``--debug`` shows its traceback;
     otherwise ends the command with the largest exit code.

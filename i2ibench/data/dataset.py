@@ -16,6 +16,7 @@ from typing import Any
 
 from i2ibench import registry
 from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName, StripLayout
+from i2ibench.data.group_names import check_group_names
 from i2ibench.data.identity import name_of_own
 from i2ibench.data.images import image_size
 from i2ibench.data.labels import labelled
@@ -200,7 +201,9 @@ class Dataset:
         if not found.pairs:
             raise DataError(f"{self.root}: split '{split}' holds no pairs ({found.layout})")
         _check_sizes(found.pairs)
+        _check_twins(found.pairs, split)
         groups = {pair.group for pair in found.pairs if pair.group is not None}
+        check_group_names(sorted(groups), self.root)
         declared = self.card.groups
         order = declared.order if declared is not None else ()
         clusters = self.card.clusters
@@ -266,6 +269,17 @@ def _directed(layout: Layout, direction: str) -> tuple[Layout, bool, str]:
         )
         raise UsageError(f"unknown direction '{direction}'; known: AtoB, BtoA{panels}")
     return layout, direction == "BtoA", direction
+
+
+def _check_twins(pairs: Sequence[ImagePair], split: str) -> None:
+    known: dict[str, ImagePair] = {}
+    for pair in pairs:
+        twin = known.setdefault(pair.id.casefold(), pair)
+        if twin is not pair:
+            raise DataError(
+                f"{pair.source.path}: '{pair.id}' and '{twin.id}' in {split} are one name where "
+                "upper and lower case are not told apart; rename one"
+            )
 
 
 def _check_sizes(pairs: Sequence[ImagePair]) -> None:

@@ -14,6 +14,7 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
+from i2ibench.leaderboard.entries import check_place
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.interface import (
     TrainableModel,
@@ -132,6 +133,8 @@ def resolve(options: Options) -> Plan:
         data_root=options.data_root,
         limit=options.limit,
     )
+    if options.board_folder is not None:
+        check_place(options.board_folder, dataset.name)
     protocol = protocol_for(dataset, options.protocol)
     test = dataset.split("test")
     recipe = load_recipe(options.model, dataset.recipes, options.recipe, options.recipe_settings)

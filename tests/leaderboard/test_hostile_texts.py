@@ -29,12 +29,14 @@ _FIXED = {"schema", "status", "created", "better", "kind"}
 
 
 def _texts_replaced(value: Any, text: str, key: str = "") -> Any:
-    """Return a record in which every text of a free field, and the groups' names, are ``text``."""
+    """Return a record in which every text of a free field, and the groups' names, are ``text``.
+
+    Of groups without unseen characters, which are refused.
+    """
+    added = {"config": text, "groups": "".join(filter(escaping.is_seen, text))}
     if isinstance(value, dict):
         return {
-            (f"{name}{text}" if key in {"groups", "config"} else name): _texts_replaced(
-                each, text, name
-            )
+            (f"{name}{added[key]}" if key in added else name): _texts_replaced(each, text, name)
             for name, each in value.items()
         }
     if isinstance(value, list):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import quote
 
 # Categories that are not shown or that change how others are: control, format (writing
 # direction, zero width), surrogates, private use, unassigned, line and paragraph separators.
@@ -17,7 +18,9 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _REFERENCE = re.compile(r"&(?=#|[A-Za-z][A-Za-z0-9]*;)")
 # What begins a link, a picture, code, emphasis or a formula where it stands.
-_MARKUP = re.compile(r"\](?=[(\[])|`|\*|~(?=~)|_(?=_)|(?<=_)_|\$|\\(?=[!-/:-@\[-`{-~])")
+_MARKUP = re.compile(
+    r"\](?=[(\[])|`|\*(?=\*)|(?<=\*)\*|~(?=~)|_(?=_)|(?<=_)_|\$|\\(?=[!-/:-@\[-`{-~])"
+)
 
 # How a cell begins that spreadsheets take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -58,6 +61,16 @@ def markdown(text: str) -> str:
     """
     text = _MARKUP.sub(r"\\\g<0>", visible(" ".join(text.split())))
     return _TAG.sub("&lt;", _REFERENCE.sub("&amp;", text))
+
+
+def code(text: str) -> str:
+    """Return text as a span of code in markdown, which nothing in it can end."""
+    return f"`{visible(' '.join(text.split())).replace('`', chr(39))}`"
+
+
+def address(url: str) -> str:
+    """Return an address of the web as the target of a link in markdown: nothing in it ends it."""
+    return quote(url, safe="-._~:/?#@!&+,;=%")
 
 
 def csv_cell(text: str) -> str:

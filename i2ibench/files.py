@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from i2ibench.durable import atomic_folder as atomic_folder
 from i2ibench.durable import atomic_path as atomic_path
 from i2ibench.errors import DataError
+from i2ibench.escaping import is_seen
 from i2ibench.reading import open_regular, reading
 from i2ibench.reading import read_json as read_json
 
@@ -28,6 +29,12 @@ _OF_THE_SYSTEM = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 # Everything that some file system refuses or that could leave the folder a name is joined to.
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+
+# Names that Windows keeps for devices, with any suffix.
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
+    + [f"{kind}{number}" for kind in ("COM", "LPT") for number in "0123456789¹²³"]
+)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -234,11 +241,18 @@ def cache_folder() -> Path:
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether ``name`` can be a file name anywhere and cannot leave its folder."""
+    """Whether ``name`` can be a file name anywhere and cannot leave its folder.
+
+    Unseen characters and those that turn the direction of writing are refused besides: two names
+    could look alike.
+    """
     return (
-        0 < len(name.encode("utf-8")) <= 200
+        0 < len(name.encode("utf-8", "surrogatepass")) <= 200
         and name not in {".", ".."}
         and name == name.strip()
         and not name.startswith("-")
+        and not name.endswith(".")
         and not _UNSAFE_NAME.search(name)
+        and name.partition(".")[0].rstrip().upper() not in _DEVICES
+        and all(map(is_seen, name))
     )

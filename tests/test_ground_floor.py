@@ -140,14 +140,33 @@ def test_a_safe_name_stays_in_its_folder(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "a/b", "a\\b", "a\0", " a", "-a", "a:b", "x" * 201]
+    "name", ["", ".", "..", "a/b", "a\\b", "a\0", " a", "-a", "x" * 201, "a:b"]
 )
 def test_unsafe_names(name):
     assert not is_safe_name(name)
 
 
+@pytest.mark.parametrize(
+    "name", ["x.", "a ", "a:b", "CON", "nul.x", "Com1", "LPT9.tar.gz", "aux .x", "lpt²", "CONIN$"]
+)
+def test_names_that_windows_refuses_are_unsafe(name):
+    assert not is_safe_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[31m", "a\x85", "a\u202eb", "a\u200b", "a\udc80", "a\u2028b"]
+)
+def test_names_of_unseen_characters_are_unsafe(name):
+    assert not is_safe_name(name)
+
+
 @pytest.mark.parametrize("name", ["00000_train_1+", "[7941,48408]_patch_0_0", "Färbung 3", "図1"])
 def test_names_of_real_data_sets_are_safe(name):
+    assert is_safe_name(name)
+
+
+@pytest.mark.parametrize("name", ["console", "com10", "a.b", "nul-1", "x.con"])
+def test_names_beside_those_of_windows_are_safe(name):
     assert is_safe_name(name)
 
 

@@ -36,8 +36,10 @@ def build(datasets: Names = None, board: Board = DEFAULT_FOLDER) -> None:
     """
     from i2ibench.leaderboard.board import board_names, build_board
 
-    for dataset in datasets or board_names(board):
-        say(f"written: {build_board(board, dataset)}")
+    each_of(
+        datasets or board_names(board),
+        lambda dataset: say(f"written: {build_board(board, dataset)}"),
+    )
 
 
 @app.command(cls=Verb)
@@ -45,9 +47,11 @@ def check(datasets: Names = None, board: Board = DEFAULT_FOLDER) -> None:
     """Fail with exit code 3 where a board does not follow from its entries."""
     from i2ibench.leaderboard.board import board_names, check_board
 
-    for dataset in datasets or board_names(board):
+    def check_one(dataset: str) -> None:
         check_board(board, dataset)
         answer(f"{dataset}: follows from its entries")
+
+    each_of(datasets or board_names(board), check_one)
 
 
 @app.command(cls=Verb)
@@ -127,8 +131,7 @@ def add(
     try:
         each_of(entries, add_one)
     finally:
-        for dataset in changed:
-            say(f"written: {build_board(board, dataset)}")
+        each_of(changed, lambda dataset: say(f"written: {build_board(board, dataset)}"))
 
 
 @app.command(cls=Verb)

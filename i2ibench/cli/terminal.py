@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from i2ibench.cli.similar_characters import as_shown, escaped_for_json
+from i2ibench.escaping import visible
 from i2ibench.files import json_text
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def answer(shown: Table | str, *, lead: str = "", beside_json: bool = False) -> 
     console = err() if beside_json else out()
     with console.capture() as captured:
         if isinstance(shown, str):
-            console.print(f"{lead}{escape(shown)}", highlight=False, soft_wrap=True)
+            console.print(f"{lead}{escape(seen(shown))}", highlight=False, soft_wrap=True)
         else:
             console.print(shown)
     if beside_json:
@@ -76,7 +77,12 @@ def print_json(value: Any) -> None:
 
 def say(message: str, *, lead: str = "") -> None:
     """Print one line about the process on stderr, as it is; ``lead`` is markup before it."""
-    err().print(f"{lead}{escape(message)}", highlight=False, soft_wrap=True)
+    err().print(f"{lead}{escape(seen(message))}", highlight=False, soft_wrap=True)
+
+
+def seen(text: str) -> str:
+    """Show what could move the cursor, or turn the text that follows, by its number."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def escape(text: str) -> str:
@@ -100,7 +106,7 @@ def table(
     from rich.text import Text
 
     made = Table(
-        title=escape(title),
+        title=escape(seen(title)),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -108,10 +114,10 @@ def table(
     )
 
     def text(cell: str) -> Text:
-        shown = as_shown(cell, out().encoding)
+        shown = as_shown(seen(cell), out().encoding)
         return Text.from_markup(shown) if markup else Text(shown)
 
-    header = [Text(as_shown(column, out().encoding)) for column in columns]
+    header = [Text(as_shown(seen(column), out().encoding)) for column in columns]
     cells = [[text(cell) for cell in row] for row in rows]
     widths = column_widths([header, *cells], out().width, names)
     for column, width in zip(header, widths, strict=True):

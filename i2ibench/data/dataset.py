@@ -19,6 +19,7 @@ from i2ibench.data.bare_targets import CARD, list_targets
 from i2ibench.data.cards import SPLIT_ALIASES, Card, Layout, SplitName
 from i2ibench.data.directions import directed, reading, several_readings
 from i2ibench.data.faults import OnImageFault, image_faults, raise_together
+from i2ibench.data.group_names import check_group_names
 from i2ibench.data.labels import labelled
 from i2ibench.data.layouts import check_layout_splits, list_pairs, present_name, size_of_first
 from i2ibench.data.listing import OnFault, pass_over, raise_fault
@@ -261,11 +262,13 @@ class Dataset(Printed):
         found = self.list_split(split)
         if not found.pairs:
             raise DataError(f"{self.root}: split '{split}' holds no pairs ({found.layout})")
+        _check_twins(found.pairs, split)
         for fault in image_faults(found.pairs):
             on_fault(fault)
         scales = self.scales(found.pairs)
         warn_of_guesses(scales, self.name)
         groups = {pair.group for pair in found.pairs if pair.group is not None}
+        check_group_names(sorted(groups), self.root)
         declared = self.card.groups
         order = declared.order if declared is not None else ()
         clusters = self.card.clusters
@@ -325,3 +328,14 @@ def split_name(name: str) -> SplitName:
         if name in aliases:
             return split
     raise UsageError(registry.unknown_name("split", name, list(SPLIT_ALIASES)))
+
+
+def _check_twins(pairs: Sequence[ImagePair], split: str) -> None:
+    known: dict[str, ImagePair] = {}
+    for pair in pairs:
+        twin = known.setdefault(pair.id.casefold(), pair)
+        if twin is not pair:
+            raise DataError(
+                f"{pair.source.path}: '{pair.id}' and '{twin.id}' in {split} are one name where "
+                "upper and lower case are not told apart; rename one"
+            )

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from i2ibench import registry
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import is_safe_name, write_text
+from i2ibench.escaping import code, markdown
+from i2ibench.files import is_safe_name, list_folder, visible_files, write_text
 from i2ibench.leaderboard.check import check_entries
 from i2ibench.leaderboard.entries import Entry, board_lock, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
 from i2ibench.leaderboard.entry_files import end_replacements
-from i2ibench.leaderboard.markdown import READING, measured_section, page_title, table
+from i2ibench.leaderboard.markdown import READING, link, measured_section, page_title, table
 from i2ibench.leaderboard.protocol_effect import protocol_effects
-from i2ibench.leaderboard.reported import Reported, published_datasets, reported_groups
+from i2ibench.leaderboard.reported import Reported, entry_files, published_datasets, reported_groups
 from i2ibench.leaderboard.reported_markdown import reported_section
 from i2ibench.leaderboard.rows import Track, tracks
 from i2ibench.notebook import Printed, Table
-from i2ibench.wording import count, some
+from i2ibench.wording import NO_VALUE, count, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,22 +143,30 @@ def render_page(board: Board) -> str:
     if board.entries:
         parts.append(READING)
     else:
-        parts.append(f"No entries yet. Add one: `i2ibench run --model pix2pix --dataset {name}`")
+        command = code(f"i2ibench run --model pix2pix --dataset {name}")
+        parts.append(f"No entries yet. Add one: {command}")
     parts.append(reported_section(board.reported, board.tracks))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def dataset_names(folder: Path) -> list[str]:
     """Return the data sets with entries in ``folder``, or with reported ones."""
-    return sorted({*(path.parent.name for path in folder.glob("*/*.json")), *published_datasets()})
+    return sorted({*_with_entries(folder), *published_datasets()})
 
 
 def board_names(folder: Path) -> list[str]:
     """Return the data sets that have a page or entries in ``folder``; it must exist."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of leaderboards; give its path with --board")
-    pages = {path.stem for path in folder.glob("*.md")} - {"README"}
-    return sorted(pages | {path.parent.name for path in folder.glob("*/*.json")})
+    pages = {path.stem for path in visible_files(folder, {".md"})} - {"README"}
+    return sorted(pages | _with_entries(folder))
+
+
+def _with_entries(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    names = [each.name for each in list_folder(folder).folders]
+    return {name for name in names if entry_files(folder, name)}
 
 
 def _contents(board: Board) -> str:
@@ -178,12 +187,24 @@ def _entries(number: int) -> str:
 def _index(folder: Path, dataset: str) -> str:
     rows = []
     for name in sorted({*board_names(folder), dataset}):
-        measured = len(read_entries(folder, name))
-        reported = sum(len(group.entries) for group in reported_groups(name, folder))
-        title = str(_card(name).get("title", ""))
-        rows.append([f"[{name}]({name}.md)", title, str(measured), str(reported)])
+        measured, reported = _numbers(folder, name)
+        title = markdown(str(_card(name).get("title", "")))
+        linked = f"[{markdown(name)}]({link(f'{name}.md')})"
+        rows.append([linked, title, measured, reported])
     header = ["board", "data set", "measured", "reported"]
     return f"{_GENERATED}\n\n# Leaderboards\n\n{_INDEX}\n\n{table(header, rows, left=2)}\n"
+
+
+def _numbers(folder: Path, dataset: str) -> tuple[str, str]:
+    """Return how many entries a board has; none where one of them cannot be read.
+
+    That is told by whoever builds or checks that board: it must not stop the building of others.
+    """
+    try:
+        reported = sum(len(group.entries) for group in reported_groups(dataset, folder))
+        return str(len(read_entries(folder, dataset))), str(reported)
+    except DataError:
+        return NO_VALUE, NO_VALUE
 
 
 def _card(dataset: str) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import Any
 import filelock
 import pandas as pd
 
+from i2ibench.data.group_names import check_group_names
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
 from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
-from i2ibench.leaderboard.reported import is_reported, parse_reported
+from i2ibench.leaderboard.reported import entry_files, is_reported, parse_reported
 from i2ibench.registry import unknown_name
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.consistency import contradictions
@@ -24,6 +26,7 @@ from i2ibench.results.record_files import parse_result, read_result
 from i2ibench.wording import some
 
 _LOCK_SECONDS = 120.0
+_INDEX = "readme"  # of all boards, README.md
 # Of many contradictions, this many are told.
 _NAMED = 5
 
@@ -71,7 +74,8 @@ def add_entry(
     """
     folder = Path(folder)
     dataset = result.dataset.name
-    path = folder / _safe(dataset, "data set") / f"{_safe(entry_name(result), 'entry')}.json"
+    path = folder / board_name(dataset) / f"{_safe(entry_name(result), 'entry')}.json"
+    check_group_names(result.groups, path)
     if isinstance(pair_scores, str | Path):
         pair_scores = read_pair_scores(Path(pair_scores))
     if pair_scores is not None:
@@ -153,8 +157,30 @@ def remove_entry(folder: Path, dataset: str, entry: str) -> list[Path]:
 
 def read_entries(folder: Path, dataset: str) -> list[Entry]:
     """Read the measured entries of a data set in the order of their names."""
-    contents = ((path, read_json(path)) for path in sorted((folder / dataset).glob("*.json")))
+    contents = ((path, read_json(path)) for path in entry_files(folder, dataset))
     return [_entry(path, content) for path, content in contents if not is_reported(content)]
+
+
+def check_place(folder: Path, dataset: str) -> None:
+    """Check, before anything is computed, that a board of ``dataset`` can be kept in ``folder``.
+
+    Raises:
+        UsageError: the name cannot be that of a board.
+        DataError: ``folder`` cannot be made, or written to.
+    """
+    board_name(dataset)
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not existing.is_dir():
+        raise DataError(f"{existing} is no folder; give another --board")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise DataError(f"{existing} cannot be written to; give another --board")
+
+
+def board_name(dataset: str) -> str:
+    """Return the name of a data set if a board can be called so, else ``UsageError``."""
+    if dataset.casefold() == _INDEX:
+        raise UsageError(f"a board called {dataset!r} would replace the index; choose another name")
+    return _safe(dataset, "data set")
 
 
 def entry_name(result: Result) -> str:
@@ -200,7 +226,7 @@ def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
 
 
 def _add_reported(folder: Path, path: Path, content: Any, overwrite: bool) -> tuple[str, Path]:
-    dataset = _safe(str(content.get("dataset", "")), "data set")
+    dataset = board_name(str(content.get("dataset", "")))
     parse_reported(content, path, dataset)
     target = folder / dataset / path.name
     with board_lock(folder):
@@ -220,6 +246,7 @@ def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
 def _entry(path: Path, content: Any) -> Entry:
     while True:
         result = parse_result(content, path)
+        check_group_names(result.groups, path)
         try:
             scores = read_entry_scores(path, result)
             if scores is not None:

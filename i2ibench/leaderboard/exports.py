@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from i2ibench.errors import UsageError
+from i2ibench.escaping import csv_cell, latex, visible
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.board import Board, render_page
 from i2ibench.leaderboard.placement import PlacedRow, rank_track
@@ -51,18 +52,6 @@ _FIELDS = (
     "source",
 )
 
-_LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
 _LATEX_ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", None: ""}
 
 
@@ -79,7 +68,8 @@ def csv_board(board: Board) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(board_lines(board))
+    for line in board_lines(board):
+        writer.writerow({k: csv_cell(v) if isinstance(v, str) else v for k, v in line.items()})
     return buffer.getvalue()
 
 
@@ -161,14 +151,17 @@ def _latex_table(dataset: str, track: Track) -> str:
         if any(placed.row.tables[name][column].value is not None for placed in ranking.rows)
     ]
     titles = [
-        f"{_escape(metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
+        f"{latex(metric_title(column.metric))}{_LATEX_ARROWS[column.better]}"
         for column, _ in columns
     ]
     lines = [
-        f"% {dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs; "
+        f"% {visible(f'{dataset}, protocol {track.protocol}')}, {track.dataset.pairs} pairs; "
         "needs the package booktabs",
         "% bold: the best group, than which no method is surely better",
-        *(f"% {metric_title(column.metric)}: {column.signature}" for column, _ in columns),
+        *(
+            f"% {visible(f'{metric_title(column.metric)}: {column.signature}')}"
+            for column, _ in columns
+        ),
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
         " & ".join(["Method", *titles]) + r" \\",
@@ -183,7 +176,7 @@ def _latex_table(dataset: str, track: Track) -> str:
 
 def _latex_row(placed: PlacedRow, columns: Sequence[tuple[Column, str]]) -> str:
     kind = remarks.kind(placed.row)
-    label = _escape(placed.row.label) + (f" ({kind})" if kind else "")
+    label = latex(placed.row.label) + (f" ({kind})" if kind else "")
     return " & ".join([label, *(_latex_cell(placed.cell(*shown)) for shown in columns)]) + r" \\"
 
 
@@ -192,7 +185,3 @@ def _latex_cell(cell: NumberCell) -> str:
         return "--"
     value = rf"\textbf{{{cell.text}}}" if cell.is_best else cell.text
     return rf"{value} {{\scriptsize$\pm$ {cell.deviation}}}" if cell.deviation else value
-
-
-def _escape(words: str) -> str:
-    return "".join(_LATEX_SPECIAL.get(letter, letter) for letter in words)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
-from i2ibench import wording
+from i2ibench import escaping, wording
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.placement import PlacedRow, Ranking, rank_track
 from i2ibench.leaderboard.ranking import RULE
 from i2ibench.leaderboard.remarks import Footnotes, small_print
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
-from i2ibench.metrics.presentation import column_title, metric_title
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 
 # A column, and the table its numbers are from.
 Shown = tuple[Column, str]
+
+_IN_LINKS = frozenset("/.-_~+,=@")
 
 # Wider tables do not fit a page of GitHub.
 COLUMNS_A_TABLE = 6
@@ -58,7 +60,7 @@ def measured_section(track: Track) -> str:
     parts.append(_reading(track, ranking))
     parts += [_level(track, level, tables) for level in track.groups]
     if MACRO in track.columns:
-        name = track.dataset.group_name or "group"
+        name = escaping.markdown(track.dataset.group_name or "group")
         of_levels = rank_track(track, MACRO)
         main = _with_values(of_levels, [c for c in track.columns[MACRO] if c.is_main], MACRO)
         parts.append(f"#### Mean over the {name} levels, each level counting the same")
@@ -72,7 +74,8 @@ def measured_section(track: Track) -> str:
 def page_title(dataset: str, card: Mapping[str, object]) -> str:
     """Return the head of a board."""
     described = str(card.get("title") or "")
-    return f"# {dataset}\n\n{described}" if described else f"# {dataset}"
+    title = f"# {escaping.markdown(dataset)}"
+    return f"{title}\n\n{escaping.markdown(described)}" if described else title
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -112,7 +115,8 @@ class _Tables:
 
     def definitions(self) -> str:
         """Return all footnotes."""
-        lines = [*self.signatures.lines(), *self.notes.lines()]
+        notes = [(mark, escaping.markdown(note)) for mark, note in self.notes.lines()]
+        lines = [*self.signatures.lines(), *notes]
         listed = "\n".join(f"- <sup>{mark}</sup> {note}" for mark, note in lines)
         return f"#### Definitions and remarks\n\n{listed}"
 
@@ -121,7 +125,7 @@ class _Tables:
     ) -> str:
         marks = [self.signatures.mark(remarks.column_note(column, self.groups))] if signed else []
         marks += [self.notes.mark(note) for note in shared]
-        title = column_title(column.metric, column.better)
+        title = remarks.heading(column.metric, column.better)
         if name == MACRO and signed:  # beside columns that are no means over levels
             title += small_print("mean of levels")
         return f"{title}<sup>{','.join(marks)}</sup>" if marks else title
@@ -139,12 +143,14 @@ class _Tables:
 def _headline(track: Track) -> str:
     dataset = track.dataset
     direction = f", {dataset.direction}" if dataset.direction else ""
-    pairs = f"{dataset.pairs} pairs of the {dataset.split} split{direction}"
-    hashes = [f"protocol sha256 `{track.protocol_sha256[:12]}`"]
+    pairs = escaping.markdown(f"{dataset.pairs} pairs of the {dataset.split} split{direction}")
+    hashes = [f"protocol sha256 {escaping.code(track.protocol_sha256[:12])}"]
     manifest = str(dataset.manifest_sha256 or "")
     if manifest:
-        hashes.append(f"data sha256 `{manifest[:12]}`")
-    return f"### Protocol `{track.protocol}`: {pairs}\n\n<sub>{', '.join(hashes)}</sub>"
+        hashes.append(f"data sha256 {escaping.code(manifest[:12])}")
+    return (
+        f"### Protocol {escaping.code(track.protocol)}: {pairs}\n\n<sub>{', '.join(hashes)}</sub>"
+    )
 
 
 def _reading(track: Track, ranking: Ranking) -> str:
@@ -155,8 +161,10 @@ def _reading(track: Track, ranking: Ranking) -> str:
     if statement:
         unit = "pairs" if statement["unit"] == "pair" else "clusters (slides or patients)"
         sentences.append(
-            f"Intervals: {statement['method']}, {statement['resamples']} resamples of "
-            f"{statement['units']} {unit}."
+            escaping.markdown(
+                f"Intervals: {statement['method']}, {statement['resamples']} resamples of "
+                f"{statement['units']} {unit}."
+            )
         )
     sentences += [*remarks.hidden_clusters(track), *remarks.ranking_words(ranking)]
     return remarks.small_print(" ".join(sentences)).removeprefix("<br>")
@@ -173,7 +181,8 @@ def _level(track: Track, level: str, tables: _Tables) -> str:
     }
     pairs = " or ".join(str(size) for size in sorted(sizes))
     unit = "pair" if pairs == "1" else "pairs"
-    title = f"#### {track.dataset.group_name or 'group'} {level}: {pairs} {unit}"
+    name = escaping.markdown(f"{track.dataset.group_name or 'group'} {level}")
+    title = f"#### {name}: {pairs} {unit}"
     parts = [title, tables.of(ranking, main)]
     if ranking.units < FEWEST_UNITS:
         count = "1 unit proves" if ranking.units == 1 else f"{ranking.units} units prove"
@@ -189,7 +198,7 @@ def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
     chunks = range(0, len(known), COLUMNS_A_TABLE)
     parts += [tables.of(ranking, known[i : i + COLUMNS_A_TABLE]) for i in chunks]
     absent = [
-        f"{metric_title(column.metric)}<sup>{mark}</sup>"
+        f"{remarks.title(column.metric)}<sup>{mark}</sup>"
         for column in others
         if (column, OVERALL) not in known
         for mark in [tables.reason(ranking, column)]
@@ -215,7 +224,7 @@ def _methods(ranking: Ranking) -> str:
         row = placed.row
         rows.append(
             [
-                row.label + remarks.small_print(*remarks.described(row)),
+                escaping.markdown(row.label) + remarks.small_print(*remarks.described(row)),
                 remarks.parameters(row),
                 remarks.budget(row),
                 wording.duration(_mean_cost(row, "train_seconds")),
@@ -227,7 +236,7 @@ def _methods(ranking: Ranking) -> str:
 
 
 def _label(row: Row) -> str:
-    return row.label + remarks.small_print(remarks.kind(row))
+    return escaping.markdown(row.label) + remarks.small_print(remarks.kind(row))
 
 
 def _links(row: Row) -> str:
@@ -236,7 +245,7 @@ def _links(row: Row) -> str:
         result = entry.result
         name = f"seed {result.seed}" if result.seed is not None else "entry"
         status = "" if result.status == "measured" else f", {result.status}"
-        links.append(f"[{name}]({_url(f'{entry.path.parent.name}/{entry.path.name}')}){status}")
+        links.append(f"[{name}]({link(f'{entry.path.parent.name}/{entry.path.name}')}){status}")
     return ", ".join(links)
 
 
@@ -250,5 +259,7 @@ def _escape(cell: str) -> str:
     return cell.replace("|", "\\|").replace("\n", " ")
 
 
-def _url(target: str) -> str:
-    return target.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
+def link(target: str) -> str:
+    """Return the target of a link to a file beside the page."""
+    # Letters stay readable; whatever could end the link, or begin a tag, does not.
+    return "".join(each if each.isalnum() or each in _IN_LINKS else quote(each) for each in target)

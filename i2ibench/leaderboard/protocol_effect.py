@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from i2ibench import wording
+from i2ibench.escaping import code, markdown
 from i2ibench.files import sha256_json
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.markdown import table
 from i2ibench.leaderboard.rows import OVERALL, Row, Track
-from i2ibench.metrics.presentation import metric_title
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.one_model import weights_origin
 
@@ -48,17 +48,18 @@ def _section(first: Track, second: Track) -> str | None:
             for one, two, column in cells
         ]
         if any(cell != wording.NO_VALUE for cell in known):
-            rows.append([a.label, *known])
+            rows.append([markdown(a.label), *known])
     if not rows:
         return None
     keep = [i for i in range(len(shared)) if any(row[i + 1] != wording.NO_VALUE for row in rows)]
-    header = ["method", *(metric_title(shared[i][0].metric) for i in keep)]
+    header = ["method", *(remarks.title(shared[i][0].metric) for i in keep)]
     shown = [[row[0], *(row[i + 1] for i in keep)] for row in rows]
+    one, two = code(first.protocol), code(second.protocol)
     return (
-        f"### What the protocol alone changes: `{first.protocol}` against `{second.protocol}`\n\n"
+        f"### What the protocol alone changes: {one} against {two}\n\n"
         f"{table(header, shown)}\n\n"
-        f"<sub>The same weights, translated and scored under both. Bold: `{second.protocol}` minus "
-        f"`{first.protocol}`; below it the two scores. Never ranked against each other.</sub>"
+        f"<sub>The same weights, translated and scored under both. Bold: {two} minus "
+        f"{one}; below it the two scores. Never ranked against each other.</sub>"
     )
 
 

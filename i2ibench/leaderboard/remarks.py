@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from i2ibench.escaping import address, code, markdown
+from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.placement import Ranking
 from i2ibench.leaderboard.rows import Cell, Column, Row, Track
-from i2ibench.metrics.presentation import beside, metric_title, summary
+from i2ibench.metrics.presentation import beside, column_title, metric_title, summary
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.statistics.design_effect import CORRELATIONS, design_effect
 from i2ibench.wording import NO_VALUE
@@ -51,12 +52,22 @@ def column_note(column: Column, groups: str | None = None) -> str:
     ``groups``: what the groups of its pairs are, e.g. ``"HER2"``.
     """
     better = f"{column.better} is better" if column.better else "a description, without direction"
-    unit = f", in {column.unit}" if column.unit else ""
-    signature = f"`{column.signature}`" if column.signature else "Not computed in any entry"
-    more = beside(column.metric, groups)
+    unit = f", in {markdown(column.unit)}" if column.unit else ""
+    signature = code(column.signature) if column.signature else "Not computed in any entry"
+    more = beside(column.metric, None if groups is None else markdown(groups))
     what = summary(column.metric)
     definition = "; ".join(filter(None, [f"{signature}{unit}", better, more]))
-    return f"{metric_title(column.metric)}: {' '.join(filter(None, [what, definition]))}"
+    return f"{title(column.metric)}: {' '.join(filter(None, [what, definition]))}"
+
+
+def title(metric: str) -> str:
+    """Return a metric's title for a page; of a metric that nobody here knows, its name."""
+    return markdown(metric_title(metric))
+
+
+def heading(metric: str, better: Better | None) -> str:
+    """Return a metric's title with its arrow for a page."""
+    return markdown(column_title(metric, better))
 
 
 def kind(row: Row) -> str:
@@ -72,7 +83,7 @@ def ranking_words(ranking: Ranking) -> list[str]:
     """Say by what the rows are ordered, what was ranked, and what could not be."""
     sentences = []
     if ranking.ordered_by:
-        sentences.append(f"Ordered by {metric_title(ranking.ordered_by.metric)}.")
+        sentences.append(f"Ordered by {title(ranking.ordered_by.metric)}.")
     standings = [placed.standings for placed in ranking.rows]
     ranked = [c for c in ranking.columns if any(c in s and s[c].rank for s in standings)]
     compared = [
@@ -120,7 +131,7 @@ def hidden_clusters(track: Track) -> list[str]:
 
 
 def _titles(columns: Sequence[Column]) -> str:
-    return ", ".join(metric_title(column.metric) for column in columns)
+    return ", ".join(title(column.metric) for column in columns)
 
 
 def small_print(*lines: str) -> str:
@@ -142,7 +153,7 @@ def budget(row: Row) -> str:
     if result.model.is_external or (result.model.method and training.steps is None):
         said = result.model.method or {}
         known = [said.get(key) for key in ("training_data", "training_budget")]
-        return "; ".join(plain(each) for each in known if each) or "not stated"
+        return "; ".join(markdown(str(each)) for each in known if each) or "not stated"
     if not training:
         return "none" if not result.cost.train_seconds else "closed form"
     parts: list[str] = []
@@ -157,16 +168,16 @@ def budget(row: Row) -> str:
         parts.append(f"batch {training.batch_size}")
     images = training.images or {}
     parts += [f"{key} {images[key]}" for key in ("resize", "crop") if images.get(key)]
-    return ", ".join(parts)
+    return markdown(", ".join(parts))
 
 
 def device(row: Row) -> str:
     """Name the hardware of a row; where predictions were given, what its authors say."""
     if row.result.model.is_external:
-        return plain((row.result.model.method or {}).get("hardware") or NO_VALUE)
+        return markdown(str((row.result.model.method or {}).get("hardware") or NO_VALUE))
     environment = row.result.environment
     if (environment.device or "").startswith("cuda"):
-        return environment.gpu or "GPU"
+        return markdown(environment.gpu or "GPU")
     cores = environment.torch_threads or environment.cpu_count
     if not cores:
         return NO_VALUE
@@ -185,18 +196,10 @@ def described(row: Row) -> list[str]:
     """Return what the authors of a method say of it in markdown: title, names, addresses."""
     said = row.result.model.method or {}
     links = [
-        f"[{key}]({said[key]})"
+        f"[{key}]({address(str(said[key]))})"
         for key in ("paper", "code")
         if str(said.get(key, "")).startswith(("https://", "http://"))
     ]
-    authors = said.get("authors") or []
-    return [each for each in (
-        plain(said.get("title") or ""),
-        plain(", ".join(map(str, authors))),
-        ", ".join(links),
-    ) if each]  # fmt: skip
-
-
-def plain(text: object) -> str:
-    """Return text that somebody wrote so that markdown and HTML show it as it is."""
-    return re.sub(r"([\\`*_\[\]<>&#|])", lambda sign: f"&#{ord(sign[1])};", str(text))
+    authors = ", ".join(map(str, said.get("authors") or []))
+    parts = [markdown(str(said.get("title") or "")), markdown(authors), ", ".join(links)]
+    return [part for part in parts if part]

@@ -115,7 +115,7 @@ def reported_groups(dataset: str, folder: Path) -> list[Reported]:
     ``folder`` holds the boards; further files of reported entries lie in ``<data set>/`` there
     beside the measured ones and say ``"status": "reported"``.
     """
-    entries = [*published_entries(dataset), *_added_entries(folder / dataset, dataset)]
+    entries = [*published_entries(dataset), *_added_entries(folder, dataset)]
     by_group: dict[str | None, list[ReportedEntry]] = {}
     for entry in entries:
         by_group.setdefault(entry.comparable_group, []).append(entry)
@@ -197,9 +197,17 @@ def is_reported(content: Any) -> bool:
     return isinstance(content, dict) and content.get("status") == "reported"
 
 
+def entry_files(folder: Path, dataset: str) -> tuple[Path, ...]:
+    """Return the files of the entries of a data set, in the order of their names.
+
+    What a cut write, a file manager or a notebook left there is none.
+    """
+    return visible_files(folder / dataset, {".json"}, missing_ok=True)
+
+
 def _added_entries(folder: Path, dataset: str) -> list[ReportedEntry]:
     added: list[ReportedEntry] = []
-    for path in visible_files(folder, {".json"}, missing_ok=True):
+    for path in entry_files(folder, dataset):
         content = read_json(path)
         if is_reported(content):
             added += parse_reported(content, path, dataset)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from i2ibench import wording
+from i2ibench.escaping import markdown
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.markdown import COLUMNS_A_TABLE, table
 from i2ibench.leaderboard.remarks import Footnotes
@@ -17,7 +18,7 @@ from i2ibench.leaderboard.reported_table import (
     reported_rows,
 )
 from i2ibench.leaderboard.rows import OVERALL, Track
-from i2ibench.metrics.presentation import column_title, direction, metric_title, table_order
+from i2ibench.metrics.presentation import direction, metric_title, table_order
 from i2ibench.results.cells import NumberCell
 from i2ibench.wording import NO_VALUE
 
@@ -47,19 +48,21 @@ def reported_section(groups: Sequence[Reported], tracks: Sequence[Track]) -> str
 def _group(reported: Reported) -> str:
     notes = Footnotes("a")
     rows = reported_rows(reported)
-    parts = [f"### {reported.group.title}", *_protocol(reported)]
+    parts = [f"### {markdown(reported.group.title)}", *_protocol(reported)]
     columns = _columns(rows)
     parts.append(_table(rows, columns[:COLUMNS_A_TABLE], reported, notes))
     for start in range(COLUMNS_A_TABLE, len(columns), COLUMNS_A_TABLE):
         further = _table(rows, columns[start : start + COLUMNS_A_TABLE], reported, notes)
         parts.append(_folded("Further numbers", further))
     for level, (pairs, level_table) in level_rows(reported).items():
-        title = f"HER2 {level}: {pairs} pairs, computed from the scores per pair"
+        title = f"HER2 {markdown(level)}: {pairs} pairs, computed from the scores per pair"
         shown = _table(level_table, _columns(level_table), reported, notes)
         parts.append(_folded(title, shown))
     parts += _remarks(reported)
     if notes.notes:
-        parts.append("\n".join(f"- <sup>{mark}</sup> {note}" for mark, note in notes.lines()))
+        parts.append(
+            "\n".join(f"- <sup>{mark}</sup> {markdown(note)}" for mark, note in notes.lines())
+        )
     return "\n\n".join(parts)
 
 
@@ -75,9 +78,9 @@ def _protocol(reported: Reported) -> list[str]:
         )
     shared = _shared_origin(reported)
     if shared:
-        lines.append(f"Source: {shared}.")
+        lines.append(f"Source: {markdown(shared)}.")
     if reported.group.protocol:
-        lines.append(f"Protocol: {reported.group.protocol}.")
+        lines.append(f"Protocol: {markdown(reported.group.protocol)}.")
     return [" ".join(lines)] if lines else []
 
 
@@ -88,7 +91,7 @@ def _columns(rows: Sequence[ReportedRow]) -> list[str]:
 def _table(
     rows: Sequence[ReportedRow], columns: Sequence[str], reported: Reported, notes: Footnotes
 ) -> str:
-    header = ["method", *(column_title(metric, direction(metric)) for metric in columns)]
+    header = ["method", *(remarks.heading(metric, direction(metric)) for metric in columns)]
     shown = [row for row in rows if any(metric in row.cells for metric in columns)]
     return table(
         header,
@@ -101,14 +104,14 @@ def _table(
 
 def _label(row: ReportedRow, reported: Reported, notes: Footnotes) -> str:
     if row.entry is None:
-        return row.method
+        return markdown(row.method)
     marks = [notes.mark(note) for note in _entry_notes(reported, row, row.entry)]
     mark = f"<sup>{','.join(marks)}</sup>" if marks else ""
-    training = [f"on {row.entry.trained_on}"] if row.entry.trained_on else []
+    training = [f"on {markdown(row.entry.trained_on)}"] if row.entry.trained_on else []
     if row.entry.training_hours is not None:
         training.append(wording.duration(row.entry.training_hours * 3600))
     trained = remarks.small_print(", ".join(training)) if training else ""
-    return f"{row.method}{mark}{trained}"
+    return f"{markdown(row.method)}{mark}{trained}"
 
 
 def _cell(row: ReportedRow, metric: str) -> str:
@@ -154,7 +157,7 @@ def _shared_origin(reported: Reported) -> str | None:
 
 
 def _remarks(reported: Reported) -> list[str]:
-    remarks = list(reported.group.remarks)
+    remarks = [markdown(each) for each in reported.group.remarks]
     if reported.pair_scores:
         remarks.append(
             "Intervals, tests and levels are computed here from the published scores per pair, "
@@ -188,7 +191,8 @@ def _differences(groups: Sequence[Reported], tracks: Sequence[Track]) -> str | N
                     continue
                 differences = [_difference(measured, entry, m) for m in ("psnr", "ssim")]
                 if any(found != NO_VALUE for found in differences):
-                    own = [row.label, track.protocol, entry.method, entry.source]
+                    said = (row.label, track.protocol, entry.method, entry.source)
+                    own = [markdown(each) for each in said]
                     rows.append([*own, *differences])
     if not rows:
         return None

@@ -16,6 +16,7 @@ from i2ibench.data.sources import folder_of_sources, sources_alone
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
+from i2ibench.leaderboard.entries import check_place
 from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.foreign.open_method import open_method
 from i2ibench.models.foreign.program import ExternalProgram
@@ -158,6 +159,8 @@ def resolve(options: Options, verb: Verb = "run") -> Plan:
     options = replace(options, model=method.name)
     registered_model(options.model)  # an unknown name is told before a data set is drawn
     dataset, alone = _open_dataset(options, verb)
+    if options.board_folder is not None:
+        check_place(options.board_folder, dataset.name)
     protocol = protocol_for(dataset, options.protocol)
     recipe = load_recipe(options.model, dataset.recipes, options.recipe, options.recipe_settings)
     remarks = [method.remark] if method.remark else []

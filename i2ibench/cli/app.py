@@ -111,11 +111,16 @@ def _root(
     """
 
 
+# The warnings that this command has shown.
+_told: set[str] = set()
+
+
 def run_app(arguments: list[str]) -> int:
     """Run the command line on ``arguments`` and return the exit code."""
     # --debug is also understood after the verb, where people add it to a line that failed.
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    _told.clear()
     warnings.showwarning = _show_warning
     replace_what_streams_cannot_show()
     try:
@@ -166,7 +171,10 @@ def _show_warning(
     # file, and speak of tags of a TIFF that decide nothing.
     if issubclass(category, DeprecationWarning | FutureWarning) or _is_of_pillow(filename):
         return
-    say(str(message), lead="[yellow]warning:[/] ")
+    # Whoever ignores warnings for a while lets Python forget which it has shown.
+    if str(message) not in _told:
+        _told.add(str(message))
+        say(str(message), lead="[yellow]warning:[/] ")
 
 
 def _is_of_pillow(filename: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections import namedtuple
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from factories import times
 
+from i2ibench import registry
 from i2ibench.cli.app import VERBS, run_app
 
 TINY = [
@@ -274,3 +276,17 @@ def test_unknown_settings_are_answered_with_a_suggestion(capsys, faulty, tmp_pat
 def test_help_of_an_unknown_verb(capsys):
     code, _, err = call(capsys, "trian")
     assert code == 2 and "trian" in err
+
+
+def test_a_warning_is_told_once_though_libraries_ignore_warnings_in_between(monkeypatch, capsys):
+    def list_twice() -> list[str]:
+        for _ in range(2):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+            warnings.warn("a plugin is broken", stacklevel=1)
+        return []
+
+    monkeypatch.setattr(registry.protocols, "names", list_twice)
+    for _ in range(2):  # each command tells it
+        assert run_app(["protocols"]) == 0
+        assert capsys.readouterr().err.count("a plugin is broken") == 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
 from i2ibench import registry
+from i2ibench.cli.app import run_app
 from i2ibench.errors import DataError
 from i2ibench.runs.options import Options
 from i2ibench.runs.plan import resolve
@@ -99,3 +101,19 @@ def test_weights_of_the_authors_are_translated_with(options, tmp_path):
     torch.save({"other": torch.zeros(1)}, tmp_path / "w.pt")
     with pytest.raises(DataError, match=r"w\.pt: not the weights of Net: lacks layers\.bias"):
         run(replace(options, checkpoint=tmp_path / "w.pt"))
+
+
+def test_verification_compares_the_code_of_a_file_and_runs_it_again(
+    options, tmp_path, capsys, monkeypatch
+):
+    done = run(replace(options, settings={"training.epochs": 1}))
+    monkeypatch.setattr(registry, "models", registry.Registry("model", "i2ibench.models"))
+    line = ["verify", str(done.folder), "--dataset", options.dataset, "--retranslate"]
+    assert run_app([*line, "--device", "cpu"]) == 2
+    assert "unknown model 'Net'" in capsys.readouterr().err
+    line += ["--model", options.model, "--json", "--device", "cpu"]
+    assert run_app(line) == 0
+    assert json.loads(capsys.readouterr().out)["hashes"]["code of Net"] == "as recorded"
+    (tmp_path / "net.py").write_text(NET.replace("torch.tanh", "torch.sin"))
+    assert run_app(line) == 5
+    assert json.loads(capsys.readouterr().out)["hashes"]["code of Net"] == "differs"

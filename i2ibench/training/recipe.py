@@ -16,7 +16,7 @@ from i2ibench.errors import UsageError
 from i2ibench.settings import Settings, explain
 
 # Of a method without a recipe.
-DEFAULT_BUDGET = {"epochs": 10, "decay_epochs": 10, "batch_size": 4}
+DEFAULT_BUDGET = {"epochs": 10, "decay_epochs": 10}
 DEFAULT_CROP = 256
 
 

@@ -58,10 +58,10 @@ def test_a_file_reaches_the_board_and_its_defaults_are_said_before_it_trains(opt
     done = run(replace(options, settings={"training.epochs": 1}), heard)
     told = " | ".join(heard.stages)
     assert "plain nn.Module" in told and "L1" in told
-    # One epoch that was asked for is one epoch: 5 pairs in batches of 4.
-    assert "no recipe: 1 epochs, batches of 4, crops of 32 px" in told
+    # One epoch that was asked for is one epoch.
+    assert "no recipe: 1 epoch, batches of 1, crops of 32 px" in told
     assert told.index("no recipe") < told.index("training Net")
-    assert (done.result.training.steps, done.result.model.name) == (2, "Net")
+    assert (done.result.training.steps, done.result.model.name) == (5, "Net")
     [code] = done.result.environment.plugins
     assert (code["package"], code["version"], len(code["sha256"])) == ("net.py", None, 64)
     assert "Net" in done.board.read_text()
@@ -71,9 +71,9 @@ def test_a_recipe_beside_the_file_is_taken_and_settings_lie_over_it(options, tmp
     (tmp_path / "net.toml").write_text(
         "[model]\nwidth = 3\n[training]\nepochs = 7\n[images]\ncrop = 8\n"
     )
-    plan = resolve(replace(options, settings={"training.batch_size": 1}))
+    plan = resolve(replace(options, settings={"training.batch_size": 2}))
     training = plan.recipe.training
-    assert (training.epochs, training.decay_epochs, training.batch_size) == (7, 0, 1)
+    assert (training.epochs, training.decay_epochs, training.batch_size) == (7, 0, 2)
     assert plan.model.config.width == 3
     assert not any("no recipe" in each for each in plan.remarks)
 

@@ -58,6 +58,16 @@ def verify(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="File of a method that no package registers, e.g. mynet.py:MyNet: its code is "
+            "compared, and --retranslate runs it.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
     record: Annotated[
         bool,
         typer.Option("--record", help="Mark a confirmed result as verified.", rich_help_panel=HOW),
@@ -120,6 +130,10 @@ def verify(
         raise UsageError("--checkpoint is that of one result; verify the results one by one")
     if sample is not None and not reference:
         raise UsageError("--sample is an option of --reference; add that, or leave --sample out")
+    if model is not None:
+        from i2ibench.models.foreign.open_method import open_method
+
+        open_method(model)
     where: dict[str, Any] = {
         "dataset": dataset,
         "targets": targets,

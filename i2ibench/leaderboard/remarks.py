@@ -150,7 +150,8 @@ def shared_notes(cells: list[Cell]) -> tuple[str, ...]:
 def budget(row: Row) -> str:
     """Say what the method was trained on and for how long, from its record."""
     training, result = row.result.training, row.result
-    if result.model.is_external or (result.model.method and training.steps is None):
+    is_unknown = not training and result.cost.train_seconds is None
+    if is_unknown or (result.model.method and training.steps is None):
         said = result.model.method or {}
         known = [said.get(key) for key in ("training_data", "training_budget")]
         return "; ".join(markdown(str(each)) for each in known if each) or "not stated"

@@ -7,6 +7,7 @@ from typing import Any
 from i2ibench import provenance, registry
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
+from i2ibench.models.foreign.onnx_file import OnnxModel
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import TrainableModel
 from i2ibench.results.additions import refuse_to_lose
@@ -19,6 +20,7 @@ from i2ibench.runs.plan import Plan
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.score_folders import dataset_record
 from i2ibench.training.checkpoint import summarize
+from i2ibench.training.checkpoint_summary import CheckpointSummary
 from i2ibench.translation.manifest import Manifest
 from i2ibench.web.pictures import contact_sheet
 from i2ibench.web.run_page import write_page
@@ -89,7 +91,7 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
         dataset=dataset_record(plan.test, plan.options.limit),
         evaluation=evaluation,
         cost={
-            "train_seconds": round(trained.seconds, 2) if trained else 0.0,
+            "train_seconds": _train_seconds(plan, trained),
             "translate_seconds": manifest.seconds,
             "evaluate_seconds": round(evaluation.seconds, 2),
             "peak_memory_mb": provenance.peak_memory_mb(),
@@ -101,6 +103,13 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
         run_id=plan.folder.path.name,
         experiment=plan.experiment,
     )
+
+
+def _train_seconds(plan: Plan, trained: CheckpointSummary | None) -> float | None:
+    """Return how long the training took; of one that was made elsewhere nothing is known."""
+    if trained is not None:
+        return round(trained.seconds, 2)
+    return None if isinstance(plan.model, ExternalProgram | OnnxModel) else 0.0
 
 
 def _counted(plan: Plan) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from i2ibench.data.images import image_size
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.training.recipe import DEFAULT_CROP, Recipe
+from i2ibench.wording import count
 
 
 def with_default_crop(
@@ -29,7 +30,7 @@ def with_default_crop(
 def budget_remark(name: str, recipe: Recipe) -> str:
     """Say the budget of a model without a recipe in one line."""
     training, images = recipe.training, recipe.images
-    epochs = f"{training.epochs} epochs"
+    epochs = count(training.epochs, "epoch")
     if training.decay_epochs:
         epochs += f" and {training.decay_epochs} more over which the learning rate falls"
     parts = [epochs, f"batches of {training.batch_size}"]

@@ -17,7 +17,7 @@ from i2ibench.reading import read_toml, reading
 from i2ibench.settings import Settings, explain
 
 # Of a method without a recipe.
-DEFAULT_BUDGET = {"epochs": 10, "decay_epochs": 10, "batch_size": 4}
+DEFAULT_BUDGET = {"epochs": 10, "decay_epochs": 10}
 DEFAULT_CROP = 256
 
 

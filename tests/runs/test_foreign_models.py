@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
 from i2ibench import registry
+from i2ibench.cli.app import run_app
 from i2ibench.errors import DataError
 from i2ibench.runs.options import Options
 from i2ibench.runs.plan import resolve
@@ -56,10 +58,10 @@ def test_a_file_reaches_the_board_and_its_defaults_are_said_before_it_trains(opt
     done = run(replace(options, settings={"training.epochs": 1}), heard)
     told = " | ".join(heard.stages)
     assert "plain nn.Module" in told and "L1" in told
-    # One epoch that was asked for is one epoch: 5 pairs in batches of 4.
-    assert "no recipe: 1 epochs, batches of 4, crops of 32 px" in told
+    # One epoch that was asked for is one epoch.
+    assert "no recipe: 1 epoch, batches of 1, crops of 32 px" in told
     assert told.index("no recipe") < told.index("training Net")
-    assert (done.result.training.steps, done.result.model.name) == (2, "Net")
+    assert (done.result.training.steps, done.result.model.name) == (5, "Net")
     [code] = done.result.environment.plugins
     assert (code["package"], code["version"], len(code["sha256"])) == ("net.py", None, 64)
     assert "Net" in done.board.read_text()
@@ -69,9 +71,9 @@ def test_a_recipe_beside_the_file_is_taken_and_settings_lie_over_it(options, tmp
     (tmp_path / "net.toml").write_text(
         "[model]\nwidth = 3\n[training]\nepochs = 7\n[images]\ncrop = 8\n"
     )
-    plan = resolve(replace(options, settings={"training.batch_size": 1}))
+    plan = resolve(replace(options, settings={"training.batch_size": 2}))
     training = plan.recipe.training
-    assert (training.epochs, training.decay_epochs, training.batch_size) == (7, 0, 1)
+    assert (training.epochs, training.decay_epochs, training.batch_size) == (7, 0, 2)
     assert plan.model.config.width == 3
     assert not any("no recipe" in each for each in plan.remarks)
 
@@ -99,3 +101,19 @@ def test_weights_of_the_authors_are_translated_with(options, tmp_path):
     torch.save({"other": torch.zeros(1)}, tmp_path / "w.pt")
     with pytest.raises(DataError, match=r"w\.pt: not the weights of Net: lacks layers\.bias"):
         run(replace(options, checkpoint=tmp_path / "w.pt"))
+
+
+def test_verification_compares_the_code_of_a_file_and_runs_it_again(
+    options, tmp_path, capsys, monkeypatch
+):
+    done = run(replace(options, settings={"training.epochs": 1}))
+    monkeypatch.setattr(registry, "models", registry.Registry("model", "i2ibench.models"))
+    line = ["verify", str(done.folder), "--dataset", options.dataset, "--retranslate"]
+    assert run_app([*line, "--device", "cpu"]) == 2
+    assert "unknown model 'Net'" in capsys.readouterr().err
+    line += ["--model", options.model, "--json", "--device", "cpu"]
+    assert run_app(line) == 0
+    assert json.loads(capsys.readouterr().out)["hashes"]["code of Net"] == "as recorded"
+    (tmp_path / "net.py").write_text(NET.replace("torch.tanh", "torch.sin"))
+    assert run_app(line) == 5
+    assert json.loads(capsys.readouterr().out)["hashes"]["code of Net"] == "differs"

@@ -232,12 +232,19 @@ def _kind(path: Path) -> str:
 
 def cache_folder() -> Path:
     """Return ``$I2IBENCH_CACHE``, or the user's cache folder of this platform."""
-    chosen = os.environ.get("I2IBENCH_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
+    chosen = chosen_folder("I2IBENCH_CACHE")
+    if chosen is not None:
+        return chosen
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("i2ibench"))
+
+
+def chosen_folder(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, None where it is not set."""
+    chosen = os.environ.get(variable)
+    # Not Path.expanduser(): it raises for a user it does not know.
+    return Path(os.path.expanduser(chosen)) if chosen else None  # noqa: PTH111
 
 
 def is_safe_name(name: str) -> bool:

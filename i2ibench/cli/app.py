@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from i2ibench.cli.environment import check_environment
 from i2ibench.cli.similar_characters import replace_what_streams_cannot_show
 from i2ibench.cli.terminal import say
 from i2ibench.cli.verb import Verb, VerbGroup, first_paragraph
@@ -124,6 +125,7 @@ def run_app(arguments: list[str]) -> int:
     warnings.showwarning = _show_warning
     replace_what_streams_cannot_show()
     try:
+        check_environment()
         code = app(args=arguments, prog_name="i2ibench", standalone_mode=False)
     except SystemExit as done:
         code = done.code

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2ibench.errors import DataError, MissingError, UsageError
-from i2ibench.files import atomic_path, cache_folder, sha256_file
+from i2ibench.files import atomic_path, cache_folder, chosen_folder, sha256_file
 from i2ibench.metrics.networks.known_weights import CatalogueEntry as CatalogueEntry
 from i2ibench.metrics.networks.known_weights import CatalogueFile as CatalogueFile
 from i2ibench.metrics.networks.known_weights import catalogue as catalogue
@@ -177,9 +177,8 @@ def candidates(name: str, file: CatalogueFile) -> list[Path]:
 def _places(name: str, file: CatalogueFile) -> Iterator[Path]:
     """Yield the places of entry ``name`` itself."""
     names = (file.name, *file.also_named)
-    chosen = os.environ.get("I2IBENCH_WEIGHTS")
-    if chosen:
-        own = Path(chosen).expanduser()
+    own = chosen_folder("I2IBENCH_WEIGHTS")
+    if own is not None:
         yield from (folder / n for folder in (own / name, own) for n in names)
     yield from (weights_cache() / name / n for n in names)
     yield from (_torch_hub() / n for n in names)
@@ -253,7 +252,7 @@ def _not_found(name: str, absent: list[CatalogueFile]) -> MissingError:
 
 def _torch_hub() -> Path:
     """Return torch hub's download folder without importing torch."""
-    home = os.environ.get("TORCH_HOME")
+    home = chosen_folder("TORCH_HOME")
     if home is None:
-        home = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch")
-    return Path(home).expanduser() / "hub" / "checkpoints"
+        home = (chosen_folder("XDG_CACHE_HOME") or Path("~/.cache")) / "torch"
+    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111

@@ -13,6 +13,8 @@ TINY = [
     *("--set", "training.epochs=1", "--set", "training.decay_epochs=1"),
     *("--set", "training.batch_size=2", "--set", "images.crop=24", "--set", "images.resize=32"),
 ]
+# The two protocols show images at two scales, and one training stands for both.
+NATIVE = ["--set", "images.test_scale=native"]
 
 
 def call(capsys, *arguments):
@@ -128,7 +130,7 @@ def test_one_model_under_two_protocols_differs_and_the_table_says_by_how_much(
     drawn.draw("train", 2).draw("test", 2)
     folders = {}
     for protocol in ("i2i-1", "bci-2022"):
-        line = ["run", "--model", "pyramid", "--dataset", drawn.root, *TINY]
+        line = ["run", "--model", "pyramid", "--dataset", drawn.root, *TINY, *NATIVE]
         line += ["--output", tmp_path / "runs", "--board", tmp_path / "boards"]
         code, _, err = call(capsys, *line, "--protocol", protocol)
         assert code == 0, err

@@ -13,6 +13,7 @@ import filelock
 import pandas as pd
 
 from i2ibench.data.group_names import check_group_names
+from i2ibench.durable import naming
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
 from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
@@ -197,7 +198,8 @@ def board_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", timeout=_LOCK_SECONDS)
     try:
-        lock.acquire()
+        with naming(folder / ".lock"):
+            lock.acquire()
     except filelock.Timeout:
         raise DataError(
             f"{folder}/.lock is held by another process for {_LOCK_SECONDS:.0f} s; "

@@ -9,6 +9,7 @@ of them holds for these weights, and nothing is known of the method's others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from i2ibench.files import sha256_json
 from i2ibench.results.record import Result, TrainingRecord
 
 _TRAINING = {*TrainingRecord.model_fields}
+# Of the settings in which namesakes differ, a label names so many.
+_NAMED = 3
 
 
 def method_key(result: Result) -> str:
@@ -76,23 +79,30 @@ def method_labels(results: Sequence[Result]) -> list[str]:
     Namesakes without such a setting (two checkpoints, two folders of predictions) are told apart
     by their run's id, or by the hash of their weights or scores.
     """
-    labels = [_label(result, results) for result in results]
+    settings = [_settings(result) for result in results]
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for result, own in zip(results, settings, strict=True):
+        by_name.setdefault(result.model.name, []).append(own)
+    differing = {name: _differing(namesakes) for name, namesakes in by_name.items()}
+    labels = [
+        _label(result.model.name, own, differing[result.model.name])
+        for result, own in zip(results, settings, strict=True)
+    ]
+    times = Counter(labels)
     return [
-        f"{label} ({_identity(result)})" if labels.count(label) > 1 else label
+        f"{label} ({_identity(result)})" if times[label] > 1 else label
         for label, result in zip(labels, results, strict=True)
     ]
 
 
-def _label(result: Result, results: Sequence[Result]) -> str:
-    name = result.model.name
-    namesakes = [_settings(other) for other in results if other.model.name == name]
-    mine = _settings(result)
-    differing = [
-        key
-        for key in sorted({key for found in namesakes for key in found})
-        if len({repr(found.get(key)) for found in namesakes}) > 1
-    ]
-    described = ", ".join(f"{key}={mine.get(key)}" for key in differing[:3])
+def _differing(namesakes: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the first settings, by name, that are not the same in all."""
+    keys = sorted({key for found in namesakes for key in found})
+    return [key for key in keys if len({repr(found.get(key)) for found in namesakes}) > 1][:_NAMED]
+
+
+def _label(name: str, settings: dict[str, Any], differing: Sequence[str]) -> str:
+    described = ", ".join(f"{key}={settings.get(key)}" for key in differing)
     return f"{name} ({described})" if described else name
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import filelock
 
+from i2ibench.durable import naming
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import read_json, sha256_json, write_json
 from i2ibench.results.origin import run_id
@@ -118,13 +119,21 @@ def working_in(folder: RunFolder) -> Iterator[None]:
     if not is_first_process():
         yield
         return
-    folder.path.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder.path / ".lock", timeout=0)
+    with alone_in(folder.path):
+        yield
+
+
+@contextmanager
+def alone_in(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
+    """Keep other processes out of a folder of results; wait ``patience`` seconds for another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", timeout=patience)
     try:
-        lock.acquire()
+        with naming(folder / ".lock"):
+            lock.acquire()
     except filelock.Timeout:
         raise UsageError(
-            f"{folder.path}: another process is working on this run; wait until it ends, or "
+            f"{folder}: another process is working on this run; wait until it ends, or "
             "choose another --output"
         ) from None
     try:

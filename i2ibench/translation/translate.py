@@ -61,11 +61,12 @@ def translate(
     done, earlier = _prepare_folder(folder, manifest, dataset)
     preparation = Preparation(**manifest.preparation)
     model.to(device).to(memory_format=torch.channels_last)
-    start = time.perf_counter()
+    start, made = time.perf_counter(), False
     try:
         with inference_mode(model, manifest.inference):
             for number, pair in enumerate(dataset, start=1):
                 if pair.id not in done:
+                    made = True
                     prediction = _translate_pair(model, pair, preparation, manifest, device)
                     write_png(folder / f"{pair.id}.png", prediction)
                 if progress is not None:
@@ -76,7 +77,9 @@ def translate(
         write_manifest(folder, manifest.model_copy(update={"seconds": round(spent, 3)}))
         raise
     files = {pair.id: sha256_file(folder / f"{pair.id}.png") for pair in dataset}
-    finished = manifest.finished(files, earlier + time.perf_counter() - start)
+    # A folder that was finished before keeps its manifest, which a result may name.
+    spent = time.perf_counter() - start if made else 0.0
+    finished = manifest.finished(files, earlier + spent)
     write_manifest(folder, finished)
     return finished
 

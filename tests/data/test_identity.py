@@ -94,9 +94,10 @@ def test_a_run_on_it_has_a_board_of_its_own_and_no_recipe_of_the_catalogues(
     assert " ".join(err.split()).count("2 pairs in train, not 3896") == 1, "told once"
     assert (tmp_path / "boards/own-bci.md").exists()
     assert not (tmp_path / "boards/bci.md").exists() and not (tmp_path / "boards/bci").exists()
-    as_bci = resolve(Options(model="pix2pix", dataset=str(homemade))).recipe
+    small = {"images.resize": 32, "images.crop": 32, "model.generator": "resnet_6blocks"}
+    as_bci = resolve(Options(model="pix2pix", dataset=str(homemade), settings=small)).recipe
     other = homemade.rename(tmp_path / "other")
-    assert as_bci == resolve(Options(model="pix2pix", dataset=str(other))).recipe
+    assert as_bci == resolve(Options(model="pix2pix", dataset=str(other), settings=small)).recipe
 
 
 def test_verify_asks_for_the_folder_of_such_a_result(drawn, tmp_path, capsys, monkeypatch):

@@ -149,6 +149,14 @@ def test_predictions_are_complete_hashed_and_resumed(drawn, tmp_path):
         assert np.array_equal(copied, read_image(pair.source))
 
 
+def test_a_finished_folder_keeps_its_manifest_when_it_is_asked_for_again(drawn, tmp_path):
+    dataset = open_dataset(drawn.draw("test", 2).root)
+    translate(trained(), dataset, tmp_path, manifest())
+    before = (tmp_path / "manifest.json").read_bytes()
+    translate(trained(), dataset, tmp_path, manifest())
+    assert (tmp_path / "manifest.json").read_bytes() == before, "seconds included"
+
+
 def test_predictions_of_another_origin_are_replaced(drawn, tmp_path):
     data = open_dataset(str(drawn.draw("test", 2).root), "test")
     folder = tmp_path / "predictions"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from i2ibench import limits
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.pixel_cache import PixelCache, UInt8Image, training_pixels
 from i2ibench.errors import DataError, UsageError
@@ -45,8 +46,8 @@ class ImageSettings(Settings):
 
     added_later: ClassVar[frozenset[str]] = frozenset({"test_scale"})
 
-    resize: Annotated[int, pydantic.Field(ge=8)] | None = None
-    crop: Annotated[int, pydantic.Field(ge=8)] | None = None
+    resize: Annotated[int, pydantic.Field(ge=8, le=limits.IMAGE_SIDE)] | None = None
+    crop: Annotated[int, pydantic.Field(ge=8, le=limits.IMAGE_SIDE)] | None = None
     flip: bool = True
     test_scale: Literal["training", "native"] | None = None
 

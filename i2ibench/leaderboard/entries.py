@@ -228,8 +228,12 @@ def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
 
 
 def _add_reported(folder: Path, path: Path, content: Any, overwrite: bool) -> tuple[str, Path]:
-    dataset = board_name(str(content.get("dataset", "")))
+    dataset = str(content.get("dataset", ""))
     parse_reported(content, path, dataset)
+    try:
+        board_name(dataset)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     target = folder / dataset / path.name
     with board_lock(folder):
         _refuse_other_content(target, json_text(content), overwrite)

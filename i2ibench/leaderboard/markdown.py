@@ -158,7 +158,7 @@ def _reading(track: Track, ranking: Ranking) -> str:
     made = next((row.intervals.statement for row in track.rows if row.intervals), None)
     recorded = next((r.result.intervals for r in track.rows if r.result.intervals), None)
     statement = made or (recorded.model_dump() if recorded else None)
-    if statement:
+    if statement and statement.keys() >= {"unit", "units", "resamples", "method"}:
         unit = "pairs" if statement["unit"] == "pair" else "clusters (slides or patients)"
         sentences.append(
             escaping.markdown(

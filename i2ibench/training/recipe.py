@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from i2ibench import registry
+from i2ibench import limits, registry
 from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import UsageError
 from i2ibench.reading import read_toml, reading
@@ -38,9 +38,9 @@ class TrainingSettings(Settings):
 
     added_later = frozenset({"validation_fraction", "validate_every", "keep_best"})
 
-    epochs: Annotated[int, pydantic.Field(ge=0)] = 100
-    decay_epochs: Annotated[int, pydantic.Field(ge=0)] = 100
-    batch_size: Annotated[int, pydantic.Field(ge=1)] = 1
+    epochs: Annotated[int, pydantic.Field(ge=0, le=limits.EPOCHS)] = 100
+    decay_epochs: Annotated[int, pydantic.Field(ge=0, le=limits.EPOCHS)] = 100
+    batch_size: Annotated[int, pydantic.Field(ge=1, le=limits.BATCH_SIZE)] = 1
     schedule_step: Literal["epoch-start", "epoch-end"] = "epoch-end"
     validation_fraction: Annotated[float, pydantic.Field(ge=0, le=0.5)] = 0.0
     validate_every: Annotated[int, pydantic.Field(ge=1)] | None = None

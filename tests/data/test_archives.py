@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.server
 import io
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 
 from i2ibench import limits, registry
+from i2ibench.data import archives
 from i2ibench.data.archives import unpack
 from i2ibench.data.dataset import open_dataset
 from i2ibench.data.fetch import fetch_dataset
@@ -235,3 +237,85 @@ def test_a_broken_download_is_continued(archive: Path, address: str, tmp_path: P
     assert _Server.asked == [None, f"bytes={len(_Server.content) // 2}-"]
     assert seen[-1] == len(_Server.content)
     assert len(open_dataset(name, data_root=tmp_path / "data")) == 3
+
+
+def _compressed(path: Path, mode: str) -> bytes:
+    with tarfile.open(path, mode) as archive:
+        for index in range(5):
+            info = tarfile.TarInfo(f"{index}.bin")
+            info.size = 700
+            archive.addfile(info, io.BytesIO(np.random.default_rng(index).bytes(700)))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz", "zip"])
+def test_a_flipped_bit_of_a_compressed_archive_writes_nothing_wrong(
+    tmp_path: Path, mode: str
+) -> None:
+    """Also in the last bytes, a checksum that nobody need read to have all files."""
+    path = tmp_path / "a.archive"
+    if mode == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for index in range(5):
+                archive.writestr(f"{index}.bin", np.random.default_rng(index).bytes(700))
+        right = path.read_bytes()
+    else:
+        right = _compressed(path, mode)
+    ends = len(right) - 8 if mode == "w:gz" else len(right) - 20
+    refused = 0
+    places = [*range(ends, len(right)), *range(40, len(right), len(right) // 40)]
+    for place in places:
+        changed = bytearray(right)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        into = tmp_path / f"into-{place}"
+        try:
+            unpack(path, into)
+        except DataError as error:
+            assert "a.archive" in str(error)
+            assert not into.exists(), "nothing is written of an archive that is damaged"
+            refused += 1
+            continue
+        for file in into.iterdir():  # in a field that says nothing of content, as a time stamp
+            index = int(file.stem)
+            assert file.read_bytes() == np.random.default_rng(index).bytes(700)
+    assert refused >= (len(places) if mode == "w:gz" else len(places) // 2)
+
+
+def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 32
+    (tmp_path / "a.tar").write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
+    with pytest.raises(DataError, match=r"a\.tar: .*bomb"):
+        unpack(tmp_path / "a.tar", tmp_path / "into")
+
+
+def test_an_archive_of_too_many_members_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ARCHIVE_MEMBERS", 3)
+    with pytest.raises(DataError, match=r"a\.tar\.gz: holds more than 3 members"):
+        unpack(tar(tmp_path / "a.tar.gz", "1", "2", "3", "4"), tmp_path / "into")
+
+
+def test_an_archive_that_goes_on_after_its_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ARCHIVE_ALWAYS_ALLOWED_BYTES", 1 << 20)
+    with gzip.open(tmp_path / "a.tar.gz", "wb") as archive:
+        archive.write(bytes(10240))
+        for _ in range(40):
+            archive.write(bytes(1 << 20))
+    with pytest.raises(DataError, match=r"a\.tar\.gz: .*bomb"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "into")
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(archives.shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="No space"):
+        unpack(tar(tmp_path / "a.tar.gz", "1"), tmp_path / "into")

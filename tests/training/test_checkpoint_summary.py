@@ -132,3 +132,47 @@ def test_a_copy_takes_its_summary_along(saved: Path, tmp_path: Path) -> None:
 def test_a_file_of_other_code_is_none_of_ours(tmp_path: Path) -> None:
     torch.save({"model.1.weight": torch.zeros(2)}, tmp_path / "latest_net_G.pth")
     assert load_if_ours(tmp_path / "latest_net_G.pth") is None
+
+
+STEPS = (
+    "i2ibench.training.checkpoint._save",
+    "i2ibench.training.checkpoint.remove_summary",
+    "i2ibench.training.checkpoint.write_summary",
+    "i2ibench.training.checkpoint_summary.sha256_file",
+    "i2ibench.training.checkpoint_summary.write_json",
+    "os.fsync",
+    "pathlib.Path.replace",
+    "pathlib.Path.unlink",
+)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_stop_at_any_step_leaves_a_checkpoint_that_reads(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    """A kill between the two files never makes a good checkpoint unreadable."""
+    from importlib import import_module
+
+    holder, name = step.rsplit(".", 1)
+    place = import_module("pathlib").Path if holder == "pathlib.Path" else import_module(holder)
+    usual = getattr(place, name)
+    stopped = []
+
+    def stops(*args: object, **named: object) -> object:
+        if stopped:  # a killed process does no more; what cleans up after errors may
+            return usual(*args, **named)
+        stopped.append(step)
+        if after:
+            usual(*args, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, name, stops)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(saved, replace(HALF, step=10))
+    assert stopped
+    assert load_checkpoint(saved).step in {5, 10}
+    assert summarize(saved).step == load_checkpoint(saved).step
+    save_checkpoint(saved, replace(HALF, step=10))
+    assert load_checkpoint(saved).step == 10

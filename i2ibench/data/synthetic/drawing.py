@@ -17,6 +17,7 @@ import pydantic
 from numpy.typing import NDArray
 from pydantic import Field
 
+from i2ibench import limits
 from i2ibench.data.synthetic.exact_random import Stream
 from i2ibench.data.synthetic.staining import LEVELS, slide_look, stain_he, stain_ihc
 from i2ibench.data.synthetic.tissue import draw_tissue
@@ -46,10 +47,10 @@ class SyntheticOptions(Settings):
             recognition.
     """
 
-    size: Annotated[int, Field(ge=32, le=4096)] = 256
-    train: Annotated[int, Field(ge=0)] = 128
-    val: Annotated[int, Field(ge=0)] = 0
-    test: Annotated[int, Field(ge=0)] = 64
+    size: Annotated[int, Field(ge=32, le=limits.SYNTHETIC_SIDE)] = 256
+    train: Annotated[int, Field(ge=0, le=limits.SYNTHETIC_PAIRS)] = 128
+    val: Annotated[int, Field(ge=0, le=limits.SYNTHETIC_PAIRS)] = 0
+    test: Annotated[int, Field(ge=0, le=limits.SYNTHETIC_PAIRS)] = 64
     pairs_per_slide: Annotated[int, Field(ge=1)] = 4
     seed: Annotated[int, Field(ge=0)] = 0
     section_offset: Annotated[int, Field(ge=0, le=256)] = 0

@@ -11,7 +11,7 @@ from typing import Any
 import filelock
 import pandas as pd
 
-from i2ibench.durable import naming
+from i2ibench.durable import naming, remove_strays
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
 from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
@@ -143,6 +143,7 @@ def board_lock(folder: Path) -> Iterator[None]:
             "wait until it ends and try again"
         ) from None
     try:
+        remove_strays(folder)  # before anybody lists it
         yield
     finally:
         lock.release()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from i2ibench.durable import sync_folder
+from i2ibench.durable import remove_strays, sync_folder
 from i2ibench.files import sha256_bytes, write_text
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record import Result
@@ -57,7 +57,9 @@ def read_entry_scores(path: Path, result: Result) -> pd.DataFrame | None:
 
 
 def end_replacements(folder: Path) -> None:
-    """End what killed processes began to replace in a folder of entries; the lock is held."""
+    """End what killed processes began to write in a folder of entries; the lock is held."""
+    if folder.is_dir():
+        remove_strays(folder)
     for waiting in sorted(folder.glob(f".*{_MARK}-*.csv")):
         stem, _, named = waiting.stem[1:].rpartition(f"{_MARK}-")
         path = folder / f"{stem}.json"

@@ -110,15 +110,17 @@ def render_page(board: Board) -> str:
 
 def dataset_names(folder: Path) -> list[str]:
     """Return the data sets with entries in ``folder``, or with reported ones."""
-    return sorted({*(path.parent.name for path in folder.glob("*/*.json")), *published_datasets()})
+    return sorted(
+        {*(path.parent.name for path in folder.glob("*/[!.]*.json")), *published_datasets()}
+    )
 
 
 def board_names(folder: Path) -> list[str]:
     """Return the data sets that have a page or entries in ``folder``; it must exist."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of leaderboards; give its path with --board")
-    pages = {path.stem for path in folder.glob("*.md")} - {"README"}
-    return sorted(pages | {path.parent.name for path in folder.glob("*/*.json")})
+    pages = {path.stem for path in folder.glob("[!.]*.md")} - {"README"}
+    return sorted(pages | {path.parent.name for path in folder.glob("*/[!.]*.json")})
 
 
 def _contents(board: Board) -> str:

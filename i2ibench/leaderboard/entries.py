@@ -14,7 +14,12 @@ import pandas as pd
 from i2ibench.durable import naming, remove_strays
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
-from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
+from i2ibench.leaderboard.entry_files import (
+    end_replacements,
+    entry_state,
+    read_entry_scores,
+    write_entry,
+)
 from i2ibench.leaderboard.reported import is_reported, parse_reported
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.consistency import contradictions
@@ -117,7 +122,7 @@ def add_file(
 
 def read_entries(folder: Path, dataset: str) -> list[Entry]:
     """Read the measured entries of a data set in the order of their names."""
-    contents = ((path, read_json(path)) for path in sorted((folder / dataset).glob("*.json")))
+    contents = ((path, read_json(path)) for path in sorted((folder / dataset).glob("[!.]*.json")))
     return [_entry(path, content) for path, content in contents if not is_reported(content)]
 
 
@@ -184,19 +189,20 @@ def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
 
 
 def _entry(path: Path, content: Any) -> Entry:
+    state: object = None
     while True:
-        result = parse_result(content, path)
         try:
+            result = parse_result(content, path)
             scores = read_entry_scores(path, result)
             if scores is not None:
                 check_pair_scores(result, scores, path)
             return Entry(path, result, scores)
         except DataError:
-            # Another process may have replaced the entry since its JSON was read.
-            now = read_json(path)
-            if now == content:
+            # Another process may be replacing the entry; once nothing moves, it is as it is.
+            before, state = state, entry_state(path)
+            if state == before:
                 raise
-            content = now
+            content = read_json(path)
 
 
 def _safe(name: str, kind: str) -> str:

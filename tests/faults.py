@@ -1,20 +1,21 @@
 """Commands that are killed, or refused by the system, at each of their writes; then done again.
 
-    python tests/faults.py SCENARIO kill|ERRNO [--points K]
+    python tests/faults.py draw:kill evaluate:ENOSPC ... [--points K]
 
 A fault point lies before every opening for writing, half of every write, every sync, lock, rename,
 removal and new folder below the working folder. Each is tried in a process of its own, forked from
-this one, which has imported everything. Prints what went wrong as JSON.
+this one, which has imported everything. Prints what went
+wrong as JSON, a line a job.
 """
 
 from __future__ import annotations
 
 import argparse
 import builtins
-import contextlib
 import errno
 import fcntl
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -53,10 +54,23 @@ SCENARIOS = {
     ],
     "evaluate": ["evaluate", "predictions", "--dataset", "set", "--output", "out", *_SCORES],
     "add": ["leaderboard", "add", "scored", "--board", "out", "--overwrite"],
-    "draw": ["datasets", "synthetic", "--to", "out", "--set", "size=32", "--set", "train=3"]
-    + ["--set", "test=2"],
+    "draw": [
+        *("datasets", "synthetic", "--to", "out"),
+        *("--set", "size=32", "--set", "train=3", "--set", "test=2"),
+    ],
 }
-# What the command line answers with, and what it must not.
+# So that a child need not import them.
+_IMPORTED = (
+    "torch",
+    "i2ibench.runs.run",
+    "i2ibench.cli.run",
+    "i2ibench.cli.results",
+    "i2ibench.cli.evaluate",
+    "i2ibench.cli.leaderboard",
+    "i2ibench.leaderboard.exports",
+    "i2ibench_baselines.pyramid",
+)
+# What the command line may answer with.
 _CODES = {0, 1, 2, 3, 4, 5, 130}
 
 
@@ -78,7 +92,9 @@ class Fault:
 
     def point(self, what: str, path: object, half: Callable[[], object] = lambda: None) -> None:
         """Pass a fault point; ``half`` is done of the step where the fault happens."""
-        if isinstance(path, int) or not os.path.abspath(os.fsdecode(path)).startswith(self.root):
+        if isinstance(path, int) or not Path(os.fsdecode(path)).absolute().is_relative_to(
+            self.root
+        ):
             return
         self.seen.append(what)
         if len(self.seen) - 1 != self.at:
@@ -119,12 +135,12 @@ def install(fault: Fault) -> None:
     sync, flock = os.fsync, fcntl.flock
 
     def synced(descriptor: int) -> None:
-        fault.point("sync", os.readlink(f"/proc/self/fd/{descriptor}"))
+        fault.point("sync", Path(f"/proc/self/fd/{descriptor}").readlink())
         sync(descriptor)
 
     def locked(descriptor: int, operation: int) -> None:
         if operation & fcntl.LOCK_EX:
-            fault.point("lock", os.readlink(f"/proc/self/fd/{descriptor}"))
+            fault.point("lock", Path(f"/proc/self/fd/{descriptor}").readlink())
         flock(descriptor, operation)
 
     io.open = builtins.open = opened
@@ -212,10 +228,10 @@ def prepare(template: Path) -> None:
 
 def attempt(
     scenario: str, kind: str, at: int, template: Path, expected: dict[str, object]
-) -> tuple[list[str], int]:
-    """Return what is wrong when ``scenario`` meets a fault, and how many points it passed."""
+) -> list[str]:
+    """Return what is wrong when ``scenario`` meets a fault."""
     work = fresh(template, scenario)
-    status, said, seen = command(SCENARIOS[scenario], work, Fault(kind, at, str(work)))
+    status, said, _ = command(SCENARIOS[scenario], work, Fault(kind, at, str(work)))
     wrong = []
     if kind == "kill":
         if status != -signal.SIGKILL:
@@ -238,7 +254,7 @@ def attempt(
         wrong.append(f"the same command then gave other numbers: {changed}")
     elif left := strays(work / "out"):
         wrong.append(f"the same command left {left}")
-    return wrong, len(seen)
+    return wrong
 
 
 def unreadable(work: Path) -> str:
@@ -259,45 +275,40 @@ def fresh(template: Path, scenario: str) -> Path:
     return work
 
 
-def main() -> int:
-    """Try the points and print what went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("scenario", choices=[*SCENARIOS])
-    parser.add_argument("kind")
-    parser.add_argument("--points", type=int, help="at most so many, spread over all")
-    parser.add_argument("--offset", type=int, default=0, help="of the first point")
-    arguments = parser.parse_args()
-    with contextlib.suppress(ImportError):
-        import torch  # noqa: F401
+def try_all(job: str, points: int | None, template: Path) -> dict[str, object]:
+    """Try the points of one job, at most so many of them, and return what went wrong where."""
+    scenario, kind = job.split(":")
+    work = fresh(template, scenario)
+    status, said, seen = command(SCENARIOS[scenario], work, Fault(kind, -1, str(work)))
+    assert status == 0, said
+    expected = numbers(work / "out")
+    step = len(seen) / points if points and points < len(seen) else 1.0
+    tried = [int((number + 0.5) * step) for number in range(int(len(seen) / step))]
+    found = ((at, attempt(scenario, kind, at, template, expected)) for at in tried)
+    wrong = {f"{at} {seen[at]}": faults for at, faults in found if faults}
+    return {"points": len(seen), "tried": len(tried), "numbers": len(expected), "wrong": wrong}
 
-        import i2ibench_baselines.pyramid  # noqa: F401
+
+def main() -> int:
+    """Try all jobs and print what went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("jobs", nargs="+", help="SCENARIO:kill, or SCENARIO:ENOSPC and the like")
+    parser.add_argument("--points", type=int, help="at most so many a job, spread over all")
+    arguments = parser.parse_args()
+    for module in _IMPORTED:
+        importlib.import_module(module)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name).resolve()
-        os.environ.update(
-            I2IBENCH_CACHE=str(root / "work" / "cache"),
-            SOURCE_DATE_EPOCH="1700000000",
-            COLUMNS="300",
-        )
+        os.environ |= {
+            "I2IBENCH_CACHE": str(root / "work" / "cache"),
+            "SOURCE_DATE_EPOCH": "1700000000",
+            "COLUMNS": "300",
+        }
         template = root / "template"
         template.mkdir()
         prepare(template)
-        work = fresh(template, arguments.scenario)
-        fault = Fault(arguments.kind, -1, str(work))
-        status, said, seen = command(SCENARIOS[arguments.scenario], work, fault)
-        assert status == 0, said
-        expected = numbers(work / "out")
-        step = max(1, len(seen) // arguments.points) if arguments.points else 1
-        tried = range(arguments.offset % step, len(seen), step)
-        faults = {}
-        for at in tried:
-            wrong, _ = attempt(arguments.scenario, arguments.kind, at, template, expected)
-            if wrong:
-                faults[f"{at} {seen[at]}"] = wrong
-    print(
-        json.dumps(
-            {"points": len(seen), "tried": len(tried), "numbers": len(expected), "wrong": faults}
-        )
-    )
+        for job in arguments.jobs:
+            print(json.dumps({job: try_all(job, arguments.points, template)}), flush=True)
     return 0
 
 

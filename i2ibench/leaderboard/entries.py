@@ -13,10 +13,15 @@ import filelock
 import pandas as pd
 
 from i2ibench.data.group_names import check_group_names
-from i2ibench.durable import naming
+from i2ibench.durable import naming, remove_strays
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
-from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
+from i2ibench.leaderboard.entry_files import (
+    end_replacements,
+    entry_state,
+    read_entry_scores,
+    write_entry,
+)
 from i2ibench.leaderboard.reported import entry_files, is_reported, parse_reported
 from i2ibench.registry import unknown_name
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
@@ -206,6 +211,7 @@ def board_lock(folder: Path) -> Iterator[None]:
             "wait until it ends and try again"
         ) from None
     try:
+        remove_strays(folder)  # before anybody lists it
         yield
     finally:
         lock.release()
@@ -250,20 +256,21 @@ def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
 
 
 def _entry(path: Path, content: Any) -> Entry:
+    state: object = None
     while True:
-        result = parse_result(content, path)
-        check_group_names(result.groups, path)
         try:
+            result = parse_result(content, path)
+            check_group_names(result.groups, path)
             scores = read_entry_scores(path, result)
             if scores is not None:
                 check_pair_scores(result, scores, path)
             return Entry(path, result, scores)
         except DataError:
-            # Another process may have replaced the entry since its JSON was read.
-            now = read_json(path)
-            if now == content:
+            # Another process may be replacing the entry; once nothing moves, it is as it is.
+            before, state = state, entry_state(path)
+            if state == before:
                 raise
-            content = now
+            content = read_json(path)
 
 
 def _safe(name: str, kind: str) -> str:

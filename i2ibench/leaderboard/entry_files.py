@@ -9,11 +9,12 @@ began.
 from __future__ import annotations
 
 import contextlib
+from glob import escape
 from pathlib import Path
 
 import pandas as pd
 
-from i2ibench.durable import sync_folder
+from i2ibench.durable import remove_strays, sync_folder
 from i2ibench.files import sha256_bytes, write_text
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record import Result
@@ -50,14 +51,30 @@ def read_entry_scores(path: Path, result: Result) -> pd.DataFrame | None:
     if result.pair_scores_sha256 is not None:
         waiting = _waiting(path, result.pair_scores_sha256)
         if waiting.exists():
-            with contextlib.suppress(FileNotFoundError):  # it has just taken its usual name
-                return _read(waiting)
+            return read_pair_scores(waiting)
     csv = path.with_suffix(".csv")
     return read_pair_scores(csv) if csv.exists() else None
 
 
+def entry_state(path: Path) -> list[tuple[str, int, int]]:
+    """Return which files an entry consists of now: what was read meanwhile is whole if it stays."""
+    files = [
+        path,
+        path.with_suffix(".csv"),
+        *path.parent.glob(f".{escape(path.stem)}{_MARK}-*.csv"),
+    ]
+    found = []
+    for file in sorted(files):
+        with contextlib.suppress(FileNotFoundError):
+            state = file.stat()
+            found.append((file.name, state.st_ino, state.st_mtime_ns))
+    return found
+
+
 def end_replacements(folder: Path) -> None:
-    """End what killed processes began to replace in a folder of entries; the lock is held."""
+    """End what killed processes began to write in a folder of entries; the lock is held."""
+    if folder.is_dir():
+        remove_strays(folder)
     for waiting in sorted(folder.glob(f".*{_MARK}-*.csv")):
         stem, _, named = waiting.stem[1:].rpartition(f"{_MARK}-")
         path = folder / f"{stem}.json"
@@ -75,9 +92,3 @@ def _waiting(path: Path, sha256: str) -> Path:
 def _take_place(waiting: Path, csv: Path) -> None:
     waiting.replace(csv)
     sync_folder(csv.parent)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    with path.open("rb"):  # whether it is still there
-        pass
-    return read_pair_scores(path)

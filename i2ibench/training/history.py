@@ -91,15 +91,17 @@ def _cut(path: Path, last_step: int) -> list[str] | None:
     with reading(path, "a table of training steps"):
         lines = read_text(path, limits.CSV_BYTES).splitlines(keepends=True)
     kept = [
-        line
-        for line in lines[1:]
-        if line.endswith("\n")
-        and line.split(",", 1)[0].isdecimal()
-        and line.split(",", 1)[0].isascii()
-        and int(line.split(",", 1)[0]) <= last_step
+        line for line in lines[1:] if line.endswith("\n") and _step(line, last_step) <= last_step
     ]
     if not kept:
         path.unlink()
         return None
     write_text(path, "".join([lines[0], *kept]))
     return lines[0].rstrip("\n").split(",")[len(_FIXED) :]
+
+
+def _step(line: str, last_step: int) -> int:
+    """Return the step of a row; of what is none, a later one than ``last_step``."""
+    step = line.split(",", 1)[0]
+    is_one = step.isascii() and step.isdecimal() and len(step) <= len(str(last_step))
+    return int(step) if is_one else last_step + 1

@@ -14,7 +14,7 @@ from i2ibench.data.preparation import Preparation
 from i2ibench.data.scale import find_scale
 from i2ibench.errors import DataError
 from i2ibench.evaluation.prediction_names import match_names
-from i2ibench.evaluation.tool_direction import mark_of_predictions
+from i2ibench.evaluation.tool_direction import canonical_names, mark_of_predictions
 from i2ibench.files import composed, is_utf8, printable
 from i2ibench.wording import some
 
@@ -64,9 +64,10 @@ def _by_stem(files: Iterable[Path], folder: Path) -> dict[str, Path]:
     return stems
 
 
-def _by_mark(stems: Mapping[str, Path], dataset: PairedDataset, folder: Path) -> dict[str, Path]:
+def _by_mark(files: Mapping[str, Path], dataset: PairedDataset, folder: Path) -> dict[str, Path]:
     """Return the files called by an id alone, or with the mark of pytorch-CycleGAN-and-pix2pix."""
-    found = {pair.id: stems[pair.id] for pair in dataset if pair.id in stems}
+    found = {pair.id: files[pair.id] for pair in dataset if pair.id in files}
+    stems = canonical_names(files, {pair.id for pair in dataset}, folder)
     if len(found) == len(dataset) and not any(stem.endswith("_fake_B") for stem in stems):
         return found
     mark = mark_of_predictions(stems, dataset, folder)
@@ -77,7 +78,7 @@ def _by_mark(stems: Mapping[str, Path], dataset: PairedDataset, folder: Path) ->
         )
     for pair in dataset:
         marked = stems.get(pair.id + mark)
-        if marked is not None and pair.id in found:
+        if marked is not None and found.get(pair.id, marked) != marked:
             raise _two(folder, pair.id, found[pair.id], marked)
         if marked is not None:
             found[pair.id] = marked

@@ -140,7 +140,7 @@ def check_images(
     sizes: dict[str, tuple[int, int]] = {}
     wrong: list[str] = []
     lossy: dict[str, str] = {}
-    wide: list[Path] = []
+    wide: dict[int | None, list[Path]] = {}
     for pair in dataset:
         path = predictions[pair.id]
         expected = preparation.size(*image_size(pair.target))
@@ -149,8 +149,8 @@ def check_images(
         if (width, height) != expected:
             size = f"{expected[0]} x {expected[1]}"
             wrong.append(f"{pair.id} is {width} x {height} and not {size}")
-        if header.bits == 16 and pair.target.bits is None:
-            wide.append(path)
+        if header.bits == 16:
+            wide.setdefault(pair.target.bits, []).append(path)
         if header.lossy:
             lossy[pair.id] = header.format
         sizes[pair.id] = expected
@@ -161,7 +161,9 @@ def check_images(
             f"their targets under this protocol: {some(wrong, _MOST_SIZES)}; translate again with "
             "the same protocol or choose the protocol they were made for"
         )
-    _check_scale(wide)
+    _check_scale(wide.pop(None, []))
+    for bits, paths in wide.items():
+        _tell_scale(paths, bits or 16)
     if lossy:
         warnings.warn(
             f"{predictions[next(iter(lossy))].parent}: {len(lossy)} predictions are compressed "
@@ -179,4 +181,16 @@ def _check_scale(paths: list[Path]) -> None:
         raise DataError(
             f"{paths[0].parent}: 16-bit predictions whose values end at {scale.largest}, while "
             "their targets have 8 bits, so their scale is unknown; write them as 8-bit PNG"
+        )
+
+
+def _tell_scale(paths: list[Path], bits: int) -> None:
+    """Warn of 16-bit predictions that seem to have a lower scale than their targets."""
+    scale = find_scale(paths, bits)
+    if scale is not None and scale.bits < bits:
+        warnings.warn(
+            f"{paths[0].parent}: 16-bit predictions whose values end at {scale.largest}, as "
+            f"{scale.bits}-bit ones do, are scored on the {bits}-bit scale of their targets; if "
+            f"they were written with {scale.bits} bits, write them on that scale or as 8-bit PNG",
+            stacklevel=3,
         )

@@ -220,7 +220,7 @@ def _decode_coarsely(content: bytes, last: int | None) -> bytes:
         image.draft("L", (1, 1))
         file.wanted_more = False
         try:
-            shown = image.tobytes()
+            shown: bytes = image.tobytes()
         except OSError:
             raise BrokenImageError("is damaged (its coded data end or break off)") from None
     if last is not None and not file.wanted_more:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+import filelock
 
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name
 from i2ibench.results.record_files import read_result
+
+# Two small files are written in less.
+_LOCK_SECONDS = 60.0
 
 
 def model_name(predictions: Path) -> str:
@@ -71,6 +77,28 @@ def check_outputs(outputs: Sequence[Path], predictions: Sequence[Path]) -> None:
             raise UsageError(
                 f"{output} holds the result of a run, which would be lost; give another --output"
             )
+
+
+@contextmanager
+def writing_result(folder: Path) -> Iterator[None]:
+    """Let one process at a time write a result into a folder: its two files belong together.
+
+    Raises:
+        UsageError: another process has not ended to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UsageError(
+            f"{folder}: another process is writing there; wait until it ends, or choose another "
+            "--output"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_result_of_a_run(path: Path) -> bool:

@@ -26,7 +26,13 @@ from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
-from i2ibench.runs.outputs import check_names, check_outputs, model_name, model_names
+from i2ibench.runs.outputs import (
+    check_names,
+    check_outputs,
+    model_name,
+    model_names,
+    writing_result,
+)
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 Progress = Callable[[int, int], None]
@@ -199,8 +205,9 @@ def _evaluate(
     ]
     for request, evaluation, result in zip(requests, evaluations, results, strict=True):
         if request.output is not None:
-            write_pair_scores(request.output / "scores.csv", evaluation)
-            write_result(request.output / "result.json", result)
+            with writing_result(request.output):
+                write_pair_scores(request.output / "scores.csv", evaluation)
+                write_result(request.output / "result.json", result)
     return results
 
 

@@ -131,7 +131,9 @@ def parse_json(text: str) -> Any:
 def read_toml(path: Path, *, error: type[I2IBenchError] = DataError) -> dict[str, Any]:
     """Read a TOML file; whatever is wrong with it is one ``error`` that names the file."""
     with reading(path, "valid TOML", error=error, remedy="correct it"):
-        content: dict[str, Any] = tomllib.loads(read_text(path, limits.TOML_BYTES))
+        # Editors of Windows begin a file with the mark of its encoding.
+        text = read_text(path, limits.TOML_BYTES).removeprefix("\ufeff")
+        content: dict[str, Any] = tomllib.loads(text)
         check_nesting(content)
         return content
 

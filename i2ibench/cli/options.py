@@ -69,7 +69,7 @@ def parse_settings(settings: list[str] | None) -> dict[str, Any]:
             raise UsageError(f"--set {setting}: write KEY=VALUE, e.g. --set training.epochs=5")
         try:
             value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # also of too many digits or brackets
             value = text  # a bare word is a string
         parsed[key.strip()] = value
     return parsed

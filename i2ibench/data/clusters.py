@@ -7,6 +7,7 @@ that is not wholly covered cannot be scored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,14 @@ from i2ibench.data.listing import LeftOut, OnFault
 from i2ibench.data.pair_tables import check_splits
 from i2ibench.data.tables import Row, read_table
 from i2ibench.errors import DataError
-from i2ibench.files import find_file, list_folder
+from i2ibench.files import Listing, find_file, list_folder
 from i2ibench.wording import count, some
 
 CLUSTERS_FILE = "clusters.csv"
+# clusters.tsv, Clusters.xlsx, clusters (1).csv, clusters.csv.txt, cluster.csv
+_TABLE_OF_CLUSTERS = re.compile(
+    r"clusters?([-_ .(].*)?\.(csv|json|ods|parquet|tab|tsv|txt|xls|xlsx)$", re.IGNORECASE
+)
 # At most this many ids stand in a message.
 _SHOWN = 3
 _MEND = "write the id of each pair as the names of its files have it, without suffix"
@@ -85,14 +90,21 @@ def join_clusters(
         split: its name, for messages.
         ids_elsewhere: called for the ids of other splits where rows without a split are left over.
         on_fault: called with the leftovers of both sides.
+
+    Raises:
+        DataError: two rows mean one pair, and differ.
     """
     joined: dict[str, str] = {}
     left: list[str] = []
     shortened: list[str] = []
     for identifier, cluster in table.clusters.items():
         meant = identifier if identifier in ids else _without_suffix(identifier)
-        if meant in ids and joined.get(meant, cluster) == cluster:
-            joined[meant] = cluster
+        if meant in ids:
+            if joined.setdefault(meant, cluster) != cluster:
+                raise DataError(
+                    f"{table.file}: {meant} has the cluster '{joined[meant]}', and as "
+                    f"{identifier} '{cluster}'; keep one"
+                )
             if meant != identifier:
                 shortened.append(identifier)
         else:
@@ -159,9 +171,20 @@ def _hint(left: Iterable[str], missing: Iterable[str]) -> str:
 
 
 def _tell_other_tables(root: Path, on_fault: OnFault) -> None:
-    """Tell of a table of clusters in another format than CSV, which nobody reads."""
-    if not root.is_dir():
-        return
-    for path in list_folder(root).files:
-        if path.stem.casefold() == Path(CLUSTERS_FILE).stem and path.suffix.lower() != ".md":
-            on_fault(LeftOut(f"{path}: is not read; save it as {CLUSTERS_FILE}", "clusters"))
+    """Tell of what seems a table of clusters and is not read: by its name, or where it lies."""
+    place = [root]
+    for _ in range(3):  # also beside the images of a side, or of its split
+        listed = [_listed(folder) for folder in place]
+        for path in [path for each in listed for path in each.files]:
+            if _TABLE_OF_CLUSTERS.match(path.name):
+                on_fault(
+                    LeftOut(f"{path}: is not read; save it as {root / CLUSTERS_FILE}", "clusters")
+                )
+        place = [folder for each in listed for folder in each.folders]
+
+
+def _listed(folder: Path) -> Listing:
+    try:
+        return list_folder(folder, missing_ok=True)
+    except DataError:  # told by whoever needs what lies in it
+        return Listing()

@@ -19,6 +19,9 @@ from i2ibench.data.headers import PNG_SIGNATURE, BrokenImageError, parse_header
 # The start of a marker inside entropy-coded data: no stuffed zero and no fill byte. Restart markers
 # (D0 to D7) stand there by right.
 _RESTARTS = re.compile(rb"\xff([\xd0-\xd7])")
+_BEFORE_RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
+# No marker begins in it.
+_FILLER = bytes(index * 73 % 251 for index in range(64))
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # What may follow the one scan of a JPEG: its end, a number of lines, comments, application data.
 _AFTER_SCAN = {0xD9, 0xDC, 0xFE, *range(0xE0, 0xF0)}
@@ -72,7 +75,7 @@ def check_jpeg(content: bytes) -> None:
     """Check that the coded data are as long as the picture needs, and restarts are in order.
 
     Raises:
-        BrokenImageError: data are left over, restarts are astray, or a decoder complains.
+        BrokenImageError: data are left over or lack, restarts are astray, or a decoder complains.
     """
     scans = _scans(content)
     held_back = None
@@ -80,7 +83,9 @@ def check_jpeg(content: bytes) -> None:
         begin, end, restarts = scans
         _check_restarts(content[begin:end], restarts)
         held_back = _last_byte(content, begin, end)
-    _decode_coarsely(content, held_back)
+    shown = _decode_coarsely(content, held_back)
+    if scans is not None and shown != _decode_coarsely(_filled(content, begin, end), None):
+        raise BrokenImageError("is damaged (its coded data end early)")
 
 
 def check_tiff(content: bytes, tags: Mapping[int, Any]) -> None:
@@ -173,6 +178,17 @@ def _last_byte(content: bytes, begin: int, end: int) -> int:
     return last - 1 if content[last] == 0 and content[last - 1] == 0xFF else last
 
 
+def _filled(content: bytes, begin: int, end: int) -> bytes:
+    """Return a JPEG with bytes of no meaning where its coded data end, and before each restart.
+
+    A decoder that has all it needs passes over them. One that lacks data, which it would draw as
+    grey (libjpeg's premature end), takes them for the picture's.
+    """
+    coded = content[begin:end].rstrip(b"\xff")
+    filled = _BEFORE_RESTART.sub(lambda found: _FILLER + found[0], coded)
+    return b"".join([content[:begin], filled, _FILLER, content[begin + len(coded) :]])
+
+
 class _HeldBack(io.BytesIO):
     """A file that hands out the bytes before a place first, and knows whether more was wanted."""
 
@@ -188,8 +204,8 @@ class _HeldBack(io.BytesIO):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
-def _decode_coarsely(content: bytes, last: int | None) -> None:
-    """Read all coded data of a JPEG, at an eighth of its size, which skips most of the work.
+def _decode_coarsely(content: bytes, last: int | None) -> bytes:
+    """Return the pixels of a JPEG at an eighth of its size, which reads all coded data.
 
     The last byte of the data always holds some bit of the picture. A decoder that is content
     without it has lost its place, and draws blocks where they do not belong: what libjpeg calls
@@ -200,12 +216,13 @@ def _decode_coarsely(content: bytes, last: int | None) -> None:
     file = _HeldBack(content, len(content) if last is None else last)
     with Image.open(file) as image:
         if image.format != "JPEG":  # several pictures in one file (MPO): decoders take the first
-            return
+            return b""
         image.draft("L", (1, 1))
         file.wanted_more = False
         try:
-            image.load()
+            shown: bytes = image.tobytes()
         except OSError:
             raise BrokenImageError("is damaged (its coded data end or break off)") from None
     if last is not None and not file.wanted_more:
         raise BrokenImageError("is damaged (its coded data do not fit its size)")
+    return shown

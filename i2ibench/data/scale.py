@@ -60,16 +60,17 @@ class Scale:
         )
 
 
-def find_scale(paths: Iterable[Path]) -> Scale | None:
+def find_scale(paths: Iterable[Path], most: int = _USUAL_BITS[-1]) -> Scale | None:
     """Return the scale of those files that have 16 bits; None where none has.
 
-    It is looked for until a value shows that it is 16 bits. Files that cannot be read are passed
-    over; whoever uses them is told.
+    It is looked for until a value shows that it is ``most`` bits or more. Files that cannot be read
+    are passed over; whoever uses them is told.
     """
+    enough = 1 << max(bits for bits in (0, *_USUAL_BITS) if bits < most)
     found: int | None = None
     for values in _largest_values(sorted(set(paths))):
         found = max(found or 0, *values)
-        if found >= 1 << _USUAL_BITS[-2]:
+        if found >= enough:
             break
     if found is None:
         return None

@@ -14,7 +14,7 @@ from i2ibench.data.preparation import Preparation
 from i2ibench.data.scale import find_scale
 from i2ibench.errors import DataError
 from i2ibench.evaluation.prediction_names import match_names
-from i2ibench.evaluation.tool_direction import mark_of_predictions
+from i2ibench.evaluation.tool_direction import canonical_names, mark_of_predictions
 from i2ibench.files import composed, is_utf8, printable
 from i2ibench.wording import some
 
@@ -64,9 +64,10 @@ def _by_stem(files: Iterable[Path], folder: Path) -> dict[str, Path]:
     return stems
 
 
-def _by_mark(stems: Mapping[str, Path], dataset: PairedDataset, folder: Path) -> dict[str, Path]:
+def _by_mark(files: Mapping[str, Path], dataset: PairedDataset, folder: Path) -> dict[str, Path]:
     """Return the files called by an id alone, or with the mark of pytorch-CycleGAN-and-pix2pix."""
-    found = {pair.id: stems[pair.id] for pair in dataset if pair.id in stems}
+    found = {pair.id: files[pair.id] for pair in dataset if pair.id in files}
+    stems = canonical_names(files, {pair.id for pair in dataset}, folder)
     if len(found) == len(dataset) and not any(stem.endswith("_fake_B") for stem in stems):
         return found
     mark = mark_of_predictions(stems, dataset, folder)
@@ -77,7 +78,7 @@ def _by_mark(stems: Mapping[str, Path], dataset: PairedDataset, folder: Path) ->
         )
     for pair in dataset:
         marked = stems.get(pair.id + mark)
-        if marked is not None and pair.id in found:
+        if marked is not None and found.get(pair.id, marked) != marked:
             raise _two(folder, pair.id, found[pair.id], marked)
         if marked is not None:
             found[pair.id] = marked
@@ -139,7 +140,7 @@ def check_images(
     sizes: dict[str, tuple[int, int]] = {}
     wrong: list[str] = []
     lossy: dict[str, str] = {}
-    wide: list[Path] = []
+    wide: dict[int | None, list[Path]] = {}
     for pair in dataset:
         path = predictions[pair.id]
         expected = preparation.size(*image_size(pair.target))
@@ -148,8 +149,8 @@ def check_images(
         if (width, height) != expected:
             size = f"{expected[0]} x {expected[1]}"
             wrong.append(f"{pair.id} is {width} x {height} and not {size}")
-        if header.bits == 16 and pair.target.bits is None:
-            wide.append(path)
+        if header.bits == 16:
+            wide.setdefault(pair.target.bits, []).append(path)
         if header.lossy:
             lossy[pair.id] = header.format
         sizes[pair.id] = expected
@@ -160,7 +161,9 @@ def check_images(
             f"their targets under this protocol: {some(wrong, _MOST_SIZES)}; translate again with "
             "the same protocol or choose the protocol they were made for"
         )
-    _check_scale(wide)
+    _check_scale(wide.pop(None, []))
+    for bits, paths in wide.items():
+        _tell_scale(paths, bits or 16)
     if lossy:
         warnings.warn(
             f"{predictions[next(iter(lossy))].parent}: {len(lossy)} predictions are compressed "
@@ -178,4 +181,16 @@ def _check_scale(paths: list[Path]) -> None:
         raise DataError(
             f"{paths[0].parent}: 16-bit predictions whose values end at {scale.largest}, while "
             "their targets have 8 bits, so their scale is unknown; write them as 8-bit PNG"
+        )
+
+
+def _tell_scale(paths: list[Path], bits: int) -> None:
+    """Warn of 16-bit predictions that seem to have a lower scale than their targets."""
+    scale = find_scale(paths, bits)
+    if scale is not None and scale.bits < bits:
+        warnings.warn(
+            f"{paths[0].parent}: 16-bit predictions whose values end at {scale.largest}, as "
+            f"{scale.bits}-bit ones do, are scored on the {bits}-bit scale of their targets; if "
+            f"they were written with {scale.bits} bits, write them on that scale or as 8-bit PNG",
+            stacklevel=3,
         )

@@ -12,7 +12,7 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.escaping import code, markdown
 from i2ibench.files import is_safe_name, list_folder, visible_files, write_text
 from i2ibench.leaderboard.check import check_entries
-from i2ibench.leaderboard.entries import Entry, board_lock, read_entries
+from i2ibench.leaderboard.entries import Entry, board_lock, each_once, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
 from i2ibench.leaderboard.entry_files import end_replacements
 from i2ibench.leaderboard.markdown import READING, link, measured_section, page_title, table
@@ -87,7 +87,7 @@ def read_board(folder: str | Path, dataset: str) -> Board:
     # A folder without entries is one whose last was removed.
     if dataset not in (known := dataset_names(folder)) and not (folder / dataset).is_dir():
         raise UsageError(registry.unknown_name("board", dataset, known))
-    entries = read_entries(folder, dataset)
+    entries = each_once(read_entries(folder, dataset))
     reported = reported_groups(dataset, folder)
     return Board(dataset, tuple(entries), tuple(tracks(entries)), tuple(reported))
 
@@ -202,7 +202,7 @@ def _numbers(folder: Path, dataset: str) -> tuple[str, str]:
     """
     try:
         reported = sum(len(group.entries) for group in reported_groups(dataset, folder))
-        return str(len(read_entries(folder, dataset))), str(reported)
+        return str(len(each_once(read_entries(folder, dataset)))), str(reported)
     except DataError:
         return NO_VALUE, NO_VALUE
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,6 +166,24 @@ def read_entries(folder: Path, dataset: str) -> list[Entry]:
     """Read the measured entries of a data set in the order of their names."""
     contents = ((path, read_json(path)) for path in entry_files(folder, dataset))
     return [_entry(path, content) for path, content in contents if not is_reported(content)]
+
+
+def each_once(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries without copies under other names, which would pass for further seeds.
+
+    What a file manager makes of an entry (``x (1).json``, ``x copy.json``) is told; ``check`` finds
+    it as a fault.
+    """
+    kept: dict[str, Entry] = {}
+    for entry in sorted(entries, key=lambda each: each.path.stem != entry_name(each.result)):
+        first = kept.setdefault(entry_name(entry.result), entry)
+        if first is not entry:
+            warnings.warn(
+                f"{entry.path}: holds the entry of {first.path.name} again and is not counted; "
+                "remove it",
+                stacklevel=3,
+            )
+    return sorted(kept.values(), key=lambda each: each.path.name)
 
 
 def check_place(folder: Path, dataset: str) -> None:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import pydantic
 
 from i2ibench.errors import DataError
-from i2ibench.registry import Entry, tomllib
+from i2ibench.reading import read_toml
+from i2ibench.registry import Entry
 from i2ibench.settings import Settings, explain
 
 _LONGEST = 300
@@ -73,7 +74,7 @@ def read_method(path: Path) -> MethodFacts:
     Raises:
         DataError: no such file, no TOML, an unknown key, or a value that cannot be shown.
     """
-    return _parse(_read(path), path)
+    return _parse(read_toml(path), path)
 
 
 def facts_beside(entry: Entry) -> MethodFacts | None:
@@ -84,20 +85,12 @@ def facts_beside(entry: Entry) -> MethodFacts | None:
     beside = None if entry.file is None else entry.file.with_suffix(".toml")
     if beside is None or not beside.is_file():
         return None
-    content = _read(beside).get("method")
+    content = read_toml(beside).get("method")
     if content is None:
         return None
     if not isinstance(content, dict):
         raise DataError(f"{beside}: method must be a table, [method]")
     return _parse(content, f"{beside}: [method]")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as TOML: {error}") from None
-    return content
 
 
 def _parse(content: dict[str, Any], where: object) -> MethodFacts:

@@ -178,6 +178,10 @@ def test_a_recipe_key_of_its_own_gives_way_to_set():
     assert Options("copy", "x", validation_fraction=0.0).recipe_settings == {
         "training.validation_fraction": 0.0
     }
+    assert parse_settings(["a=" + "[" * 5000, "b=" + "9" * 5000]) == {
+        "a": "[" * 5000,
+        "b": "9" * 5000,
+    }
     assert parse_settings(["a.b=1", "a.c = word"]) == {"a.b": 1, "a.c": " word"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -81,6 +82,9 @@ def test_clusters_are_the_units_of_intervals(
         pytest.param(
             _rows(*IDS) + "001,other\n", ["line 10: id '001' has the cluster"], id="twice"
         ),
+        pytest.param(
+            _rows(*IDS) + "001.png,other\n", ["001.png 'other'; keep one"], id="twice-as-file"
+        ),
         pytest.param(_rows(*IDS[:7]) + "008,\n", ["line 9: its cluster is empty"], id="empty"),
     ],
 )
@@ -157,10 +161,30 @@ def test_clusters_of_bare_targets_are_read(root: Path) -> None:
     }
 
 
-def test_a_table_in_another_format_is_told(root: Path) -> None:
-    (root / "clusters.xlsx").write_bytes(b"PK")
-    with pytest.warns(UserWarning, match=r"clusters\.xlsx: is not read"):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "clusters.xlsx",
+        "clusters (1).csv",
+        "clusters.csv.txt",
+        "Cluster.csv",
+        "A/clusters.csv",
+        "B/test/clusters.csv",
+    ],
+)
+def test_a_table_that_is_not_read_is_told(root: Path, name: str) -> None:
+    (root / name).write_text(_rows(*IDS))
+    with pytest.warns(UserWarning, match=re.escape(f"{root / name}: is not read; save it as")):
         Dataset.open(str(root)).split("test")
+
+
+def test_a_table_beside_the_one_that_is_read_is_nobodys_business(
+    root: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    (root / "clusters.csv").write_text(_rows(*IDS))
+    (root / "A/clusters.csv").write_text(_rows(*IDS))
+    assert Dataset.open(str(root)).split("test")[0].cluster == "slide0"
+    assert not [each for each in recwarn if "is not read" in str(each.message)]
 
 
 def test_the_tables_name_may_be_capitalised(root: Path) -> None:

@@ -101,6 +101,30 @@ def test_a_jpeg_whose_coded_data_lost_or_gained_a_part_is_refused(tmp_path: Path
         read_image(ImageRef(path))
 
 
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 2}, {"quality": 30}])
+def test_a_jpeg_that_was_cut_and_ended_is_refused(
+    tmp_path: Path, options: dict[str, int], share: float
+) -> None:
+    whole = jpeg(picture(64, 96), **options)
+    start = whole.index(b"\xff\xda") + 14
+    path = tmp_path / "ended.jpg"
+    path.write_bytes(
+        whole[: start + int(share * (len(whole) - start))].rstrip(b"\xff") + b"\xff\xd9"
+    )
+    with pytest.raises(DataError, match=r"ended\.jpg: is damaged \(its coded data end early"):
+        read_image(ImageRef(path))
+
+
+def test_a_jpeg_with_a_gap_before_a_restart_is_refused(tmp_path: Path) -> None:
+    whole = jpeg(picture(64, 96), restart_marker_rows=1)
+    start = whole.index(b"\xff\xd1")
+    path = tmp_path / "gap.jpg"
+    path.write_bytes(whole[: start - 60].rstrip(b"\xff") + whole[start:])
+    with pytest.raises(DataError, match=r"gap\.jpg: is damaged \(its coded data end early"):
+        read_image(ImageRef(path))
+
+
 def test_a_jpeg_without_one_of_its_restarts_is_refused(tmp_path: Path) -> None:
     whole = jpeg(picture(64, 64), restart_marker_rows=1)
     for number, astray in ((0xD1, b""), (0xD2, b"\xff\xd4")):

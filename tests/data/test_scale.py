@@ -167,3 +167,27 @@ def test_a_damaged_file_does_not_hide_the_scale_of_the_others(tmp_path: Path) ->
         scale = find_scale(files)
         assert scale is not None
         assert (scale.bits, scale.largest) == (14, 16000)
+
+
+@pytest.mark.parametrize(("targets", "made"), [(16, 14), (16, 12), (14, 12), (12, 10)])
+def test_predictions_of_a_lower_scale_than_their_targets_are_told(
+    targets: int, made: int, tmp_path: Path
+) -> None:
+    for folder, bits in (("t", targets), ("p", made)):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            image = drawn(number, 2**bits - 1)
+            cv2.imwrite(str(tmp_path / folder / f"{number}.png"), image)
+    with pytest.warns(UserWarning, match=f"values end at {2**made - 1}, as {made}-bit ones do"):
+        i2ibench.evaluate(tmp_path / "p", targets=tmp_path / "t", metrics=["psnr"])
+
+
+def test_one_dark_prediction_among_others_is_no_lower_scale(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    for folder in ("t", "p"):
+        (tmp_path / folder).mkdir()
+        for number, end in enumerate((300, 65000)):
+            cv2.imwrite(str(tmp_path / folder / f"{number}.png"), drawn(number, end))
+    i2ibench.evaluate(tmp_path / "p", targets=tmp_path / "t", metrics=["psnr"])
+    assert not [each for each in recwarn if "bit ones do" in str(each.message)]

@@ -67,6 +67,7 @@ def _found(root: Path, folder: Path, direction: str) -> set[str]:
         pytest.param(("real_A", "fake_B", "real_B"), True, "BtoA", "_fake_B", id="pix2pix-BtoA"),
         pytest.param(("real_A", "fake_B"), True, "BtoA", "_fake_B", id="input-alone"),
         pytest.param(("fake_B",), False, "AtoB", "_fake_B", id="output-alone"),
+        pytest.param(("real_B", "fake_B"), True, "BtoA", "_fake_B", id="target-alone-BtoA"),
         pytest.param(("fake_A", "fake_B"), False, "BtoA", "_fake_A", id="outputs-of-both-sides"),
     ],
 )
@@ -85,6 +86,8 @@ def test_the_side_of_the_targets_is_scored(
         (("real_A", "fake_B", "real_B"), False, "BtoA", "give --direction AtoB"),
         (("real_A", "fake_B", "real_B"), True, "AtoB", "give --direction BtoA"),
         (("fake_A",), False, "AtoB", "'_fake_A' images are not predictions"),
+        (("real_B", "fake_B"), True, "AtoB", "give --direction BtoA"),
+        (("real_B", "fake_B"), False, "BtoA", "give --direction AtoB"),
     ],
 )
 def test_predictions_of_the_other_side_alone_are_refused(
@@ -93,6 +96,47 @@ def test_predictions_of_the_other_side_alone_are_refused(
     folder = _results(root, turned, *kinds)
     with pytest.raises(DataError, match=told):
         _found(root, folder, direction)
+
+
+@pytest.mark.parametrize("ending", ["_fake_b", "-fake_B", "-Fake-B", ".fake_B"])
+def test_a_side_is_known_however_it_is_spelt(root: Path, ending: str) -> None:
+    folder = _results(root, False, "fake_B")
+    for path in folder.iterdir():
+        path.rename(path.with_name(path.name.replace("_fake_B", ending)))
+    assert _found(root, folder, "AtoB") == {ending}
+    with pytest.raises(DataError, match="other side, unless the tool was itself run"):
+        _found(root, folder, "BtoA")
+
+
+def _in_folders(root: Path, turned: bool, *kinds: str) -> Path:
+    """Write results as CUT does, each kind in a folder of its own; return the predictions."""
+    for path in _results(root, turned, *kinds).glob("*.png"):
+        name, _, kind = path.stem.partition("_")
+        (path.parent / kind).mkdir(exist_ok=True)
+        path.rename(path.parent / kind / f"{name}.png")
+    return root / "images/fake_B"
+
+
+def test_folders_called_by_a_side_tell_the_direction_too(root: Path) -> None:
+    folder = _in_folders(root, True, "real_A", "real_B", "fake_B")
+    assert _found(root, folder, "BtoA") == {""}
+    with pytest.raises(DataError, match="give --direction BtoA"):
+        _found(root, folder, "AtoB")
+
+
+def test_a_folder_called_by_the_other_side_alone_is_refused(root: Path) -> None:
+    folder = _in_folders(root, False, "fake_B")
+    assert _found(root, folder, "AtoB") == {""}
+    with pytest.raises(DataError, match="in a folder of another name"):
+        _found(root, folder, "BtoA")
+    assert _found(root, folder.rename(root / "made"), "BtoA") == {""}
+
+
+def test_outputs_of_both_sides_need_more_than_bare_targets(root: Path) -> None:
+    folder = _results(root, False, "fake_A", "fake_B")
+    targets = Dataset.of_targets(root / "d/A/test").split("test")
+    with pytest.raises(DataError, match="nothing tells which of them"):
+        find_predictions(folder, targets)
 
 
 def test_results_scaled_by_the_tool_still_tell_their_direction(root: Path) -> None:

@@ -238,6 +238,22 @@ def test_an_entry_under_another_name_is_refused(board: Path) -> None:
     assert "famous.json" in _reason(board)
 
 
+@pytest.mark.parametrize("name", ["{} (1)", "{} copy", "aaa", "zzz"])
+@pytest.mark.parametrize("with_scores", [True, False])
+def test_a_copy_of_an_entry_is_told_and_is_no_further_seed(
+    board: Path, name: str, with_scores: bool
+) -> None:
+    page = build_board(board, "drawn").read_text()
+    entry = next((board / "drawn").glob("*.json"))
+    for suffix in (".json", ".csv") if with_scores else (".json",):
+        copy = entry.with_name(name.format(entry.stem) + suffix)
+        copy.write_bytes(entry.with_suffix(suffix).read_bytes())
+    with pytest.warns(UserWarning, match="again and is not counted"):
+        assert build_board(board, "drawn").read_text() == page
+    with pytest.raises(DataError, match="holds the entry that is called"):
+        check_board(board, "drawn")
+
+
 def test_a_result_that_contradicts_itself_is_not_added(tmp_path: Path) -> None:
     scores = _scores()
     made = result(scores)

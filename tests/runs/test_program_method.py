@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from factories import times
 from i2ibench import registry
 from i2ibench.cli.app import run_app
 from i2ibench.errors import DataError, PluginError, UsageError
+from i2ibench.models.foreign.program import read_program
+from i2ibench.results.method_facts import read_method
 from i2ibench.results.verification import verify
 from i2ibench.runs.options import Options
 from i2ibench.runs.plan import resolve
@@ -200,7 +203,7 @@ def test_a_program_sees_neither_our_packages_nor_any_key(options, place, monkeyp
         ("= 1", '= "soon"', "translate_hours"),
         ("= 1", '= 1\nfiles = ["../elsewhere"]', "is nothing beside it"),
         ("= 1", '= 1\nname = "copy"', "already provided by i2ibench"),
-        ("[external]", "[external", "cannot be read as TOML"),
+        ("[external]", "[external", "not valid TOML"),
     ],
 )
 def test_what_a_toml_cannot_mean_is_told_before_anything_runs(options, place, old, new, words):
@@ -209,6 +212,34 @@ def test_what_a_toml_cannot_mean_is_told_before_anything_runs(options, place, ol
     with pytest.raises(UsageError) as error:
         run(options)
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+HOSTILE_TOML = {
+    "nested": b"a = " + b"[" * 5000,
+    "digits": b"a = " + b"9" * 5000,
+    "latin-1": "a = '\xe9'".encode("latin-1"),
+    "utf-16": "a = 1".encode("utf-16"),
+    "torn": b"[method",
+}
+
+
+@pytest.mark.parametrize("kind", [*HOSTILE_TOML, "a pipe"])
+@pytest.mark.parametrize("read", [read_program, read_method])
+def test_a_toml_that_is_none_is_one_line_that_names_it(tmp_path, kind, read):
+    file = tmp_path / "mine.toml"
+    if kind in HOSTILE_TOML:
+        file.write_bytes(HOSTILE_TOML[kind])
+    else:
+        os.mkfifo(file)
+    with pytest.raises((DataError, UsageError), match=r"mine\.toml") as error:
+        read(file)
+    assert "\n" not in str(error.value)
+
+
+def test_a_toml_of_windows_begins_with_a_mark_of_its_encoding(tmp_path):
+    file = tmp_path / "method.toml"
+    file.write_bytes("\ufefftitle = 'Mine'\nsaw_test_targets = false\n".encode())
+    assert read_method(file).title == "Mine"
 
 
 def test_no_shell_reads_the_arguments(options, place):

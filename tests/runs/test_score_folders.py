@@ -15,8 +15,11 @@ from i2ibench.comparison.compare import compare
 from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.files import sha256_file
+from i2ibench.results.pair_scores import write_pair_scores
 from i2ibench.results.record_files import read_result
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.folder import alone_in
 from i2ibench.runs.options import Options
 from i2ibench.runs.python_interface import evaluate
 from i2ibench.runs.run import run
@@ -267,3 +270,22 @@ def test_predictions_of_ours_are_scored_under_their_own_preparation_alone(tmp_pa
         evaluate(predictions, protocol="bci-2022", **chosen)
     with pytest.warns(UserWarning, match="the model was run as i2i-1 says"):
         evaluate(predictions, protocol="bci-2022-1024", **chosen)
+
+
+def test_two_processes_write_a_result_one_after_the_other(folders, tmp_path, monkeypatch):
+    predictions, targets = folders
+    output = tmp_path / "scored"
+
+    def write_while_another_waits(path, evaluation):
+        refused = pytest.raises(UsageError, match="another process is working")
+        with refused, alone_in(output):
+            pass
+        write_pair_scores(path, evaluation)
+
+    monkeypatch.setattr("i2ibench.runs.score_folders._PATIENCE", 0.0)
+    monkeypatch.setattr("i2ibench.runs.score_folders.write_pair_scores", write_while_another_waits)
+    evaluate(predictions, targets=targets, metrics=["psnr"], output=output)
+    with alone_in(output):
+        assert read_result(output / "result.json").pair_scores_sha256 == sha256_file(
+            output / "scores.csv"
+        )

@@ -26,7 +26,7 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.files import sha256_file, sha256_json
 from i2ibench.models.interface import ModelConfig, TranslationModel
 from i2ibench.plugin_code import contents
-from i2ibench.registry import tomllib
+from i2ibench.reading import read_toml
 from i2ibench.settings import Settings, explain
 from i2ibench.wording import some
 
@@ -128,10 +128,7 @@ def read_program(file: Path) -> type[ExternalProgram]:
         UsageError: no such file, no TOML, keys or placeholders that are unknown, a program that is
             not there.
     """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read as TOML: {error}") from None
+    content = read_toml(file, error=UsageError)
     if not isinstance(content.get("external"), dict):
         raise UsageError(
             f"{file}: has no table [external]; to train a registered model by a recipe, give it "

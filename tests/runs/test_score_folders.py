@@ -6,6 +6,7 @@ import json
 import shutil
 
 import cv2
+import filelock
 import numpy as np
 import pytest
 from factories import write_blurred
@@ -16,6 +17,7 @@ from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.results.record_files import read_result
+from i2ibench.runs import score_folders
 from i2ibench.runs.evaluation_options import EvaluationOptions
 from i2ibench.runs.options import Options
 from i2ibench.runs.python_interface import evaluate
@@ -267,3 +269,18 @@ def test_predictions_of_ours_are_scored_under_their_own_preparation_alone(tmp_pa
         evaluate(predictions, protocol="bci-2022", **chosen)
     with pytest.warns(UserWarning, match="the model was run as i2i-1 says"):
         evaluate(predictions, protocol="bci-2022-1024", **chosen)
+
+
+def test_two_evaluations_into_one_folder_take_turns_to_write(folders, tmp_path, monkeypatch):
+    predictions, targets = folders
+    output = tmp_path / "out"
+    output.mkdir()
+    monkeypatch.setattr(score_folders, "_PATIENCE", 0.0)
+    with (
+        filelock.FileLock(output / ".lock"),
+        pytest.raises(UsageError, match="another process"),
+    ):
+        evaluate(predictions, targets=targets, metrics=BOTH, output=output)
+    assert not (output / "scores.csv").exists()
+    evaluate(predictions, targets=targets, metrics=BOTH, output=output)
+    assert (output / "result.json").exists()

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
-from i2ibench.durable import naming
-from i2ibench.errors import DataError, UsageError
+from i2ibench.errors import DataError
 from i2ibench.files import read_json, sha256_json, write_json
 from i2ibench.results.origin import run_id
+from i2ibench.runs.outputs import alone_in
 from i2ibench.training.checkpoint import summarize
 
 # How launchers number the processes of one training.
@@ -121,25 +119,6 @@ def working_in(folder: RunFolder) -> Iterator[None]:
         return
     with alone_in(folder.path):
         yield
-
-
-@contextmanager
-def alone_in(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
-    """Keep other processes out of a folder of results; wait ``patience`` seconds for another."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock", timeout=patience)
-    try:
-        with naming(folder / ".lock"):
-            lock.acquire()
-    except filelock.Timeout:
-        raise UsageError(
-            f"{folder}: another process is working on this run; wait until it ends, or "
-            "choose another --output"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def training_siblings(folder: RunFolder, experiment: Mapping[str, Any]) -> Iterator[RunFolder]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
+
+from i2ibench.durable import naming
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name
 from i2ibench.results.record_files import read_result
@@ -105,3 +109,22 @@ def _first_twin(names: Sequence[str]) -> str | None:
 def _absolute(folder: Path) -> Path:
     """Return the folder from the root, without ``..``; a link keeps its own name."""
     return Path(os.path.abspath(folder))  # noqa: PTH100
+
+
+@contextmanager
+def alone_in(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
+    """Keep other processes out of a folder of results; wait ``patience`` seconds for another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock", timeout=patience)
+    try:
+        with naming(folder / ".lock"):
+            lock.acquire()
+    except filelock.Timeout:
+        raise UsageError(
+            f"{folder}: another process is working on this run; wait until it ends, or "
+            "choose another --output"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -26,13 +26,7 @@ from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
-from i2ibench.runs.folder import alone_in
-from i2ibench.runs.outputs import (
-    check_names,
-    check_outputs,
-    model_name,
-    model_names,
-)
+from i2ibench.runs.outputs import alone_in, check_names, check_outputs, model_name, model_names
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 Progress = Callable[[int, int], None]

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import cv2
+import filelock
 import numpy as np
 import pytest
 from factories import write_blurred
@@ -15,11 +16,9 @@ from i2ibench.comparison.compare import compare
 from i2ibench.comparison.methods import read_methods
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import load_protocol
-from i2ibench.files import sha256_file
-from i2ibench.results.pair_scores import write_pair_scores
 from i2ibench.results.record_files import read_result
+from i2ibench.runs import score_folders
 from i2ibench.runs.evaluation_options import EvaluationOptions
-from i2ibench.runs.folder import alone_in
 from i2ibench.runs.options import Options
 from i2ibench.runs.python_interface import evaluate
 from i2ibench.runs.run import run
@@ -272,20 +271,16 @@ def test_predictions_of_ours_are_scored_under_their_own_preparation_alone(tmp_pa
         evaluate(predictions, protocol="bci-2022-1024", **chosen)
 
 
-def test_two_processes_write_a_result_one_after_the_other(folders, tmp_path, monkeypatch):
+def test_two_evaluations_into_one_folder_take_turns_to_write(folders, tmp_path, monkeypatch):
     predictions, targets = folders
-    output = tmp_path / "scored"
-
-    def write_while_another_waits(path, evaluation):
-        refused = pytest.raises(UsageError, match="another process is working")
-        with refused, alone_in(output):
-            pass
-        write_pair_scores(path, evaluation)
-
-    monkeypatch.setattr("i2ibench.runs.score_folders._PATIENCE", 0.0)
-    monkeypatch.setattr("i2ibench.runs.score_folders.write_pair_scores", write_while_another_waits)
-    evaluate(predictions, targets=targets, metrics=["psnr"], output=output)
-    with alone_in(output):
-        assert read_result(output / "result.json").pair_scores_sha256 == sha256_file(
-            output / "scores.csv"
-        )
+    output = tmp_path / "out"
+    output.mkdir()
+    monkeypatch.setattr(score_folders, "_PATIENCE", 0.0)
+    with (
+        filelock.FileLock(output / ".lock"),
+        pytest.raises(UsageError, match="another process"),
+    ):
+        evaluate(predictions, targets=targets, metrics=BOTH, output=output)
+    assert not (output / "scores.csv").exists()
+    evaluate(predictions, targets=targets, metrics=BOTH, output=output)
+    assert (output / "result.json").exists()

@@ -65,11 +65,14 @@ def translated(model: TranslationModel, source: Tensor, seed: int) -> Any:
 
 @contextmanager
 def evaluating(model: TranslationModel) -> Iterator[None]:
-    """Put a model into evaluation mode, without gradients; restores it after."""
+    """Put a model into evaluation mode, without gradients; restores it after.
+
+    Not PyTorch's inference mode: of tensors that were kept there no gradient can be taken later.
+    """
     modes = training_modes(model)
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             yield
     finally:
         for module, mode in modes.items():

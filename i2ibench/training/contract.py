@@ -65,6 +65,11 @@ def training_findings(trial: Trial) -> list[Finding]:
             return found
         device = trial.batch.source.device
         lay_out(model.to(device), memory_layout(model, device))
+        method = "translate"  # first, because losses of a wrong output say less
+        with evaluating(model):
+            found += translation_findings(model, trial.batch.source, drawn=True)
+        if any(each.stops for each in found):
+            return found
         model.train()
         method = "optimizers"
         optimizers = check_optimizers(model, model.optimizers())
@@ -73,11 +78,6 @@ def training_findings(trial: Trial) -> list[Finding]:
             return found
         method = "training_phases"
         found += _step_findings(model, optimizers, trial.batch)
-        if any(each.stops for each in found):
-            return found
-        method = "translate"
-        with evaluating(model):
-            found += translation_findings(model, trial.batch.source, drawn=True)
         if any(each.stops for each in found):
             return found
         method = "load_state_dict"

@@ -81,7 +81,7 @@ def train_step(
 
 def _phases(model: TrainableModel, batch: PairBatch) -> Iterator[Any]:
     phases: Any = model.training_phases(batch)
-    if isinstance(phases, Iterable):
+    if isinstance(phases, Iterable) and not isinstance(phases, Tensor):
         return iter(phases)
     raise PluginError(
         f"{type(model).__name__}.training_phases() returned {_kind(phases)}; it must yield "

@@ -143,11 +143,12 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def differ(first: Tensor, second: Any) -> bool:
-    """Whether two outputs differ by more than the order of additions explains."""
+def differ(first: Tensor, second: Any, most: float | None = None) -> bool:
+    """Whether two outputs differ by more than ``most``, or than the order of additions explains."""
     if not isinstance(second, Tensor) or first.shape != second.shape:
         return True
-    most = _EQUAL.get(first.device.type, _EQUAL_ON_GPU)
+    if most is None:
+        most = _EQUAL.get(first.device.type, _EQUAL_ON_GPU)
     return not torch.allclose(first.float(), second.float(), rtol=0, atol=most)
 
 

@@ -73,6 +73,22 @@ def seed_global_generators(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+@contextmanager
+def global_generators_kept() -> Iterator[None]:
+    """Leave the generators as they were, whatever is drawn from them meanwhile."""
+    import numpy as np
+    import torch
+
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        with torch.random.fork_rng(range(torch.cuda.device_count()) if used else []):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
 def allow_tf32(precision: str) -> None:
     """Let float32 products lose mantissa bits on GPUs only where ``tf32`` was asked for.
 

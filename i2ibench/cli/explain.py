@@ -52,7 +52,7 @@ def _own(error: I2IBenchError) -> tuple[str, int]:
     if found is not None and not isinstance(found.error, I2IBenchError):
         # A metric that fails on a pair is bad data, unless it fails in the code of a plugin.
         return f"{error} ({found.plugin}: {found.place}); {_DEBUG}", PluginError.exit_code
-    if isinstance(error, PluginError):
+    if isinstance(error, PluginError) and error.__cause__ is not None:
         return f"{error}; --debug shows the traceback", error.exit_code
     return str(error), error.exit_code
 

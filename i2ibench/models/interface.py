@@ -6,24 +6,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import pydantic
 import torch
 from torch import Tensor, nn
 
 from i2ibench import registry
-from i2ibench.errors import PluginError, UsageError
+from i2ibench.errors import PluginError
+from i2ibench.models.config import ModelConfig as ModelConfig
+from i2ibench.models.config import parse_config as parse_config
+from i2ibench.models.guard import code_of
 from i2ibench.models.policy import InferencePolicy as InferencePolicy
-from i2ibench.settings import Settings, explain
-
-
-class ModelConfig(Settings):
-    """Base of all model configurations: frozen, unknown keys refused."""
 
 
 class TranslationModel(nn.Module):
     """A method that translates images ``(N, 3, H, W)`` of floats in [-1, 1].
 
-    Subclasses set ``Config`` and take one instance of it as their only constructor argument.
+    Subclasses set ``Config``, a ``ModelConfig`` or a dataclass, and take one instance of it as
+    their only constructor argument.
     """
 
     Config: ClassVar[type[ModelConfig]] = ModelConfig
@@ -127,15 +125,20 @@ def build_model(name: str, settings: Mapping[str, Any] | None = None) -> Transla
     True
     """
     model_class = registered_model(name)
-    return model_class(parse_config(name, model_class.Config, settings or {}))
+    return construct(name, model_class, parse_config(name, model_class.Config, settings or {}))
 
 
-def parse_config(
-    name: str, config_class: type[ModelConfig], settings: Mapping[str, Any]
-) -> ModelConfig:
-    """Validate ``settings``; an unknown key or a bad value is one ``UsageError`` line."""
-    try:
-        return config_class(**settings)
-    except pydantic.ValidationError as error:
-        problem = explain(error, config_class, kind=f"setting of {name}")
-        raise UsageError(f"model {name}: {problem}") from None
+def construct(name: str, model_class: type[TranslationModel], config: Any) -> TranslationModel:
+    """Build a model from checked settings.
+
+    Raises:
+        PluginError: its constructor fails, or does not keep the settings.
+    """
+    with code_of(name, "cannot be built"):
+        model = model_class(config)
+    if getattr(model, "config", None) is None:
+        raise PluginError(
+            f"model class {model_class.__name__} has no config, which names its runs; its "
+            "__init__(self, config) must call super().__init__(config) first"
+        )
+    return model

@@ -26,10 +26,10 @@ _JUDGES = ("scikit-image", "lpips", "torch-fidelity", "torchvision")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: ``ok``, or ``note`` where something is missing or slow."""
+    """One thing looked at: ``ok``, ``note`` where something is missing or slow, or ``fault``."""
 
     subject: str
-    state: Literal["ok", "note"]
+    state: Literal["ok", "note", "fault"]
     detail: str
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from i2ibench import provenance, registry
 from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.scores import Evaluation
+from i2ibench.models.config import config_values
 from i2ibench.models.foreign.onnx_file import OnnxModel
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import TrainableModel
@@ -84,7 +85,7 @@ def _record(plan: Plan, manifest: Manifest, evaluation: Evaluation) -> Result:
         model={
             "name": plan.options.model,
             **_counted(plan),
-            "config": plan.model.config.model_dump(mode="json"),
+            "config": config_values(plan.model.config),
             "checkpoint_sha256": manifest.checkpoint_sha256,
             "uses_target": plan.model.uses_target,
         },

@@ -18,6 +18,7 @@ from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
 from i2ibench.leaderboard.entries import check_place
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.config import config_values
 from i2ibench.models.foreign.open_method import open_method
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import (
@@ -97,7 +98,7 @@ class Plan:
             **({"processes": processes} if trained and processes > 1 else {}),
             "model": {
                 "name": self.options.model,
-                "config": self.model.config.model_dump(mode="json"),
+                "config": config_values(self.model.config),
                 "checkpoint_sha256": sha256_file(checkpoint) if checkpoint else None,
             },
             "dataset": {

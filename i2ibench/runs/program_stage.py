@@ -19,6 +19,7 @@ from i2ibench.data.images import image_size, read_image, write_png
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError, PluginError
 from i2ibench.files import sha256_file
+from i2ibench.models.config import config_values
 from i2ibench.models.foreign.call_program import call_program
 from i2ibench.models.foreign.program import (
     ExternalProgram,
@@ -56,7 +57,7 @@ def train_by_program(plan: Plan, model: ExternalProgram, reporter: Reporter) -> 
     shutil.rmtree(exchange)
     return Checkpoint(
         model=plan.options.model,
-        config=model.config.model_dump(mode="json"),
+        config=config_values(model.config),
         training_id=training_id(plan.experiment),
         step=1,
         total_steps=1,

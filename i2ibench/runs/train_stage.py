@@ -12,10 +12,13 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.pixel_cache import PixelCache
 from i2ibench.files import write_bytes
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.config import config_values
 from i2ibench.models.foreign.program import ExternalProgram
+from i2ibench.models.guard import code_of
 from i2ibench.models.interface import TrainableModel
-from i2ibench.runs.folder import RunFolder, training_id, training_siblings
+from i2ibench.runs.folder import RunFolder, is_first_process, training_id, training_siblings
 from i2ibench.runs.plan import Plan
+from i2ibench.runs.preflight import before_training
 from i2ibench.runs.program_stage import train_by_program
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.validation import make_validation
@@ -77,6 +80,8 @@ def adopt_training(plan: Plan, reporter: Reporter) -> bool:
 def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Reporter) -> None:
     options, folder, settings = plan.options, plan.folder, plan.recipe.training
     validation_pairs = plan.validation  # checked here, before anything costly
+    if is_first_process():
+        before_training(plan, model, pairs)
     pixels = None
     if options.pixel_cache:
         # Before other processes of this training are started or waited for.
@@ -122,15 +127,16 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
             log=log,
         )
     try:
-        train_loop(
-            model,
-            loader,
-            training,
-            fabric,
-            progress=reporter.training,
-            validation=validation,
-            log=log,
-        )
+        with code_of(options.model, "failed in training"):
+            train_loop(
+                model,
+                loader,
+                training,
+                fabric,
+                progress=reporter.training,
+                validation=validation,
+                log=log,
+            )
     finally:
         if log is not None:
             log.close()
@@ -155,7 +161,7 @@ def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
         model.fit(read_pair(pair) for pair in plan.train or ())
     return Checkpoint(
         model=plan.options.model,
-        config=model.config.model_dump(mode="json"),
+        config=config_values(model.config),
         training_id=training_id(plan.experiment),
         step=1,
         total_steps=1,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from i2ibench.data.scale import bits_of
 from i2ibench.files import sha256_file
 from i2ibench.models.foreign.program import ExternalProgram
+from i2ibench.models.guard import code_of
 from i2ibench.runs.initial_model import model_from_checkpoint
 from i2ibench.runs.plan import Plan
+from i2ibench.runs.preflight import before_translation
 from i2ibench.runs.program_stage import translate_by_program
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.train_stage import trained_weights
@@ -36,15 +38,17 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     if isinstance(model, ExternalProgram):
         return translate_by_program(plan, model, manifest, reporter)
     allow_tf32(plan.precision)
+    before_translation(plan, model)
     reporter.stage(f"translating {len(plan.test)} images")
-    return translate_dataset(
-        model,
-        plan.test,
-        plan.folder.predictions,
-        manifest,
-        device=plan.device,
-        progress=reporter.progress,
-    )
+    with code_of(plan.options.model, "failed in translation"):
+        return translate_dataset(
+            model,
+            plan.test,
+            plan.folder.predictions,
+            manifest,
+            device=plan.device,
+            progress=reporter.progress,
+        )
 
 
 def _seed_of_the_run(plan: Plan) -> int | None:

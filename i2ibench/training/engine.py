@@ -36,6 +36,16 @@ def memory_layout(model: torch.nn.Module, device: torch.device) -> torch.memory_
     return torch.channels_last
 
 
+def lay_out(model: torch.nn.Module, layout: torch.memory_format) -> None:
+    """Bring weights and buffers of images into a layout; those of volumes have no channels-last."""
+    if all(each.dim() != 5 for each in (*model.parameters(), *model.buffers())):
+        model.to(memory_format=layout)
+        return
+    for each in (*model.parameters(), *model.buffers()):
+        if each.dim() == 4:
+            each.data = each.data.contiguous(memory_format=layout)
+
+
 def lay_out_states(optimizer: torch.optim.Optimizer) -> None:
     """Bring states that were saved on a machine of another layout into that of their weights.
 

@@ -16,19 +16,20 @@ from torch.optim import Optimizer
 
 from i2ibench.data.loading import RawBatch, TrainingLoader, to_unit_range
 from i2ibench.errors import DataError, Interrupted
+from i2ibench.models.config import config_values
 from i2ibench.models.interface import PairBatch, TrainableModel
 from i2ibench.runtime import seed_global_generators
 from i2ibench.seeds import derive_seed
 from i2ibench.training.best_state import Validated, Validation
 from i2ibench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from i2ibench.training.engine import lay_out_states, memory_layout
+from i2ibench.training.engine import lay_out, lay_out_states, memory_layout
 from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
 from i2ibench.training.logs import Log
 from i2ibench.training.loss_readout import LossReadout, Progress, TrainingDiverged
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.schedule import learning_rate_factor
-from i2ibench.training.step import average_statistics, train_step
+from i2ibench.training.step import average_statistics, check_optimizers, train_step
 
 # A crash loses at most this much work; writing a checkpoint takes about a second.
 _CHECKPOINT_SECONDS = 120.0
@@ -92,9 +93,9 @@ def train(
     seed_global_generators(first_seed)
     model.initialize(torch.Generator().manual_seed(first_seed))
     layout = memory_layout(model, device)
-    model.to(device).to(memory_format=layout)
+    lay_out(model.to(device), layout)
     model.train()
-    optimizers = model.optimizers()
+    optimizers = check_optimizers(model, model.optimizers())
     base_rates = {
         name: [group["lr"] for group in optimizer.param_groups]
         for name, optimizer in optimizers.items()
@@ -110,7 +111,7 @@ def train(
     def state() -> Checkpoint:
         return Checkpoint(
             model=training.model_name,
-            config=model.config.model_dump(mode="json"),
+            config=config_values(model.config),
             training_id=training.training_id,
             step=step,
             total_steps=total_steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,9 +12,28 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
-from i2ibench.errors import UsageError
-from i2ibench.models.interface import PairBatch, TrainableModel
+from i2ibench.errors import PluginError
+from i2ibench.models.interface import PairBatch, Phase, TrainableModel
 from i2ibench.registry import unknown_name
+
+
+def check_optimizers(model: TrainableModel, found: Any) -> dict[str, Optimizer]:
+    """Return what ``optimizers()`` gave; anything but named optimisers is refused.
+
+    Raises:
+        PluginError: names the model and what is wrong.
+    """
+    if isinstance(found, Mapping) and found:
+        wrong = [name for name, each in found.items() if not isinstance(each, Optimizer)]
+        if not wrong:
+            return {str(name): each for name, each in found.items()}
+        what = f"'{wrong[0]}' is {_kind(found[wrong[0]])}"
+    else:
+        what = f"it returned {_kind(found)}" if found else "it returned none"
+    raise PluginError(
+        f"{type(model).__name__}.optimizers(): {what}; return a dictionary of "
+        'torch.optim optimisers by name, {"network": torch.optim.Adam(...)}'
+    )
 
 
 def train_step(
@@ -27,37 +46,28 @@ def train_step(
 
     In each phase only the parameters of its optimiser require gradients; the sum of the phase's
     losses is backpropagated and that one optimiser stepped.
+
+    Raises:
+        PluginError: what the model yields are no phases, or their losses no scalars that can be
+            trained on.
     """
     seen: dict[str, Tensor] = {}
-    phases = model.training_phases(batch)
+    with _autocast(fabric):
+        phases = _phases(model, batch)
     while True:
         with _autocast(fabric):
             phase = next(phases, None)
         if phase is None:
+            if not seen:
+                raise PluginError(f"{type(model).__name__}.training_phases() yields no phase")
             return seen
-        if phase.optimizer not in optimizers:
-            raise UsageError(
-                f"{type(model).__name__}: "
-                + unknown_name("optimiser of a phase", phase.optimizer, [*optimizers])
-            )
-        optimizer = optimizers[phase.optimizer]
-        others = [each for name, each in optimizers.items() if name != phase.optimizer]
+        optimizer = _optimizer_of(model, optimizers, phase)
+        others = [each for each in optimizers.values() if each is not optimizer]
         frozen = _freeze(others)
         optimizer.zero_grad(set_to_none=True)
         with _autocast(fabric):
             losses = phase.losses()
-        if not losses or any(value.numel() != 1 for value in losses.values()):
-            raise UsageError(
-                f"{type(model).__name__}: the losses of phase '{phase.optimizer}' must be one or "
-                "more named scalars"
-            )
-        total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
-        if not total.requires_grad:
-            raise UsageError(
-                f"{type(model).__name__}: no loss of phase '{phase.optimizer}' depends on the "
-                "parameters of its optimiser; compute it from the network's output, without "
-                "detach() or no_grad"
-            )
+        total = _total(model, phase, losses)
         if fabric is None:
             torch.autograd.backward(total)
         else:
@@ -67,6 +77,60 @@ def train_step(
         for parameter in frozen:
             parameter.requires_grad_(True)
         seen.update({name: value.detach() for name, value in losses.items()})
+
+
+def _phases(model: TrainableModel, batch: PairBatch) -> Iterator[Any]:
+    phases: Any = model.training_phases(batch)
+    if isinstance(phases, Iterable) and not isinstance(phases, Tensor):
+        return iter(phases)
+    raise PluginError(
+        f"{type(model).__name__}.training_phases() returned {_kind(phases)}; it must yield "
+        "phases, as in: yield Phase('network', losses)"
+    )
+
+
+def _optimizer_of(model: TrainableModel, known: Mapping[str, Optimizer], phase: Any) -> Optimizer:
+    name = type(model).__name__
+    if not isinstance(phase, Phase) or not callable(phase.losses):
+        raise PluginError(
+            f"{name}.training_phases() yields {_kind(getattr(phase, 'losses', phase))}; yield "
+            "Phase(name of the optimiser, function that returns its losses)"
+        )
+    if phase.optimizer not in known:
+        raise PluginError(
+            f"{name}: " + unknown_name("optimiser of a phase", str(phase.optimizer), [*known])
+        )
+    return known[phase.optimizer]
+
+
+def _total(model: TrainableModel, phase: Phase, losses: Any) -> Tensor:
+    name = type(model).__name__
+    if not isinstance(losses, Mapping) or not losses:
+        raise PluginError(
+            f"{name}: the losses of phase '{phase.optimizer}' are {_kind(losses)}; return one or "
+            'more named scalars, {"L1": loss}'
+        )
+    for key, value in losses.items():
+        if not isinstance(value, Tensor) or value.numel() != 1 or value.is_complex():
+            made = f"has shape {tuple(value.shape)}" if isinstance(value, Tensor) else _kind(value)
+            raise PluginError(
+                f"{name}: loss {key} of phase '{phase.optimizer}' must be a scalar tensor, but "
+                f"{made}; use .mean() and neither .item() nor float()"
+            )
+    total: Tensor = torch.stack([value.float().reshape(()) for value in losses.values()]).sum()
+    if not total.requires_grad:
+        raise PluginError(
+            f"{name}: no loss of phase '{phase.optimizer}' depends on the "
+            "parameters of its optimiser; compute it from the network's output, without "
+            "detach() or no_grad"
+        )
+    return total
+
+
+def _kind(value: object) -> str:
+    kind = type(value).__name__
+    empty = hasattr(value, "__len__") and not isinstance(value, Tensor) and not len(value)
+    return f"an empty {kind}" if empty else f"of type {kind}"
 
 
 def _autocast(fabric: Fabric | None) -> Any:

@@ -125,7 +125,7 @@ def words_of(message: str, *words: str) -> None:
         (
             "bias",
             {"translate": "return source + None"},
-            ["model bias failed on pair 00000_test_0: TypeError", "line 11, in translate"],
+            ["Bias.translate (models.py:11) failed: TypeError", "line 11, in translate"],
         ),
         ("bias", {"construct": "{}['key']"}, ["KeyError: 'key'", "in __init__"]),
         ("learner", {"losses": "raise ValueError('two\\n  lines')"}, ["ValueError: two lines"]),
@@ -219,7 +219,7 @@ def test_a_value_that_is_no_number_is_told_with_its_pair(plug, lines, capsys):
 def test_a_prediction_that_is_none_is_refused(plug, lines, capsys):
     plug(translate="pass")
     code, message = one_line(capsys, [*lines["run"], "--model", "bias"])
-    assert (code, "Bias made NoneType of" in message) == (3, True)
+    assert (code, "Bias.translate (models.py:10) returned NoneType" in message) == (1, True)
 
 
 @pytest.mark.parametrize(

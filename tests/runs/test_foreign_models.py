@@ -81,7 +81,13 @@ def test_a_recipe_beside_the_file_is_taken_and_settings_lie_over_it(options, tmp
 def test_the_default_budget_is_short_and_a_shipped_model_keeps_its_own(options):
     training = resolve(options).recipe.training
     assert (training.epochs, training.decay_epochs) == (10, 10)
-    ours = resolve(replace(options, model="l1-unet", settings={"images.resize": 256}))
+    ours = resolve(
+        replace(
+            options,
+            model="l1-unet",
+            settings={"images.crop": 256, "images.resize": 256, "images.test_scale": "native"},
+        )
+    )
     assert (ours.recipe.training.epochs, ours.recipe.training.decay_epochs) == (100, 100)
     assert ours.remarks == ()
 

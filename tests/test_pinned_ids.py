@@ -22,6 +22,7 @@ from i2ibench.training.recipe import load_recipe
 from i2ibench.translation.manifest import Manifest
 
 BOARDS = Path(__file__).resolve().parents[1] / "leaderboards"
+OLDER = Path(__file__).parent / "results" / "older_records"
 
 # First digits of the hash of model config, training budget and images of each shipped recipe.
 RECIPES = {
@@ -97,6 +98,8 @@ def test_commands_on_the_synthetic_set_keep_their_run_ids(model: str) -> None:
         assert training_id(plan.experiment)[:16] == TRAINING_OF_VARPYRAMID
 
 
-@pytest.mark.parametrize("path", sorted(BOARDS.glob("*/*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted([*BOARDS.glob("*/*.json"), *OLDER.glob("*.json")]), ids=lambda path: path.stem
+)
 def test_shipped_entries_are_read_and_written_byte_for_byte(path: Path) -> None:
     assert json_text(read_result(path).to_json()) == path.read_text(encoding="utf-8")

@@ -82,13 +82,10 @@ def export_onnx(
 ) -> OnnxExport:
     """Write the network that made a run's predictions as ONNX, and a sidecar that describes it.
 
-    >>> outcome = i2ibench.run(
-    ...     model="l1-unet",
-    ...     dataset="my-data",
-    ...     settings={"model.ngf": 2, "training.epochs": 1, "training.decay_epochs": 0},
-    ...     device="cpu",
-    ... )
-    >>> made = i2ibench.export_onnx(outcome.folder, "net.onnx", pairs=2)
+    >>> tiny = {"model.ngf": 2, "model.ndf": 2, "images.resize": 32, "images.crop": 24}
+    >>> tiny |= {"training.epochs": 1, "training.decay_epochs": 0, "training.batch_size": 1}
+    >>> outcome = i2ibench.run(model="pyramid", dataset="my-data", settings=tiny, device="cpu")
+    >>> made = i2ibench.export_onnx(outcome.folder, "net.onnx", pairs=2, dataset="my-data")
     >>> made.largest < 0.1  # grey levels
     True
 

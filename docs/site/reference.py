@@ -14,7 +14,7 @@ from i2ibench import registry
 from i2ibench.cli.app import VERBS, _load, run_app
 
 # Of what the command line prints here, in characters.
-WIDTH = "92"
+WIDTH = "80"
 
 
 def command_line() -> str:
@@ -70,7 +70,7 @@ def _fence(text: str, language: str = "text") -> list[str]:
 
 def _signature(name: str, found: object) -> str:
     signature = inspect.signature(found)  # type: ignore[arg-type]
-    shown = [str(each) for each in signature.parameters.values()]
+    shown = [re.sub(r": '([^']*)'", r": \1", str(each)) for each in signature.parameters.values()]
     if len(f"{name}({', '.join(shown)})") <= int(WIDTH):
         return f"{name}({', '.join(shown)})"
     if any(each.kind is each.KEYWORD_ONLY for each in signature.parameters.values()):

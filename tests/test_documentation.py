@@ -1,0 +1,96 @@
+"""Every command and every Python block of README and docs runs, but those that are marked.
+
+Data sets that the text names are one small drawn set here, and what trains does so for one epoch
+with a narrow network; ``SET`` and ``SMALL`` are these two substitutions. A block that needs what a
+test has not stands below ``<!-- not run: why -->`` and in ``NOT_RUN``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import TINY
+
+import i2ibench
+from i2ibench.cli.app import run_app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"(?:<!-- not run: ([^>]*) -->\n)?^```(bash|python)\n(.*?)^```", re.S | re.M)
+# What the text calls a data set; all are the folder ``small``.
+SET = re.compile(r"\b(synthetic-64|synthetic|my-data|path/to/anything)\b|(?<=dataset )bci\b")
+SMALL = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
+NOT_RUN = {
+    "README.md": ["it installs"] * 2
+    + ["it downloads", "data and weights of others", "it installs"],
+    "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
+    "docs/metrics.md": ["weights of others"],
+    "docs/training.md": ["several GPUs", "several machines"],
+}
+
+
+def blocks(page):
+    """Yield why a block is not run (or nothing), its language, and its text."""
+    for found in BLOCK.finditer((ROOT / page).read_text(encoding="utf-8")):
+        yield found[1], found[2], found[3]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A working folder with what the text speaks of: data, predictions, a trained run."""
+    from conftest import DrawnFolder
+
+    folder = tmp_path_factory.mktemp("documentation")
+    DrawnFolder(folder / "small").draw("train", 8, 64).draw("test", 8, 64)
+    for name in ("predictions", "my_predictions", "pix2pix_images"):
+        shutil.copytree(folder / "small" / "HE" / "test", folder / name)
+    for name in ("other_predictions", "pyramid_images", "targets", "real_images"):
+        shutil.copytree(folder / "small" / "IHC" / "test", folder / name)
+    (folder / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
+    return folder
+
+
+def run_line(line):
+    arguments = []
+    for word in shlex.split(SET.sub("small", line), comments=True)[1:]:
+        found = sorted(str(path) for path in Path().glob(word)) if "*" in word else [word]
+        arguments += found
+    if arguments[0] == "run" and {"pyramid", "varpyramid", "pix2pix"} & {*arguments}:
+        arguments += SMALL
+    if arguments[0] == "import" and "--method" not in arguments:
+        arguments += ["--method", "method.toml"]
+    assert run_app(arguments) == 0, line
+
+
+def images(number):
+    return np.random.default_rng(number).integers(0, 256, (2, 64, 64, 3), np.uint8)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_python_block_runs(page, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    if page == "README.md":  # the first command of the page, which also installs
+        run_line("i2ibench run --model varpyramid --dataset synthetic")
+    known = {"prediction": images(0)[0], "target": images(1)[0]}
+    known |= {"predictions": images(0), "targets": images(1), "i2ibench": i2ibench}
+    for why, language, text in blocks(page):
+        if why is not None:
+            continue
+        if language == "python":
+            exec(compile(SET.sub("small", text), page, "exec"), {**known, "__name__": "__main__"})  # noqa: S102
+            continue
+        for line in text.splitlines():
+            assert line.startswith("i2ibench "), f"{page}: mark it or run it: {line}"
+            run_line(line)
+    capsys.readouterr()
+
+
+def test_what_is_not_run_is_listed_here():
+    found = {page: [why for why, *_ in blocks(page) if why is not None] for page in PAGES}
+    assert {page: marks for page, marks in found.items() if marks} == NOT_RUN

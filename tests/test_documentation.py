@@ -32,6 +32,13 @@ NOT_RUN = {
     "docs/metrics.md": ["weights of others"],
     "docs/training.md": ["several GPUs", "several machines"],
 }
+# What a page takes for done: the first command of README also installs.
+BEFORE = {
+    "README.md": ["i2ibench run --model varpyramid --dataset synthetic"],
+    "docs/your-method.md": ["i2ibench run --model pyramid --dataset synthetic"],
+}
+# What a page needs of an extra.
+NEEDS = {"docs/your-method.md": "onnxruntime"}
 
 
 def blocks(page):
@@ -46,7 +53,7 @@ def place(tmp_path_factory):
     from conftest import DrawnFolder
 
     folder = tmp_path_factory.mktemp("documentation")
-    DrawnFolder(folder / "small").draw("train", 8, 64).draw("test", 8, 64)
+    DrawnFolder(folder / "small").draw("train", 8).draw("test", 8)
     for name in ("predictions", "my_predictions", "pix2pix_images"):
         shutil.copytree(folder / "small" / "HE" / "test", folder / name)
     for name in ("other_predictions", "pyramid_images", "targets", "real_images"):
@@ -75,8 +82,10 @@ def images(number):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_and_python_block_runs(page, place, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    if page == "README.md":  # the first command of the page, which also installs
-        run_line("i2ibench run --model varpyramid --dataset synthetic")
+    if page in NEEDS:
+        pytest.importorskip(NEEDS[page], reason=f"the package {NEEDS[page]} is not installed")
+    for line in BEFORE.get(page, ()):
+        run_line(line)
     known = {"prediction": images(0)[0], "target": images(1)[0]}
     known |= {"predictions": images(0), "targets": images(1), "i2ibench": i2ibench}
     for why, language, text in blocks(page):
@@ -89,6 +98,35 @@ def test_every_command_and_python_block_runs(page, place, monkeypatch, capsys):
             assert line.startswith("i2ibench "), f"{page}: mark it or run it: {line}"
             run_line(line)
     capsys.readouterr()
+
+
+def test_the_file_of_the_text_is_a_method(place, monkeypatch):
+    monkeypatch.chdir(place)
+    [code] = [text for _, language, text in blocks("docs/your-method.md") if language == "python"]
+    assert code.startswith("# mynet.py\n")
+    (place / "mynet.py").write_text(code)
+    run_line(
+        "i2ibench run --model mynet.py:MyNet --dataset synthetic --set model.width=4 "
+        "--set training.epochs=1"
+    )
+
+
+def test_commands_within_sentences_name_verbs_and_options_that_exist(capsys):
+    known: dict[tuple[str, ...], str] = {}
+    wrong = []
+    for page in PAGES:
+        text = BLOCK.sub("", (ROOT / page).read_text(encoding="utf-8"))
+        for command in re.findall(r"`(i2ibench [a-z][^`]*)`", text):
+            words = command.split()[1:]
+            verb = tuple(
+                words[:2] if words[0] in {"leaderboard", "weights", "export"} else words[:1]
+            )
+            if verb not in known:
+                known[verb] = "" if run_app([*verb, "--help"]) else capsys.readouterr().out
+            told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", known[verb]))
+            if not told or {word for word in words if word.startswith("--")} - told:
+                wrong.append(f"{page}: {command}")
+    assert not wrong
 
 
 def test_what_is_not_run_is_listed_here():

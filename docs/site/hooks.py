@@ -16,6 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"\]\(\.\./([^)]*)\)")
 
 
+def on_config(config: Any) -> Any:
+    """Put the page of promises into the contents where it is there."""
+    if (Path(config["docs_dir"]) / "promises.md").exists():
+        config["nav"].append({"Promises": "promises.md"})
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that no file of docs/ holds."""
     pages = {

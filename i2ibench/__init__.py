@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from i2ibench.results.verification import Verification as Verification
     from i2ibench.results.verification import verify as verify
     from i2ibench.runs.evaluation_options import EvaluationOptions as EvaluationOptions
+    from i2ibench.runs.export_onnx import OnnxExport as OnnxExport
+    from i2ibench.runs.export_onnx import export_onnx as export_onnx
     from i2ibench.runs.load_model import load_model as load_model
     from i2ibench.runs.options import Options as Options
     from i2ibench.runs.python_interface import evaluate as evaluate
@@ -98,6 +100,7 @@ _PUBLIC = {
     "Metric": "i2ibench.metrics.interface",
     "MissingError": "i2ibench.errors",
     "ModelConfig": "i2ibench.models.interface",
+    "OnnxExport": "i2ibench.runs.export_onnx",
     "Options": "i2ibench.runs.options",
     "Outcome": "i2ibench.runs.run",
     "PairBatch": "i2ibench.models.interface",
@@ -126,6 +129,7 @@ _PUBLIC = {
     "evaluate": "i2ibench.runs.python_interface",
     "evaluate_side_by_side": "i2ibench.runs.score_folders",
     "evaluate_together": "i2ibench.runs.score_folders",
+    "export_onnx": "i2ibench.runs.export_onnx",
     "import_predictions": "i2ibench.runs.python_interface",
     "load_model": "i2ibench.runs.load_model",
     "load_protocol": "i2ibench.evaluation.protocol",

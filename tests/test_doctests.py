@@ -13,6 +13,8 @@ import i2ibench
 FUNCTIONS = [
     name for name in i2ibench.__all__ if inspect.isroutine(getattr(i2ibench, name))
 ]  # fmt: skip
+# What an example needs of an extra.
+NEEDS = {"export_onnx": "onnxruntime"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -29,6 +31,8 @@ def place(tmp_path_factory):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_example_of_a_public_function_is_true(name, place, monkeypatch):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name], reason=f"the package {NEEDS[name]} is not installed")
     monkeypatch.chdir(place)
     known = {"i2ibench": i2ibench, "torch": torch}
     found = doctest.DocTestFinder(recurse=False).find(

@@ -31,6 +31,7 @@ VERBS = {
     "datasets": "i2ibench.cli.datasets:datasets",
     "metrics": "i2ibench.cli.metrics:metrics",
     "protocols": "i2ibench.cli.protocols:protocols",
+    "export": "i2ibench.cli.export:app",
     "weights": "i2ibench.cli.weights:app",
     "audit": "i2ibench.cli.audit:audit",
     "doctor": "i2ibench.cli.doctor:doctor",

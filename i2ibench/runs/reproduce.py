@@ -31,7 +31,7 @@ from i2ibench.translation.translate import predict
 # Grey levels by which a prediction may differ, and in which share of its values: other hardware
 # sums in another order, which turns the rounding of few values, and of more where a format is
 # coarse.
-_LIMITS = {"fp32": (1, 0.01), "tf32": (MOST_DIFFERENT, 0.5), "bf16": (MOST_DIFFERENT, 0.5)}
+LIMITS = {"fp32": (1, 0.01), "tf32": (MOST_DIFFERENT, 0.5), "bf16": (MOST_DIFFERENT, 0.5)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def reproduce_stored(
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
     """As ``reproduce``, of a result that is open: its files need not be hashed again."""
-    model, manifest = _opened(stored, None if checkpoint is None else Path(checkpoint))
+    model, manifest = model_of(stored, None if checkpoint is None else Path(checkpoint))
     allow_tf32(manifest.precision)
-    limit, most = _LIMITS[_precision(stored.result)]
+    limit, most = LIMITS[precision_of(stored.result)]
     findings: list[Discrepancy] = []
     equal = largest = 0
     made = predict(model, stored.pairs, manifest, device=resolve_device(device))
@@ -150,14 +150,14 @@ def record_reproduced(found: Reproduction, verified: Result) -> Result:
     return marked
 
 
-def _precision(result: Result) -> str:
+def precision_of(result: Result) -> str:
     """Return in which format the model ran, by what the run was asked for and not by its files."""
     asked = (result.experiment or {}).get("precision") or result.training.precision
-    return asked if asked in _LIMITS else "fp32"
+    return asked if asked in LIMITS else "fp32"
 
 
-def _opened(stored: StoredResult, checkpoint: Path | None) -> tuple[TranslationModel, Manifest]:
-    """Return the model that made the predictions, and how it was run."""
+def model_of(stored: StoredResult, checkpoint: Path | None) -> tuple[TranslationModel, Manifest]:
+    """Return the model that made the predictions, and how it was run; raises as ``reproduce``."""
     recorded = stored.result.model
     if recorded.is_external:
         raise UsageError(

@@ -143,7 +143,7 @@ def translate_image(
     if isinstance(model, OracleModel):
         if target is None:
             raise DataError(f"{type(model).__name__} reads the target, but there is none")
-        both = [to_unit_range(_to_batch(image), device) for image in (source, target)]
+        both = [to_unit_range(to_batch(image), device) for image in (source, target)]
         return quantize(model.translate_with_target(*both)[0], policy)
 
     def run(images: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ def _strips(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (first row, prediction ``(3, rows, W)`` in [-1, 1]); memory is that of one strip."""
     height, width = source.shape[:2]
-    images = _to_batch(_pad(source, model.size_multiple))
+    images = to_batch(padded(source, model.size_multiple))
     tiling = choose_tiling(model, policy, height, width, tile)
     if tiling is None:
         yield 0, run(images)[0, :, :height, :width]
@@ -268,13 +268,15 @@ def _translate_pair(
         ) from error
 
 
-def _to_batch(image: NDArray[np.uint8]) -> Tensor:
+def to_batch(image: NDArray[np.uint8]) -> Tensor:
+    """Turn an image ``(H, W, 3)`` into a batch of one, uint8 ``(1, 3, H, W)``."""
     # Decoded pixels may lie in memory that must not be written; torch warns of such arrays.
     own = image if image.flags.writeable else image.copy()
     return torch.from_numpy(own).permute(2, 0, 1)[None]
 
 
-def _pad(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
+def padded(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
+    """Reflect an image at its bottom and right up to a size that a network takes."""
     height, width = image.shape[:2]
     # Strided networks also need a few pixels for the reflections between their layers.
     least = 8 if multiple > 1 else 1

@@ -36,6 +36,9 @@ _TYPES = {
 # A network overshoots its range somewhat; beyond this, on the scale of -1 to 1, another was meant.
 _LARGEST = 2.0
 _PIP = "pip install 'i2ibench[onnx]'"
+# Keys of a file's metadata, beside those of ranges: what ``TranslationModel`` says of tiles and
+# sizes.
+SIZE_MULTIPLE, TILE_OVERLAP = "i2ibench.size_multiple", "i2ibench.tile_overlap"
 
 
 class OnnxConfig(ModelConfig):
@@ -46,7 +49,8 @@ class OnnxConfig(ModelConfig):
         output_range: of those it makes; by default that of its input.
         layout: where its channels are, where its shape does not show it.
         output: name of the output that is the prediction, of several.
-        size_multiple: sides must be multiples of this; images are padded and cropped back.
+        size_multiple: sides must be multiples of this; images are padded and cropped back. Files
+            of ``export onnx`` say it themselves.
     """
 
     range: Range | None = None
@@ -66,7 +70,6 @@ class OnnxModel(TranslationModel):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.size_multiple = self.config.size_multiple
         self._session = _session(self.file)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1:
@@ -79,6 +82,9 @@ class OnnxModel(TranslationModel):
         if isinstance(inputs[0].shape[0], int) and inputs[0].shape[0] != 1:
             raise self._wrong(f"takes {inputs[0].shape[0]} images at once; export it for one")
         said = self._session.get_modelmeta().custom_metadata_map
+        self.size_multiple = self._size_multiple(said)
+        overlap = said.get(TILE_OVERLAP, "")
+        self.tile_overlap = int(overlap) if overlap.isdecimal() else None
         self._range = self._range_of("range", said, self._taken_type)
         # Of bytes that go in, nothing follows for floats that come out.
         alike = self._range if self._taken_type != np.uint8 else None
@@ -177,6 +183,14 @@ class OnnxModel(TranslationModel):
             f"model.{key}=-1..1 (or 0..1, or 0..255), or the same under [model] in {toml} beside it"
         )
 
+    def _size_multiple(self, said: dict[str, str]) -> int:
+        """Return the size rule: as declared, else as the file's metadata say."""
+        stated = said.get(SIZE_MULTIPLE, "")
+        is_declared = "size_multiple" in self.config.model_fields_set
+        if is_declared or not stated.isdecimal() or int(stated) < 1:
+            return self.config.size_multiple
+        return int(stated)
+
     def _wrong(self, what: str) -> DataError:
         return DataError(f"{self.file.name} {what}")
 
@@ -188,8 +202,8 @@ def read_onnx(file: Path) -> tuple[type[OnnxModel], str]:
         MissingError: onnx or onnxruntime is not installed.
         UsageError: there is no such file, or it is none.
     """
-    onnx = _imported("onnx")
-    _imported("onnxruntime")
+    onnx = imported("onnx")
+    imported("onnxruntime")
     if not file.is_file():
         raise UsageError(f"{file}: no such file")
     try:
@@ -216,7 +230,7 @@ def read_onnx(file: Path) -> tuple[type[OnnxModel], str]:
 
 
 def _session(file: Path) -> Any:
-    runtime = _imported("onnxruntime")
+    runtime = imported("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors; warnings are for exporters
@@ -230,7 +244,8 @@ def _session(file: Path) -> Any:
         raise UsageError(f"{file}: onnxruntime cannot run it: {named(error)}") from None
 
 
-def _imported(name: str) -> Any:
+def imported(name: str) -> Any:
+    """Return a package of the extra ``onnx``; raises ``MissingError`` where it is not installed."""
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -1,0 +1,47 @@
+"""What mkdocs calls: pages made from the code, and files beside docs/ that are pages too."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parent))
+import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+_LINK = re.compile(r"\]\(\.\./([^)]*)\)")
+
+
+def on_config(config: Any) -> Any:
+    """Put the page of promises into the contents where it is there."""
+    if (Path(config["docs_dir"]) / "promises.md").exists():
+        config["nav"].append({"Promises": "promises.md"})
+    return config
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that no file of docs/ holds."""
+    pages = {
+        "reference/command-line.md": reference.command_line(),
+        "reference/python.md": reference.python_interface(),
+        "reference/metrics.md": reference.cards(
+            "metrics", "Every metric", "What `i2ibench metrics NAME` prints."
+        ),
+        "reference/protocols.md": reference.cards(
+            "protocols", "Every protocol", "What `i2ibench protocols NAME` prints."
+        ),
+        "design.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+        "changes.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+    }
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Name files of the repository that are no pages, instead of linking to them."""
+    return _LINK.sub(r"] (`\1`)", markdown)

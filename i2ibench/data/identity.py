@@ -1,4 +1,4 @@
-"""Whether a folder that is called like a catalogue data set is that data set."""
+"""Whether a folder that is called, or asked for, like a catalogue data set is that data set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from i2ibench.data.patterns import found_group
 from i2ibench.errors import DataError
 
 
-def name_of_own(name: str, root: Path | None, path: Path) -> str:
-    """Return what a data set that was given by its path is called on boards and in records.
+def name_of_own(name: str, root: Path | None, path: Path, *, asked_for: bool = False) -> str:
+    """Return what the data that lie in a folder are called on boards and in records.
 
-    That is its own name, unless the catalogue has a data set of that name (upper and lower case
-    alike: many file systems keep them apart no more). Then it is called so only if it holds what
-    the card states; else its results would stand on the board of data they do not come from, and
+    That is the folder's own name, unless the catalogue has a data set of that name (upper and
+    lower case alike: many file systems keep them apart no more). Then it is called so only if it
+    holds what the card states; else its results would stand on the board of data they do not come from, and
     it would be trained by that data set's recipe. A warning says what it is called instead.
 
     Args:
         name: the folder's or file's name.
         root: the folder that holds the data; None where it is absent or listed in a table.
         path: as it was given, for the warning.
+        asked_for: whether the catalogue's name was given, and this is where it was found.
     """
     known = registry.datasets.names()
     twin = next((each for each in known if each.casefold() == name.casefold()), None)
@@ -40,10 +41,15 @@ def name_of_own(name: str, root: Path | None, path: Path) -> str:
     while own in known:
         own = f"own-{own}"
     # Told where it is found, so that one process says it once however often it opens the data.
+    if asked_for:
+        what = f"does not hold what the catalogue states of {twin} ({difference})"
+        mend = f"complete it, as i2ibench datasets {twin} says"
+    else:
+        what = f"is called like the catalogue's {twin} but is not it ({difference})"
+        mend = "rename it to choose another name"
     warnings.warn(
-        f"{path}: is called like the catalogue's {twin} but is not it ({difference}); it stands as "
-        f"{own} in records and on a board of its own, and takes no recipe of {twin}; rename it to "
-        "choose another name",
+        f"{path}: {what}; it stands as {own} in records and on a board of its own, and takes no "
+        f"recipe of {twin}; {mend}",
         stacklevel=1,
     )
     return own

@@ -39,10 +39,12 @@ def locate(name_or_path: str, data_root: Path | None = None, draw: bool = True) 
     path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111
     if not _is_path(name_or_path):
         try:
-            return _located(name_or_path, catalogue_card(name_or_path), data_root, draw)
+            found = _located(name_or_path, catalogue_card(name_or_path), data_root, draw)
         except UsageError:
             if name_or_path in registry.datasets.names() or not path.exists():
                 raise
+        else:
+            return _of_catalogue(found)
     if not path.exists():
         raise UsageError(f"{name_or_path}: no such folder, CSV or card")
     # Not resolve(): a linked folder keeps the name its user gave it.
@@ -60,6 +62,16 @@ def locate(name_or_path: str, data_root: Path | None = None, draw: bool = True) 
         found = _located(path.stem, card, data_root, draw, beside=path.parent)
         return replace(found, name=name_of_own(path.stem, found.root, path))
     raise UsageError(f"{name_or_path}: a data set is a folder, a CSV or a TOML card")
+
+
+def _of_catalogue(found: Located) -> Located:
+    """Return what was found under a name of the catalogue, called so if it is what its card says.
+
+    What is drawn comes from the card's own options, and is it by construction.
+    """
+    if found.root is None or found.card.synthetic is not None:
+        return found
+    return replace(found, name=name_of_own(found.name, found.root, found.root, asked_for=True))
 
 
 def catalogue_card(name: str) -> Card:

@@ -21,6 +21,7 @@ from i2ibench.runs.plan import Plan
 from i2ibench.runs.preflight import before_training
 from i2ibench.runs.program_stage import train_by_program
 from i2ibench.runs.reporter import Reporter
+from i2ibench.runs.time_estimate import TimeEstimate
 from i2ibench.runs.validation import make_validation
 from i2ibench.training.best_state import best_is_missing
 from i2ibench.training.checkpoint import Checkpoint, save_checkpoint, summarize
@@ -133,7 +134,7 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
                 loader,
                 training,
                 fabric,
-                progress=reporter.training,
+                progress=TimeEstimate(reporter.training, reporter.stage),
                 validation=validation,
                 log=log,
             )

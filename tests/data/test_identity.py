@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,10 +95,48 @@ def test_a_run_on_it_has_a_board_of_its_own_and_no_recipe_of_the_catalogues(
     assert " ".join(err.split()).count("2 pairs in train, not 3896") == 1, "told once"
     assert (tmp_path / "boards/own-bci.md").exists()
     assert not (tmp_path / "boards/bci.md").exists() and not (tmp_path / "boards/bci").exists()
-    small = {"images.resize": 32, "images.crop": 32, "model.generator": "resnet_6blocks"}
-    as_bci = resolve(Options(model="pix2pix", dataset=str(homemade), settings=small)).recipe
+    small = {"model.generator": "resnet_6blocks", "images.crop": 24, "images.resize": 28}
+    options = Options(model="pix2pix", dataset=str(homemade), settings=small)
+    as_bci = resolve(options).recipe
     other = homemade.rename(tmp_path / "other")
-    assert as_bci == resolve(Options(model="pix2pix", dataset=str(other), settings=small)).recipe
+    assert as_bci == resolve(replace(options, dataset=str(other))).recipe
+
+
+@pytest.mark.parametrize("by", ["data_root", "I2IBENCH_DATA"])
+def test_fewer_pairs_than_the_card_states_are_not_that_data_set_when_asked_for_by_name(
+    drawn, tmp_path, capsys, monkeypatch, by
+):
+    drawn.draw("train", 3).draw("test", 2)
+    (tmp_path / "lake").mkdir()
+    folder = drawn.root.rename(tmp_path / "lake/bci")
+    places = ["--output", str(tmp_path / "runs"), "--board", str(tmp_path / "boards")]
+    line = ["run", "--model", "copy", "--dataset", "bci", *places]
+    if by == "data_root":
+        line += ["--data-root", str(folder.parent)]
+    else:
+        monkeypatch.setenv(by, str(folder.parent))
+    assert run_app(line) == 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert err.count("states of bci (3 pairs in train, not 3896)") == 1 and "own-bci" in err
+    assert (tmp_path / "boards/own-bci.md").exists()
+    assert not (tmp_path / "boards/bci.md").exists()
+
+
+def test_what_lies_there_is_shown_beside_what_the_card_states(drawn, tmp_path, capsys):
+    drawn.draw("train", 3).draw("test", 2)
+    drawn.root.rename(tmp_path / "bci")
+    assert run_app(["datasets", "bci", "--data-root", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    shown = " ".join(out.split())
+    assert "train 3 of 3896 expected, test 2 of 977 expected" in shown and "own-bci" in shown
+    assert "not 3896" in " ".join(err.split())
+
+
+def test_a_data_set_asked_for_by_name_that_is_complete_keeps_its_name(tiny):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Dataset.open("tiny", data_root=tiny.parent).name == "tiny"
+        assert Dataset.open("tiny", data_root=tiny.parent, limit=2).name == "tiny"
 
 
 def test_verify_asks_for_the_folder_of_such_a_result(drawn, tmp_path, capsys, monkeypatch):

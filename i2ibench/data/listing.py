@@ -172,6 +172,10 @@ def images_below(folder: Path, but: Collection[str] = ()) -> Iterator[Path]:
             for name in folders
             if is_visible(name) and not (Path(place) == folder and name in but)
         )
+        # What a link leads to is looked at, and not what lies below it: links may lead in a circle.
+        for link in (Path(place) / name for name in folders):
+            if link.is_symlink() and not folder.resolve().is_relative_to(link.resolve()):
+                yield from list_folder(link, IMAGE_SUFFIXES, missing_ok=True).files
         if Path(place) != folder:
             for name in sorted(files):
                 if is_visible(name) and Path(name).suffix.lower() in IMAGE_SUFFIXES:

@@ -6,6 +6,7 @@ with two readings is an error that lists them.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from i2ibench.data.images import image_size
 from i2ibench.data.layouts import present_name
 from i2ibench.data.listing import (
     has_images,
+    images_below,
     images_by_id,
     list_images,
     name_not_utf8,
@@ -295,9 +297,29 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _nothing_found(root: Path) -> str:
-    inside = ", ".join(_folders(root)[:6]) or "no folders"
+    inside = (", ".join(_folders(root)[:6]) or "no folders") + _what_is_there(root)
     return (
-        f"{root}: no form of paired images is recognised (it holds {inside}); known are A/train "
-        "and B/train, train/A and train/B, trainA and trainB, side-by-side files in train/, names "
-        "in _real_A and _real_B, and pairs.csv; for another form write a card (TOML)"
+        f"{root}: no form of paired images is recognised (it holds {inside}); "
+        "known are A/train and B/train, train/A and train/B, trainA and trainB, side-by-side files "
+        "in train/, names in _real_A and _real_B, and pairs.csv; for another form write a card "
+        "(TOML)"
     )
+
+
+def _what_is_there(root: Path) -> str:
+    """Say why the images of a folder make no pairs, where one of them shows it."""
+    splits = [root / name for name in _folders(root) if name.lower() in _ALIASES]
+    for folder in (root, *splits):
+        for image in list_images(folder, pass_over)[:1]:
+            with contextlib.suppress(DataError):
+                width, height = image_size(ImageRef(image))
+                place = ' and folder = "."' if folder == root else ""
+                return (
+                    f"; {image.relative_to(root)} has {width} x {height} px, which is no row of "
+                    "squares: where each file is a pair side by side, a card says so with "
+                    f'[[layouts]] kind = "strip"{place}; pairs one above the other are not read'
+                )
+    nested = next(images_below(root), None)
+    if nested is not None and len(nested.relative_to(root).parts) > 2:
+        return f"; images lie deeper than they are read, as {nested.relative_to(root)}"
+    return ""

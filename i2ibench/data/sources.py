@@ -14,6 +14,7 @@ from i2ibench.data.listing import images_by_id
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.data.scale import scaled, scales_of, warn_of_guesses
 from i2ibench.errors import DataError
+from i2ibench.files import list_folder
 
 
 def folder_of_sources(folder: Path, *, limit: int | None = None) -> Dataset:
@@ -26,7 +27,7 @@ def folder_of_sources(folder: Path, *, limit: int | None = None) -> Dataset:
     """
     place = folder
     while not (images := images_by_id(place)):
-        inner = [path for path in sorted(place.iterdir()) if path.is_dir() and path.name[0] != "."]
+        inner = list_folder(place).folders
         if len(inner) != 1:
             found = ", ".join(path.name for path in inner) or "nothing"
             raise DataError(

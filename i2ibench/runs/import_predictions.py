@@ -14,7 +14,7 @@ from i2ibench import provenance
 from i2ibench.data.archives import unpack
 from i2ibench.data.content_hash import manifest_sha256
 from i2ibench.data.dataset import Dataset
-from i2ibench.data.headers import IMAGE_SUFFIXES
+from i2ibench.data.listing import has_images, images_below
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.one_pass import evaluate as score
@@ -112,33 +112,24 @@ def _images_of(predictions: Path) -> Iterator[Path]:
         raise DataError(f"{predictions}: no such folder or archive")
     else:
         with tempfile.TemporaryDirectory(prefix="i2ibench-import-") as place:
-            unpack(predictions, Path(place))
-            yield _with_images(Path(place), predictions)
+            try:
+                unpack(predictions, Path(place))
+                yield _with_images(Path(place), predictions)
+            except DataError as error:  # nobody finds the folder that is removed now
+                raise DataError(str(error).replace(place, str(predictions))) from None
 
 
 def _with_images(root: Path, said: Path) -> Path:
     """Return the one folder below ``root`` that holds images; itself where it holds some."""
-    if _holds_images(root):
+    if has_images(root):
         return root
-    below = [each for each in sorted(root.rglob("*")) if each.is_dir() and _holds_images(each)]
-    visible = [
-        each
-        for each in below
-        if not any(p.startswith((".", "__MACOSX")) for p in each.relative_to(root).parts)
-    ]
+    visible = sorted({path.parent for path in images_below(root, {"__MACOSX"})})
     if len(visible) == 1:
         return visible[0]
     if not visible:
         raise DataError(f"{said}: holds no images; every pair needs <id>.png")
     names = some([each.relative_to(root).as_posix() for each in visible], 3)
     raise DataError(f"{said}: images lie in {len(visible)} folders ({names}); give one of them")
-
-
-def _holds_images(folder: Path) -> bool:
-    return any(
-        each.suffix.lower() in IMAGE_SUFFIXES and not each.name.startswith(".") and each.is_file()
-        for each in folder.iterdir()
-    )
 
 
 def _experiment(asked: _Import, found: Mapping[str, Path]) -> dict[str, Any]:

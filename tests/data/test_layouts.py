@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from i2ibench.data.dataset import Dataset, open_dataset
-from i2ibench.data.images import read_image, read_pair, write_png
+from i2ibench.data.images import image_size, read_image, read_pair, write_png
 from i2ibench.errors import DataError, UsageError
 
 NAMES = ["[7941,48408]_patch_0_0", "a b+c", "染色 é", "00001_train_2+"]
@@ -257,6 +257,28 @@ def test_an_unknown_form_says_what_is_known(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no form of paired images"):
         open_dataset(str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 24), (24, 48), (30, 40)])
+def test_images_that_are_no_row_of_squares_are_told_with_the_card_that_reads_them(
+    tmp_path: Path, width: int, height: int
+) -> None:
+    path = tmp_path / "set/test/a.png"
+    path.parent.mkdir(parents=True)
+    cv2.imwrite(str(path), np.zeros((height, width, 3), np.uint8))
+    told = rf"test/a\.png has {width} x {height} px, .*kind = \"strip\"; pairs one above"
+    with pytest.raises(DataError, match=told):
+        open_dataset(str(tmp_path / "set"))
+    (tmp_path / "set/card.toml").write_text('title = "t"\n[[layouts]]\nkind = "strip"\n')
+    [pair] = Dataset.open(str(tmp_path / "set/card.toml")).split("test")
+    assert image_size(pair.target) == (width // 2, height)
+
+
+def test_images_that_lie_too_deep_are_told(tmp_path: Path) -> None:
+    for side in "AB":
+        draw(tmp_path / side / "slide1/a.png", 1)
+    with pytest.raises(DataError, match=r"deeper than they are read, as A/slide1/a\.png"):
+        open_dataset(str(tmp_path))
 
 
 def test_an_empty_side_is_told(tmp_path: Path) -> None:

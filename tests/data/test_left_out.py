@@ -139,6 +139,16 @@ def test_images_in_nested_folders_are_counted_at_any_depth(tmp_path: Path, capsy
     assert "slide1/x.png: images in nested folders are not read (3 below" in told
 
 
+def test_images_in_a_linked_folder_are_counted_and_circles_are_not(tmp_path: Path, capsys) -> None:
+    _pairs(tmp_path, "a.png")
+    for name in ("x.png", "y.png"):
+        _save(tmp_path / "elsewhere" / name, _picture(1))
+    (tmp_path / "B/test/slide1").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "B/test/circle").symlink_to(tmp_path / "B")
+    told = _told(tmp_path, capsys, "datasets")
+    assert "slide1/x.png: images in nested folders are not read (2 below" in told
+
+
 def test_a_folder_that_is_no_split_is_told(tmp_path: Path, capsys) -> None:
     _pairs(tmp_path, "a.png")
     _pairs(tmp_path, "b.png", "c.png", split="holdout")

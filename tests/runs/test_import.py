@@ -64,7 +64,7 @@ def test_a_folder_becomes_a_run_that_verifies_and_a_row_of_a_board(theirs, drawn
     for said in ("A. Author, B. Author", "[paper](https://example.org/paper)", "one A100"):
         assert said in row
     # Of the machine that scored nothing, and of their words nothing that markdown would act on.
-    assert "CPU" not in row and "Their &#42;method&#42; &#124; &#91;x&#93;(y)" in row
+    assert "CPU" not in row and r"Their *method* \| [x\](y)" in row
     check_board(tmp_path / "boards", "drawn")
     # The same images find their run again; other images are another run.
     assert i2ibench.import_predictions(folder, **keywords).folder == done.folder
@@ -200,3 +200,23 @@ def test_the_command_imports_and_says_what_is_missing(theirs, tmp_path, capsys):
     told = capsys.readouterr()
     assert "saw_test_targets" in told.err and "PSNR" in told.out.upper()
     assert (tmp_path / "runs/leaderboards/drawn.md").exists()
+
+
+def test_a_fault_within_an_archive_names_the_archive(theirs, tmp_path):
+    folder, options = theirs
+    archive = tmp_path / "made.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.iterdir())[1:]:
+            file.write(path, path.name)
+    with pytest.raises(DataError, match=r"made\.zip: 1 of 4 pairs have no prediction"):
+        i2ibench.import_predictions(archive, **options)
+
+
+def test_hidden_folders_and_companions_of_macos_are_no_predictions(theirs, tmp_path):
+    folder, options = theirs
+    for place in (".ipynb_checkpoints", "__MACOSX", "made/.cache"):
+        (tmp_path / "all" / place).mkdir(parents=True)
+        (tmp_path / "all" / place / "a.png").write_bytes(b"x")
+    folder.rename(tmp_path / "all/made/images")
+    result = i2ibench.import_predictions(tmp_path / "all", **options).result
+    assert result.dataset.pairs == 4

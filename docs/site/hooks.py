@@ -16,13 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"\]\(\.\./([^)]*)\)")
 
 
-def on_config(config: Any) -> Any:
-    """Put the page of promises into the contents where it is there."""
-    if (Path(config["docs_dir"]) / "promises.md").exists():
-        config["nav"].append({"Promises": "promises.md"})
-    return config
-
-
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that no file of docs/ holds."""
     pages = {
@@ -35,6 +28,7 @@ def on_files(files: Files, config: Any) -> Files:
             "protocols", "Every protocol", "What `i2ibench protocols NAME` prints."
         ),
         "design.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+        "security.md": (ROOT / "SECURITY.md").read_text(encoding="utf-8"),
         "changes.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
     }
     for path, content in pages.items():

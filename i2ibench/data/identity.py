@@ -22,7 +22,8 @@ def name_of_own(name: str, root: Path | None, path: Path, *, asked_for: bool = F
     That is the folder's own name, unless the catalogue has a data set of that name (upper and
     lower case alike: many file systems keep them apart no more). Then it is called so only if it
     holds what the card states; else its results would stand on the board of data they do not come
-    from, and it would be trained by that data set's recipe. A warning says what it is called then.
+    from, and it would be trained by that data set's recipe. A warning says what it is called
+    instead.
 
     Args:
         name: the folder's or file's name.

@@ -193,7 +193,7 @@ def test_a_single_module_plugin_trains_through_the_same_door(options, tmp_path, 
 
     fresh = registry.Registry("model", "i2ibench.models")
     monkeypatch.setattr(registry, "models", fresh)
-    budget = {"training.epochs": 2, "training.decay_epochs": 0, "images.crop": 24}
+    budget = {"training.epochs": 2, "training.batch_size": 1, "images.crop": 24}
     outcome = run(replace(options, model="bias", settings=budget))
     assert outcome.result.model.parameters == 3
     assert outcome.result.training.steps == 10

@@ -20,11 +20,12 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A working folder that holds a data set ``my-data``; what is run stays for the next."""
+    """A working folder with ``my-data`` and ``method.toml``; what is run stays for the next."""
     from conftest import DrawnFolder
 
     folder = tmp_path_factory.mktemp("doctests")
     DrawnFolder(folder / "my-data").draw("train", 8).draw("test", 8)
+    (folder / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
     return folder
 
 

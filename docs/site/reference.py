@@ -15,6 +15,8 @@ from i2ibench.cli.app import VERBS, _load, run_app
 
 # Of what the command line prints here, in characters.
 WIDTH = "80"
+_LEAD = """Everything below is an attribute of `i2ibench`. Every metric is a function too, \
+`i2ibench.metrics.NAME(prediction, target)`, see [Metrics](../metrics.md#on-arrays-and-tensors)."""
 
 
 def command_line() -> str:
@@ -37,7 +39,7 @@ def cards(verb: str, title: str, lead: str) -> str:
 
 def python_interface() -> str:
     """Return the page of every public name, with its signature and docstring."""
-    parts = ["# Python", "", "Everything below is an attribute of `i2ibench`.", ""]
+    parts = ["# Python", "", _LEAD, ""]
     for name in i2ibench.__all__:
         found = getattr(i2ibench, name)
         if name in {"__version__", "metrics"}:

@@ -243,6 +243,12 @@ def import_predictions(
     """Score predictions that another tool made, in a run folder and on a leaderboard.
 
     ``predictions`` is a folder or an archive. ``board=None`` enters no leaderboard.
+
+    >>> outcome = i2ibench.import_predictions(
+    ...     "my-data/HE/test", name="theirs", dataset="my-data", method="method.toml"
+    ... )
+    >>> outcome.result.model.name
+    'theirs'
     """
     from i2ibench.runs import import_predictions as stage
 

@@ -159,6 +159,22 @@ def test_sizes_and_the_number_of_images_stay_open(trained, place, tmp_path):
     assert build_model(open_method(str(made.file)).name).tile_overlap == ours.tile_overlap
 
 
+def test_images_that_a_run_resized_are_compared_so_and_the_sidecar_says_it(place, tmp_path):
+    settings = {**TINY, "images.resize": 24, "images.test_scale": "training"}
+    outcome = i2ibench.run(
+        model="pyramid",
+        dataset=place / "drawn",
+        settings=settings,
+        device="cpu",
+        protocol="i2i-1",
+        output=tmp_path / "runs",
+        board=None,
+    )
+    made = exported(outcome, tmp_path / "net.onnx", place, pairs=1)
+    assert made.scaled_to == 24 and made.largest < 0.01
+    assert json.loads(made.sidecar.read_text())["input"]["scaled_to"] == 24
+
+
 def test_networks_of_a_file_are_written_grey_and_of_one_size_too(trained, place, tmp_path):
     for name, any_size in (("Grey", True), ("OfOneSize", False)):
         method = f"{place / 'nets.py'}:{name}"

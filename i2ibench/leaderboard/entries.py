@@ -16,7 +16,12 @@ import pandas as pd
 from i2ibench.data.group_names import check_group_names
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
-from i2ibench.leaderboard.entry_files import end_replacements, read_entry_scores, write_entry
+from i2ibench.leaderboard.entry_files import (
+    end_replacements,
+    read_entry_scores,
+    write_entry,
+    written_text,
+)
 from i2ibench.leaderboard.reported import entry_files, is_reported, parse_reported
 from i2ibench.registry import unknown_name
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
@@ -255,7 +260,7 @@ def _add_reported(folder: Path, path: Path, content: Any, overwrite: bool) -> tu
 
 
 def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
-    if not overwrite and path.exists() and path.read_text(encoding="utf-8") != content:
+    if not overwrite and path.exists() and written_text(path) != content:
         raise EntryExistsError(
             f"{path} exists with other numbers; to replace it: i2ibench leaderboard add RUN "
             f"--overwrite --board {path.parent.parent}"

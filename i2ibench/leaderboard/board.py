@@ -14,7 +14,7 @@ from i2ibench.files import is_safe_name, list_folder, visible_files, write_text
 from i2ibench.leaderboard.check import check_entries
 from i2ibench.leaderboard.entries import Entry, board_lock, each_once, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
-from i2ibench.leaderboard.entry_files import end_replacements
+from i2ibench.leaderboard.entry_files import end_replacements, written_text
 from i2ibench.leaderboard.markdown import READING, link, measured_section, page_title, table
 from i2ibench.leaderboard.protocol_effect import protocol_effects
 from i2ibench.leaderboard.reported import Reported, entry_files, published_datasets, reported_groups
@@ -121,7 +121,7 @@ def check_board(folder: str | Path, dataset: str) -> None:
     folder = Path(folder)
     check_entries(read_entries(folder, dataset))
     for path, content in render(folder, dataset).items():
-        if not path.exists() or path.read_text(encoding="utf-8") != content:
+        if not path.exists() or written_text(path) != content:
             raise DataError(
                 f"{path} does not follow from the entries; run: "
                 f"i2ibench leaderboard build {dataset} --board {folder}"

@@ -22,6 +22,7 @@ from i2ibench.leaderboard.entry_files import (
     entry_state,
     read_entry_scores,
     write_entry,
+    written_text,
 )
 from i2ibench.leaderboard.reported import entry_files, is_reported, parse_reported
 from i2ibench.registry import unknown_name
@@ -267,7 +268,7 @@ def _add_reported(folder: Path, path: Path, content: Any, overwrite: bool) -> tu
 
 
 def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
-    if not overwrite and path.exists() and path.read_text(encoding="utf-8") != content:
+    if not overwrite and path.exists() and written_text(path) != content:
         raise EntryExistsError(
             f"{path} exists with other numbers; to replace it: i2ibench leaderboard add RUN "
             f"--overwrite --board {path.parent.parent}"

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from i2ibench import limits
 from i2ibench.durable import remove_strays, sync_folder
 from i2ibench.files import sha256_bytes, write_text
+from i2ibench.reading import read_text, reading
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record import Result
 
@@ -71,6 +73,12 @@ def entry_state(path: Path) -> list[tuple[str, int, int]]:
     return found
 
 
+def written_text(path: Path) -> str:
+    """Return the text of a file of a board; one that is not text is a ``DataError``."""
+    with reading(path, "what a board writes", remedy="restore it, or build the board again"):
+        return read_text(path, limits.JSON_BYTES)
+
+
 def end_replacements(folder: Path) -> None:
     """End what killed processes began to write in a folder of entries; the lock is held."""
     if folder.is_dir():
@@ -79,7 +87,7 @@ def end_replacements(folder: Path) -> None:
         stem, _, named = waiting.stem[1:].rpartition(f"{_MARK}-")
         path = folder / f"{stem}.json"
         # Where the JSON is still the former one, its scores are, too.
-        if path.exists() and f'"pair_scores_sha256": "{named}' in path.read_text("utf-8"):
+        if path.exists() and f'"pair_scores_sha256": "{named}' in written_text(path):
             _take_place(waiting, path.with_suffix(".csv"))
         else:
             waiting.unlink(missing_ok=True)

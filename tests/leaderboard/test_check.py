@@ -254,6 +254,14 @@ def test_a_copy_of_an_entry_is_told_and_is_no_further_seed(
         check_board(board, "drawn")
 
 
+@pytest.mark.parametrize("page", ["drawn.md", "README.md"])
+def test_a_page_that_is_no_text_is_named(board: Path, page: str) -> None:
+    (board / page).write_bytes(b"\xff\xfe\x00")
+    assert f"{page}: not what a board writes (no UTF-8" in _reason(board)
+    build_board(board, "drawn")
+    check_board(board, "drawn")
+
+
 def test_a_result_that_contradicts_itself_is_not_added(tmp_path: Path) -> None:
     scores = _scores()
     made = result(scores)

@@ -172,8 +172,9 @@ def list_folder(
         if missing_ok:
             return Listing()
         raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:  # a name that no system has, with a NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{printable(folder)}: cannot be listed ({reason})") from None
     found: dict[str, list[Path]] = {"files": [], "others": [], "folders": [], "unusable": []}
     for path in (folder / name for name in names if is_visible(name)):
         wanted = suffixes is None or path.suffix.lower() in suffixes

@@ -55,6 +55,12 @@ def test_pipes_devices_and_broken_links_are_no_files(tmp_path: Path) -> None:
     assert [path.name for path in listing.unusable] == ["device.png", "nowhere.png", "pipe.png"]
 
 
+def test_a_name_that_no_system_has_is_one_line(tmp_path: Path) -> None:
+    for name in ("a\0b", "x" * 5000):
+        with pytest.raises(DataError, match="cannot be listed"):
+            list_folder(tmp_path / name)
+
+
 def test_missing_folder_is_empty_only_where_that_is_said(tmp_path: Path) -> None:
     assert visible_files(tmp_path / "gone", missing_ok=True) == ()
     with pytest.raises(DataError, match="gone: cannot be listed"):

@@ -100,6 +100,8 @@ def _kept_rows(file: Path, _size: int, _time: int) -> tuple[Row, ...]:
 
 def _pair(where: str, folder: Path, row: Row) -> ImagePair:
     source, target = (_file(folder, where, row[side]) for side in _REQUIRED)
+    if source == target or source.samefile(target):
+        raise DataError(f"{where}: source and target are one file, {row['source']}")
     identifier = row["id"] or composed(source.stem)
     if not is_safe_name(identifier):
         raise DataError(f"{where}: id '{identifier}' is not safe as a file name")

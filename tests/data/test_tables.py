@@ -75,6 +75,8 @@ def test_a_table_is_read_as_it_was_meant(folder: Path, content: bytes) -> None:
         (b"sep=:\nsource:target\n", "line 1: the separator ':'"),
         (b"", "lacks the column source and target; it has no header"),
         (b"source,target\n" + b"x" * 300 + b",y/a.png\n", "line 2: x+: no such file"),
+        (b"source,target\nx/a.png,x/a.png\n", "line 2: source and target are one file, x/a.png"),
+        (b"source,target\nx/a.png,x/../x/a.png\n", "line 2: source and target are one file"),
         (_text("\t").encode("utf-16")[:-1], "not in UTF-16-LE"),
     ],
 )

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from i2ibench.metrics.interface import Score as Score
     from i2ibench.metrics.interface import SetMetric as SetMetric
     from i2ibench.metrics.interface import build_metric as build_metric
-    from i2ibench.models.interface import ModelConfig as ModelConfig
+    from i2ibench.models.config import ModelConfig as ModelConfig
     from i2ibench.models.interface import PairBatch as PairBatch
     from i2ibench.models.interface import Phase as Phase
     from i2ibench.models.interface import TrainableModel as TrainableModel
@@ -99,7 +99,7 @@ _PUBLIC = {
     "ImageRef": "i2ibench.data.pairs",
     "Metric": "i2ibench.metrics.interface",
     "MissingError": "i2ibench.errors",
-    "ModelConfig": "i2ibench.models.interface",
+    "ModelConfig": "i2ibench.models.config",
     "OnnxExport": "i2ibench.runs.export_onnx",
     "Options": "i2ibench.runs.options",
     "Outcome": "i2ibench.runs.run",

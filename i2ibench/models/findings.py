@@ -48,7 +48,7 @@ def failure(model: TranslationModel, method: str, error: BaseException) -> Findi
 def named_place(model: TranslationModel, method: str) -> str:
     """Return where a method's code stands, e.g. ``Net.translate (net.py:12)``."""
     kind, name = _author_class(model), method
-    if isinstance(model, PlainModule):
+    if isinstance(model, PlainModule) and method != "__init__":
         name = "forward"
     function = inspect.unwrap(getattr(kind, name, kind))
     code = getattr(function, "__code__", None)

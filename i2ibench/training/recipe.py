@@ -92,7 +92,7 @@ def load_recipe(model: str, dataset: str, file: Path | None, settings: Mapping[s
 
 def has_recipe(model: str, dataset: str, file: Path | None) -> bool:
     """Whether a model has a recipe for a data set, of its own or given."""
-    return bool(_recipe_content(model, dataset, file)[0])
+    return file is not None or bool(_recipe_content(model, dataset, file)[0])
 
 
 def _add_default_budget(content: dict[str, Any], settings: Mapping[str, Any]) -> None:

@@ -45,7 +45,7 @@ def test_models_without_a_training_are_built_as_their_run_was_set_up(options):
 def test_what_holds_no_model_is_refused_with_the_reason(options, tmp_path):
     with pytest.raises(DataError, match="no run folder"):
         i2ibench.load_model(tmp_path)
-    with pytest.raises(DataError, match="no such checkpoint"):
+    with pytest.raises(DataError, match="no such file"):
         i2ibench.load_model(tmp_path / "absent.pth")
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(DataError, match="give model="):

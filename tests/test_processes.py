@@ -186,6 +186,9 @@ def test_a_killed_drawing_leaves_no_process_and_the_next_removes_its_folder(
 TERMINATED = """
 import os, signal, sys, threading
 from pathlib import Path
+# Whoever runs the tests in the background may ignore these.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from i2ibench import cli
 from i2ibench.data.synthetic import generate
 *rest, name = sys.argv

@@ -87,16 +87,19 @@ def _hashes_of_folder(folder: Path, files: list[Path], reread: bool) -> dict[Pat
                 faults.append(found)
             else:
                 hashes[path] = found
-    raise_together(faults, str(folder))
     settled = {
         path.name: [*stamps[path], hashes[path]]
         for path in unknown
-        if now - stamps[path][1] / 1e9 > _SETTLED_SECONDS
+        if path in hashes and now - stamps[path][1] / 1e9 > _SETTLED_SECONDS
     }
-    if settled:
+    # A file that was whole once and is damaged now is not to be taken for what it was.
+    lost = {path.name for path in files if path not in hashes}
+    kept = {name: entry for name, entry in (known | settled).items() if name not in lost}
+    if kept != known:
         # A cache that cannot be written (read-only home) costs time, not correctness.
         with contextlib.suppress(OSError):
-            write_text(store, json.dumps({**known, **settled}))
+            write_text(store, json.dumps(kept))
+    raise_together(faults, str(folder))
     return hashes
 
 

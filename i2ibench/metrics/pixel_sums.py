@@ -43,8 +43,9 @@ class PixelTotals:
         self.total = _wide_enough(self.total, self.n)
         for rows in blocks(len(image)):
             self.total[rows] += image[rows]
-            # A whole number below 2^53, which OpenCV sums as such.
-            self.squares += int(cv2.norm(image[rows], cv2.NORM_L2SQR))
+            # A whole number below 2^53, which OpenCV sums as such; before version 5 it squares the
+            # root of the sum.
+            self.squares += round(cv2.norm(image[rows], cv2.NORM_L2SQR))
 
     def plus(self, other: PixelTotals) -> PixelTotals:
         """Return the sums of both."""

@@ -193,5 +193,5 @@ def test_almost_official_generators_are_refused_with_the_difference(tmp_path: Pa
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    assert "no such checkpoint" in refusal(tmp_path / "nowhere.pth")
-    assert "directory" in refusal(tmp_path).lower()
+    assert "no such file" in refusal(tmp_path / "nowhere.pth")
+    assert "is a folder" in refusal(tmp_path)

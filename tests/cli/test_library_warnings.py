@@ -6,7 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+import pytest
+from PIL import Image, UnidentifiedImageError
 
 from i2ibench.cli.app import run_app
 
@@ -26,6 +27,12 @@ def test_odd_tags_of_a_tiff_are_no_warning_of_a_command(
         place = content.index((270).to_bytes(2, "little")) + 4
         spoilt = content[:place] + (1 << 20).to_bytes(4, "little") + content[place + 4 :]
         (tmp_path / name / "0.tif").write_bytes(spoilt)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(tmp_path / "t" / "0.tif").close()
+    except UnidentifiedImageError:
+        pytest.skip("this Pillow takes a TIFF with such a tag for none, and the file is refused")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         words = ["--targets", str(tmp_path / "t"), "--metrics", "psnr"]

@@ -213,7 +213,10 @@ def test_one_changed_byte_is_found_though_size_and_time_are_as_they_were(
     except DataError as error:  # it can no longer be decoded
         assert path.name in str(error) or path.stem in str(error)
     if path.parent.parent.parent.name == "drawn":
-        assert manifest_sha256(pairs) != recorded, "the cache has been put right"
+        try:
+            assert manifest_sha256(pairs) != recorded, "the cache has been put right"
+        except DataError as error:  # it no longer takes the file for what it was
+            assert path.name in str(error)
 
 
 def test_verification_takes_no_feature_from_the_cache(

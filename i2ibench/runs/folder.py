@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i2ibench.durable import remove_strays
 from i2ibench.errors import DataError
 from i2ibench.files import read_json, sha256_json, write_json
 from i2ibench.results.origin import run_id
@@ -118,6 +119,8 @@ def working_in(folder: RunFolder) -> Iterator[None]:
         yield
         return
     with alone_in(folder.path):
+        for place in (folder.path, folder.checkpoint.parent, folder.predictions):
+            remove_strays(place)  # of a process that was killed, where nothing is written again
         yield
 
 

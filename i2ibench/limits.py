@@ -6,7 +6,7 @@ a typing error that would fill the memory or the disk. ``SECURITY.md`` lists the
 
 from __future__ import annotations
 
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 
 # Files that are read whole. A manifest of a million predictions has 110 MiB.
 JSON_BYTES = 512 * MIB

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pandas as pd
 
 from i2ibench.data.group_names import check_group_names
-from i2ibench.durable import naming, remove_strays
+from i2ibench.durable import remove_strays
 from i2ibench.errors import DataError, UsageError
 from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
+from i2ibench.folder_lock import locked
 from i2ibench.leaderboard.entry_files import (
     end_replacements,
     entry_state,
@@ -220,21 +220,13 @@ def entry_name(result: Result) -> str:
 @contextmanager
 def board_lock(folder: Path) -> Iterator[None]:
     """Let one process at a time change the boards in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock", timeout=_LOCK_SECONDS)
-    try:
-        with naming(folder / ".lock"):
-            lock.acquire()
-    except filelock.Timeout:
-        raise DataError(
-            f"{folder}/.lock is held by another process for {_LOCK_SECONDS:.0f} s; "
-            "wait until it ends and try again"
-        ) from None
-    try:
+    busy = DataError(
+        f"{folder}/.lock is held by another process for {_LOCK_SECONDS:.0f} s; "
+        "wait until it ends and try again"
+    )
+    with locked(folder, busy, patience=_LOCK_SECONDS):
         remove_strays(folder)  # before anybody lists it
         yield
-    finally:
-        lock.release()
 
 
 def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:

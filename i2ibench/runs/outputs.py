@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import filelock
-
-from i2ibench.durable import naming
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import is_safe_name
+from i2ibench.files import composed, is_safe_name
+from i2ibench.folder_lock import locked
 from i2ibench.results.record_files import read_result
 
 
@@ -99,7 +96,7 @@ def _first_twin(names: Sequence[str]) -> str | None:
     """Return a name that is a former one's on a file system that ignores case or composition."""
     known = set()
     for name in names:
-        folded = unicodedata.normalize("NFC", name).casefold()
+        folded = composed(name).casefold()
         if folded in known:
             return name
         known.add(folded)
@@ -111,20 +108,10 @@ def _absolute(folder: Path) -> Path:
     return Path(os.path.abspath(folder))  # noqa: PTH100
 
 
-@contextmanager
-def alone_in(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
+def alone_in(folder: Path, *, patience: float = 0.0) -> AbstractContextManager[None]:
     """Keep other processes out of a folder of results; wait ``patience`` seconds for another."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock", timeout=patience)
-    try:
-        with naming(folder / ".lock"):
-            lock.acquire()
-    except filelock.Timeout:
-        raise UsageError(
-            f"{folder}: another process is working on this run; wait until it ends, or "
-            "choose another --output"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    busy = UsageError(
+        f"{folder}: another process is working on this run; wait until it ends, or "
+        "choose another --output"
+    )
+    return locked(folder, busy, patience=patience)

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.completion import completer
-from i2ibench.cli.options import DataRoot, Json
+from i2ibench.cli.options import DataRoot, Json, RecordedDataset
 from i2ibench.cli.terminal import answer, print_json, say
 from i2ibench.cli.verb import Verb, verb_group
-from i2ibench.runs.option_fields import HOW, WHAT, WHERE
+from i2ibench.runs.option_fields import HOW, WHERE
 
 app = verb_group("Write the network of a run for other programs.")
 
@@ -56,16 +55,7 @@ def onnx(
             rich_help_panel=WHERE,
         ),
     ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            "--dataset",
-            "-d",
-            help="Data set, name or path; default: the recorded name.",
-            rich_help_panel=WHAT,
-            autocompletion=completer("datasets"),
-        ),
-    ] = None,
+    dataset: RecordedDataset = None,
     data_root: DataRoot = None,
     json: Json = False,
 ) -> None:

@@ -17,7 +17,7 @@ import typer
 
 from i2ibench.cli.completion import completer
 from i2ibench.errors import UsageError
-from i2ibench.runs.option_fields import Shown
+from i2ibench.runs.option_fields import WHAT, Shown
 from i2ibench.runs.options import Options, SharedOptions
 
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
@@ -125,4 +125,15 @@ Direction = Annotated[str | None, option("direction")]
 Limit = Annotated[int | None, option("limit")]
 Settings = Annotated[list[str] | None, option("settings")]
 UnverifiedWeights = Annotated[bool, option("allow_unverified_weights")]
+# Not of a table: what a record says, where nothing is given.
+RecordedDataset = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="Data set, name or path; default: the recorded name.",
+        rich_help_panel=WHAT,
+        autocompletion=completer("datasets"),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]

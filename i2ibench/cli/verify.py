@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2ibench.cli.completion import completer
-from i2ibench.cli.options import DataRoot, Device, Json, UnverifiedWeights
+from i2ibench.cli.options import DataRoot, Device, Json, RecordedDataset, UnverifiedWeights
 from i2ibench.cli.several import each_of
 from i2ibench.cli.terminal import answer, print_json, say, table
 from i2ibench.errors import I2IBenchError, UsageError
@@ -26,16 +25,7 @@ def verify(
         list[Path],
         typer.Argument(help="Run folders, their result.json, or entries of a board."),
     ],
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            "--dataset",
-            "-d",
-            help="Data set, name or path; default: the recorded name.",
-            rich_help_panel=WHAT,
-            autocompletion=completer("datasets"),
-        ),
-    ] = None,
+    dataset: RecordedDataset = None,
     targets: Annotated[
         Path | None,
         typer.Option(

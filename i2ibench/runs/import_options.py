@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from i2ibench.runs.option_fields import WHAT, WHERE, make_paths, shown
-from i2ibench.runs.options import (
-    BESIDE_RUNS,
-    DEFAULT_PROTOCOL,
-    STAIN_PROTOCOL,
-    SharedOptions,
-)
+from i2ibench.runs.option_fields import WHAT, make_paths, shown
+from i2ibench.runs.options import DEFAULT_PROTOCOL, STAIN_PROTOCOL, RunOptions
 
 
 @dataclass(frozen=True)
-class ImportOptions(SharedOptions):
+class ImportOptions(RunOptions):
     """What a user can ask of ``import``; strings are accepted wherever a path is meant."""
 
     name: str = field(
@@ -50,20 +45,8 @@ class ImportOptions(SharedOptions):
             values="protocols",
         ),
     )
-    output: Path = field(
-        default=Path("runs"),
-        metadata=shown("Folder of the runs.", WHERE, short="-o", metavar="OUTPUT"),
-    )
-    board: Path | None = field(
-        default=BESIDE_RUNS, metadata=shown("Folder of the leaderboards.", WHERE, metavar="FOLDER")
-    )
 
     def __post_init__(self) -> None:
         """Turn strings into paths, and a path of the data set into its text."""
         object.__setattr__(self, "dataset", str(self.dataset))
         make_paths(self, "method", "data_root", "output", "board")
-
-    @property
-    def board_folder(self) -> Path | None:
-        """The folder of the boards that the method enters; None for none."""
-        return self.output / "leaderboards" if self.board == BESIDE_RUNS else self.board

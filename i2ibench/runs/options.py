@@ -61,8 +61,26 @@ class SharedOptions:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(SharedOptions):
+    """What every verb that makes a run can be asked."""
+
+    output: Path = field(
+        default=Path("runs"),
+        metadata=shown("Folder of the runs.", WHERE, short="-o", metavar="OUTPUT"),
+    )
+    board: Path | None = field(
+        default=BESIDE_RUNS, metadata=shown("Folder of the leaderboards.", WHERE, metavar="FOLDER")
+    )
+
+    @property
+    def board_folder(self) -> Path | None:
+        """The folder of the boards that the run enters; None for none."""
+        return self.output / "leaderboards" if self.board == BESIDE_RUNS else self.board
+
+
 @dataclass(frozen=True)
-class Options(SharedOptions):
+class Options(RunOptions):
     """What a user can ask of ``run``, ``train`` and ``translate``.
 
     Strings are accepted wherever a path is meant.
@@ -191,13 +209,6 @@ class Options(SharedOptions):
             limits=(0, None),
         ),
     )
-    output: Path = field(
-        default=Path("runs"),
-        metadata=shown("Folder of the runs.", WHERE, short="-o", metavar="OUTPUT"),
-    )
-    board: Path | None = field(
-        default=BESIDE_RUNS, metadata=shown("Folder of the leaderboards.", WHERE, metavar="FOLDER")
-    )
 
     def __post_init__(self) -> None:
         """Turn strings into paths, and paths of the model and the data set into their text."""
@@ -216,8 +227,3 @@ class Options(SharedOptions):
             **{key: value for key, value in own.items() if value is not None},
             **self.settings,
         }
-
-    @property
-    def board_folder(self) -> Path | None:
-        """The folder of the boards that the run enters; None for none."""
-        return self.output / "leaderboards" if self.board == BESIDE_RUNS else self.board

@@ -19,7 +19,6 @@ from i2ibench.data.images import image_size, read_image, write_png
 from i2ibench.data.pairs import ImagePair, ImageRef, PairedDataset
 from i2ibench.errors import DataError, PluginError
 from i2ibench.files import sha256_file
-from i2ibench.models.config import config_values
 from i2ibench.models.foreign.call_program import call_program
 from i2ibench.models.foreign.program import (
     ExternalProgram,
@@ -28,16 +27,14 @@ from i2ibench.models.foreign.program import (
     program_sha256,
     snapshot,
 )
-from i2ibench.runs.folder import training_id
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.reporter import Reporter
-from i2ibench.training.checkpoint import Checkpoint
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
 from i2ibench.wording import some
 
 
-def train_by_program(plan: Plan, model: ExternalProgram, reporter: Reporter) -> Checkpoint:
-    """Let the program fill ``weights/`` of the run folder; returns what stands for it."""
+def train_by_program(plan: Plan, model: ExternalProgram, reporter: Reporter) -> float:
+    """Let the program fill ``weights/`` of the run folder; returns the seconds it took."""
     exchange, weights = plan.folder.path / "exchange", plan.folder.program_weights
     for place in (exchange, weights):
         shutil.rmtree(place, ignore_errors=True)
@@ -55,16 +52,7 @@ def train_by_program(plan: Plan, model: ExternalProgram, reporter: Reporter) -> 
             f"the training of {plan.options.model} ended well, but wrote nothing into {weights}"
         ) from None
     shutil.rmtree(exchange)
-    return Checkpoint(
-        model=plan.options.model,
-        config=config_values(model.config),
-        training_id=training_id(plan.experiment),
-        step=1,
-        total_steps=1,
-        seconds=seconds,
-        weights=model.state_dict(),
-        optimizers={},
-    )
+    return seconds
 
 
 def translate_by_program(

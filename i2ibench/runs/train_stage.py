@@ -15,7 +15,7 @@ from i2ibench.models.closed_form import FittedModel
 from i2ibench.models.config import config_values
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.guard import code_of
-from i2ibench.models.interface import TrainableModel
+from i2ibench.models.interface import TrainableModel, TranslationModel
 from i2ibench.runs.folder import RunFolder, is_first_process, training_id, training_siblings
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.preflight import before_training
@@ -47,13 +47,15 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     if adopt_training(plan, reporter):
         return
     if isinstance(model, ExternalProgram):
-        save_checkpoint(folder.checkpoint, train_by_program(plan, model, reporter))
+        seconds = train_by_program(plan, model, reporter)
+        save_checkpoint(folder.checkpoint, _trained_at_once(plan, model, seconds))
         return
     if trained:
         raise best_is_missing(folder.path)
     if isinstance(model, FittedModel):
         reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
-        save_checkpoint(folder.checkpoint, _fit(plan, model))
+        seconds = _fit(plan, model)
+        save_checkpoint(folder.checkpoint, _trained_at_once(plan, model, seconds))
     elif isinstance(model, TrainableModel):
         _train(plan, model, plan.train, reporter)
 
@@ -157,16 +159,20 @@ def _open_logs(plan: Plan) -> Log | None:
     return Logs(logs) if logs else None
 
 
-def _fit(plan: Plan, model: FittedModel) -> Checkpoint:
+def _fit(plan: Plan, model: FittedModel) -> float:
     with provenance.stopwatch() as watch:
         model.fit(read_pair(pair) for pair in plan.train or ())
+    return watch.seconds
+
+
+def _trained_at_once(plan: Plan, model: TranslationModel, seconds: float) -> Checkpoint:
     return Checkpoint(
         model=plan.options.model,
         config=config_values(model.config),
         training_id=training_id(plan.experiment),
         step=1,
         total_steps=1,
-        seconds=watch.seconds,
+        seconds=seconds,
         weights=model.state_dict(),
         optimizers={},
     )

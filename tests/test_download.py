@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from local_server import serving
 
 from i2ibench.download import NotFetchedError, download
 from i2ibench.errors import MissingError
@@ -63,13 +64,8 @@ class _Server(http.server.BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     """The address of a server on this machine."""
     _Server.content, _Server.asked = CONTENT, []
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server)
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with serving(_Server) as address:
+        yield address
 
 
 def _kept(folder: Path) -> list[str]:

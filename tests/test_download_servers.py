@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from local_server import serving
 
 from i2ibench import download as downloads
 from i2ibench import limits
@@ -99,13 +99,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setattr(_Server, name, value)
     for name, value in (("heeds_if_range", True), ("whole", False), ("asked", [])):
         monkeypatch.setattr(_Server, name, value)
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server)
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_port}/file.bin"
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with serving(_Server) as address:
+        yield f"{address}/file.bin"
 
 
 def _kept(folder: Path) -> list[str]:

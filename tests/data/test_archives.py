@@ -10,7 +10,6 @@ import itertools
 import stat
 import tarfile
 import tempfile
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from local_server import serving
 
 from i2ibench import limits, registry
 from i2ibench.data import archives
@@ -218,13 +218,8 @@ class _Server(http.server.BaseHTTPRequestHandler):
 def address(archive: Path) -> Iterator[str]:
     """Where a server on this machine offers the archive."""
     _Server.content, _Server.asked = archive.read_bytes(), []
-    server = http.server.HTTPServer(("127.0.0.1", 0), _Server)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/resumed-pairs.tar.gz"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Server) as place:
+        yield f"{place}/resumed-pairs.tar.gz"
 
 
 def test_a_broken_download_is_continued(archive: Path, address: str, tmp_path: Path) -> None:

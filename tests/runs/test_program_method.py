@@ -145,10 +145,12 @@ def test_what_a_program_does_wrong_is_one_line_and_nothing_is_published(
 
 
 def test_a_program_that_hangs_is_stopped_with_its_children(options, place, tmp_path):
-    hang = "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', 'import time; "
-    hang += (
-        f"time.sleep(300)', '{tmp_path.name}'])\nprint('waiting', flush=True)\ntime.sleep(300)\n"
-    )
+    name = tmp_path.name
+    # Memory that must be given back keeps a killed process there for a moment.
+    code = "import time; a = bytearray(10**8); time.sleep(300)"
+    child = f"[sys.executable, '-c', {code!r}, {name!r}]"
+    hang = f"import subprocess, sys, time\nfor _ in range(3): subprocess.Popen({child})\n"
+    hang += "print('waiting', flush=True)\ntime.sleep(300)\n"
     (place / "translate.py").write_text(hang)
     (place / "shift.toml").write_text(TOML.replace("HOURS", "0.0002"))
     with pytest.raises(PluginError, match=r"did not end within 0\.0002 h and was stopped"):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -72,13 +73,17 @@ def call_program(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End everything in the group of a process."""
+    """End everything in the group of a process, and return when it has ended."""
     if process.poll() is None:
         _signal_group(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
     _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
     process.wait()
+    # A killed process may write for a moment longer, into folders that are read or removed next.
+    end = time.monotonic() + _GRACE_SECONDS
+    while _is_running(process.pid) and time.monotonic() < end:
+        time.sleep(0.005)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
@@ -87,6 +92,26 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
             os.killpg(process.pid, number)
         elif process.poll() is None:
             process.kill()
+
+
+def _is_running(group: int) -> bool:
+    """Whether a process of a group runs; one that ended and was not reaped yet does not."""
+    try:
+        os.killpg(group, 0)
+    except (AttributeError, ProcessLookupError, PermissionError):  # Windows; none; not ours
+        return False
+    members = [found for found in map(_state_and_group, Path("/proc").glob("[0-9]*/stat")) if found]
+    return not members or any(each == group and state not in "ZX" for state, each in members)
+
+
+def _state_and_group(stat: Path) -> tuple[str, int] | None:
+    """Read a process' state and group from ``/proc``; None if it ended meanwhile."""
+    try:
+        # The name before them stands in parentheses and may hold anything.
+        state, _, group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+    except (OSError, ValueError):
+        return None
+    return state, int(group)
 
 
 @contextlib.contextmanager

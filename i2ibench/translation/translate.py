@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +17,20 @@ from i2ibench.data.images import read_image, write_png
 from i2ibench.data.loading import to_unit_range
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.data.preparation import Preparation, resized
-from i2ibench.errors import DataError, PluginError, UsageError, is_explained, named
+from i2ibench.errors import DataError, PluginError, is_explained, named
 from i2ibench.files import sha256_file, visible_files
 from i2ibench.models.closed_form import OracleModel
 from i2ibench.models.interface import InferencePolicy, TranslationModel
 from i2ibench.runtime import seed_global_generators
 from i2ibench.seeds import derive_seed
 from i2ibench.translation.averaging import averages, passes, turned, turned_back
+from i2ibench.translation.batches import alike, batch_size, not_translated
 from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
-from i2ibench.translation.tiling import Tiling, TranslateTile, translate_tiled
+from i2ibench.translation.overlap import WriteBehind, read_ahead
+from i2ibench.translation.tiling import TranslateTile, choose_tiling, translate_tiled
 
 Progress = Callable[[int, int], None]
-
-# Larger images are cut into tiles of this side where that is exact: a ResNet-9 of 64 channels
-# then needs about 2 GB instead of 60 GB at 8192 x 8192.
-_WHOLE_PIXELS = 2048 * 2048
-_TILE = 1024
 
 
 def translate(
@@ -41,6 +40,7 @@ def translate(
     manifest: Manifest,
     *,
     device: str = "cpu",
+    batch: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Write ``folder/<pair id>.png`` for every pair, then the manifest with their hashes.
@@ -54,21 +54,27 @@ def translate(
         folder: receives the predictions.
         manifest: says how they are made (preparation, policy, precision) and by what.
         device: where the model runs.
+        batch: images of one size that pass the network together; None decides by device, and
+            where an image's prediction would depend on others there is no batch.
         progress: called with (done, total).
     """
     if model.stochastic and manifest.stochastic_seed is None:
         manifest = manifest.model_copy(update={"seed": 0})
     done, earlier = _prepare_folder(folder, manifest, dataset)
-    preparation = Preparation(**manifest.preparation)
     model.to(device).to(memory_format=torch.channels_last)
     start, made = time.perf_counter(), False
     try:
-        with inference_mode(model, manifest.inference):
-            for number, pair in enumerate(dataset, start=1):
-                if pair.id not in done:
-                    made = True
-                    prediction = _translate_pair(model, pair, preparation, manifest, device)
-                    write_png(folder / f"{pair.id}.png", prediction)
+        with inference_mode(model, manifest.inference), WriteBehind() as writer:
+            size = batch_size(model, manifest, device, batch)
+            left = not_translated(dataset.pairs, done, size)
+            if progress is not None:
+                progress(len(dataset) - len(left), len(dataset))
+            for number, (pair, prediction) in enumerate(
+                _predictions(model, left, manifest, device, size), len(dataset) - len(left) + 1
+            ):
+                made = True
+                write = partial(write_png, folder / f"{pair.id}.png", prediction)
+                writer.submit(write, prediction.nbytes)
                 if progress is not None:
                     progress(number, len(dataset))
     except BaseException:
@@ -91,11 +97,10 @@ def predict(
 
     Nothing is written: arguments as ``translate``.
     """
-    preparation = Preparation(**manifest.preparation)
     model.to(device).to(memory_format=torch.channels_last)
     with inference_mode(model, manifest.inference):
-        for pair in pairs:
-            yield pair, _translate_pair(model, pair, preparation, manifest, device)
+        size = batch_size(model, manifest, device)
+        yield from _predictions(model, pairs, manifest, device, size)
 
 
 def translate_image(
@@ -146,6 +151,21 @@ def translate_image(
         both = [to_unit_range(to_batch(image), device) for image in (source, target)]
         return quantize(model.translate_with_target(*both)[0], policy)
 
+    run = network(model, precision, device)
+    if averages(policy):
+        return quantize(_mean_prediction(model, source, policy, run, tile), policy)
+    whole = np.empty(source.shape, np.uint8)
+    for first, strip in _strips(model, source, policy, run, tile):
+        whole[first : first + strip.shape[1]] = quantize(strip, policy)
+    return whole
+
+
+def network(model: TranslationModel, precision: str, device: str) -> TranslateTile:
+    """Return what makes ``(N, 3, H, W)`` in [-1, 1] of uint8 ``(N, 3, H, W)`` by a model.
+
+    Calling it raises a ``DataError`` where the model makes another shape.
+    """
+
     def run(images: Tensor) -> Tensor:
         batch = to_unit_range(images, device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
@@ -160,12 +180,7 @@ def translate_image(
             )
         return output
 
-    if averages(policy):
-        return quantize(_mean_prediction(model, source, policy, run, tile), policy)
-    whole = np.empty(source.shape, np.uint8)
-    for first, strip in _strips(model, source, policy, run, tile):
-        whole[first : first + strip.shape[1]] = quantize(strip, policy)
-    return whole
+    return run
 
 
 def _strips(
@@ -206,26 +221,6 @@ def _mean_prediction(
     return total / count
 
 
-def choose_tiling(
-    model: TranslationModel, policy: InferencePolicy, height: int, width: int, tile: int | None
-) -> Tiling | None:
-    """Return how an image is cut, or None to translate it whole.
-
-    Without a wish of the user, large images are cut where tiles are exact. A wished tile is
-    blended where they are not, and refused where normalisation reads the whole image.
-    """
-    context = model.tile_overlap
-    if tile == 0 or (tile is None and (context is None or height * width <= _WHOLE_PIXELS)):
-        return None
-    if policy.normalization == "batch":
-        raise UsageError(
-            f"an image of {width} x {height} cannot be tiled with batch statistics, which differ "
-            "from tile to tile; use a protocol with running statistics, or --tile 0"
-        )
-    side = tile or _TILE
-    return Tiling(side, side // 4 if context is None else context, context is not None)
-
-
 def quantize(prediction: Tensor, policy: InferencePolicy) -> NDArray[np.uint8]:
     """Turn ``(3, H, W)`` in [-1, 1] into uint8 ``(H, W, 3)``, rounding or truncating."""
     if not bool(torch.isfinite(prediction).all()):
@@ -236,36 +231,78 @@ def quantize(prediction: Tensor, policy: InferencePolicy) -> NDArray[np.uint8]:
     return levels.clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def _translate_pair(
+def _predictions(
+    model: TranslationModel,
+    pairs: Iterable[ImagePair],
+    manifest: Manifest,
+    device: str,
+    batch: int,
+) -> Iterator[tuple[ImagePair, NDArray[np.uint8]]]:
+    """Yield each pair with its prediction; the images of the next ones are read meanwhile."""
+    preparation = Preparation(**manifest.preparation)
+
+    def read(pair: ImagePair) -> list[NDArray[np.uint8]]:
+        files = [pair.source, pair.target] if model.uses_target else [pair.source]
+        return [preparation.apply(read_image(file)) for file in files]
+
+    def size_of(images: list[NDArray[np.uint8]]) -> int:
+        return sum(image.nbytes for image in images)
+
+    for group in alike(read_ahead(pairs, read, size_of), batch):
+        with _naming(manifest.model, [pair for pair, _ in group]):
+            if len(group) > 1:
+                sources = [images[0] for _, images in group]
+                made = _translate_together(model, sources, manifest, device)
+            else:
+                pair, images = group[0]
+                made = [_translate_alone(model, pair, images, manifest, device)]
+        for (pair, _), prediction in zip(group, made, strict=True):
+            yield pair, prediction
+
+
+def _translate_alone(
     model: TranslationModel,
     pair: ImagePair,
-    preparation: Preparation,
+    images: list[NDArray[np.uint8]],
     manifest: Manifest,
     device: str,
 ) -> NDArray[np.uint8]:
-    source = preparation.apply(read_image(pair.source))
-    target = preparation.apply(read_image(pair.target)) if model.uses_target else None
     if manifest.stochastic_seed is not None:
         seed_global_generators(derive_seed(manifest.stochastic_seed, "translate", pair.id))
+    return translate_image(
+        model,
+        images[0],
+        policy=manifest.inference,
+        precision=manifest.precision,
+        device=device,
+        tile=manifest.tile,
+        target=images[1] if model.uses_target else None,
+        scaled_to=manifest.scaled_to,
+    )
+
+
+def _translate_together(
+    model: TranslationModel, sources: list[NDArray[np.uint8]], manifest: Manifest, device: str
+) -> list[NDArray[np.uint8]]:
+    """Translate images of one size in one pass of the network."""
+    height, width = sources[0].shape[:2]
+    images = torch.cat([to_batch(padded(source, model.size_multiple)) for source in sources])
+    made = network(model, manifest.precision, device)(images)[:, :, :height, :width]
+    return [quantize(each, manifest.inference) for each in made]
+
+
+@contextmanager
+def _naming(model: str, pairs: list[ImagePair]) -> Iterator[None]:
+    """Name the pairs in the error of a translation."""
+    names = f"pair {pairs[0].id}" if len(pairs) == 1 else f"pairs {pairs[0].id} to {pairs[-1].id}"
     try:
-        return translate_image(
-            model,
-            source,
-            policy=manifest.inference,
-            precision=manifest.precision,
-            device=device,
-            tile=manifest.tile,
-            target=target,
-            scaled_to=manifest.scaled_to,
-        )
+        yield
     except DataError as error:
-        raise DataError(f"pair {pair.id}: {error}") from None
+        raise DataError(f"{names}: {error}") from None
     except Exception as error:
         if is_explained(error):
             raise
-        raise PluginError(
-            f"model {manifest.model} failed on pair {pair.id}: {named(error)}"
-        ) from error
+        raise PluginError(f"model {model} failed on {names}: {named(error)}") from error
 
 
 def to_batch(image: NDArray[np.uint8]) -> Tensor:

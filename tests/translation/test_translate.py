@@ -13,9 +13,8 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.models.interface import ModelConfig, TranslationModel, build_model
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.translation.manifest import Manifest, read_manifest
-from i2ibench.translation.tiling import Tiling, translate_tiled
+from i2ibench.translation.tiling import Tiling, choose_tiling, translate_tiled
 from i2ibench.translation.translate import (
-    choose_tiling,
     inference_mode,
     quantize,
     translate,

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -36,13 +37,14 @@ import sys, json, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
 import torch, lpips
-model = lpips.LPIPS(net="alex", verbose=False)
+device = sys.argv[3]
+model = lpips.LPIPS(net="alex", verbose=False).to(device)
 values = []
 with torch.no_grad():
     for path in sorted(Path(sys.argv[1]).iterdir()):
         a, b = (lpips.im2tensor(lpips.load_image(str(p)))
                 for p in (path, Path(sys.argv[2]) / path.name))
-        values.append(model(a, b).item())
+        values.append(model(a.to(device), b.to(device)).item())
 print(json.dumps({"lpips": sum(values) / len(values)}))
 """
 SKIMAGE_LOOP = """
@@ -64,11 +66,12 @@ from i2ibench.data.dataset import Dataset
 from i2ibench.evaluation.one_pass import evaluate_together
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
-metrics, precision, targets, *models = sys.argv[1:]
+device, metrics, precision, targets, *models = sys.argv[1:]
 targets, protocol = Dataset.of_targets(targets).split(), load_protocol("i2i-1")
 found = evaluate_together(
     targets, [(find_predictions(Path(model), targets), protocol) for model in models],
     metrics=metrics.split(","), allow_unverified_weights=True, feature_precision=precision,
+    device=device,
 )
 print(json.dumps({name: value.value for name, value in found[-1].metrics.items()}))
 """
@@ -108,24 +111,29 @@ def main() -> None:
         deviation(folder)
 
 
-def speed(name: str, images: Path, folder: Path, repeat: int) -> None:
+def speed(
+    name: str, images: Path, folder: Path, repeat: int, device: str = "cpu"
+) -> tuple[float, float]:
+    """Print the seconds of both sides, and return those of the three tools and of our pass."""
     rivals: dict[str, list[Job]] = {"fidelity": [], "lpips loop": [], "scikit-image loop": []}
     ours: dict[str, list[Job]] = {
         name: [] for name in ("all", "second model", "both at once", "psnr+ssim")
     }
     targets, first, second = (images / n for n in ("targets", "predictions", "predictions2"))
     for round_ in range(repeat):
-        rivals["fidelity"].append(run_fidelity(first, targets, folder))
+        rivals["fidelity"].append(run_fidelity(first, targets, folder, device))
         cache = folder / f"cache-{images.name}-{round_}-{os.getpid()}"
         everything = "psnr,ssim,lpips,fid"
-        ours["all"].append(run_ours([first], targets, everything, folder, cache))
-        rivals["lpips loop"].append(run([sys.executable, "-c", LPIPS_LOOP, first, targets], folder))
-        ours["second model"].append(run_ours([second], targets, everything, folder, cache))
+        mine = partial(run_ours, targets=targets, folder=folder, device=device)
+        ours["all"].append(mine([first], metrics=everything, cache=cache))
+        loop = [sys.executable, "-c", LPIPS_LOOP, first, targets, device]
+        rivals["lpips loop"].append(run(loop, folder, device))
+        ours["second model"].append(mine([second], metrics=everything, cache=cache))
         loop = [sys.executable, "-c", SKIMAGE_LOOP, first, targets]
-        rivals["scikit-image loop"].append(run(loop, folder))
-        ours["psnr+ssim"].append(run_ours([first], targets, "psnr,ssim", folder, cache))
+        rivals["scikit-image loop"].append(run(loop, folder, device))
+        ours["psnr+ssim"].append(mine([first], metrics="psnr,ssim", cache=cache))
         fresh = cache.with_name(f"{cache.name}-both")
-        ours["both at once"].append(run_ours([second, first], targets, everything, folder, fresh))
+        ours["both at once"].append(mine([second, first], metrics=everything, cache=fresh))
     print(f"\n{name}, best of {repeat}: wall-clock (CPU) seconds")
     for what, jobs in {**rivals, **{f"ours: {key}": jobs for key, jobs in ours.items()}}.items():
         print(f"  {what:20s} {best(jobs):6.1f} ({best(jobs, 'cpu'):6.1f})")
@@ -146,6 +154,7 @@ def speed(name: str, images: Path, folder: Path, repeat: int) -> None:
     for key, value in expected.items():
         found = [ours[job][-1].values[key] for job in ("all", "both at once")]
         print(f"  {key:6s} theirs {value:.10g} ours {found[0]:.10g}, at once {found[1]:.10g}")
+    return sum(best(jobs) for jobs in rivals.values()), best(ours["all"])
 
 
 def memory(folder: Path, metrics: str, models_at_once: int) -> None:
@@ -185,13 +194,14 @@ def deviation(folder: Path) -> None:
         print(f"  seconds {both['fp32'].seconds:.1f} and {both['bf16'].seconds:.1f}")
 
 
-def run_fidelity(first: Path, second: Path, folder: Path) -> Job:
+def run_fidelity(first: Path, second: Path, folder: Path, device: str = "cpu") -> Job:
+    where = ("--cpu",) if device == "cpu" else ("--gpu", "0")
     command = [
-        *(Path(sys.executable).with_name("fidelity"), "--cpu", "--fid", "--json", "--silent"),
+        *(Path(sys.executable).with_name("fidelity"), *where, "--fid", "--json", "--silent"),
         *("--input1", first, "--input2", second, "--no-cache"),
         *("--feature-extractor-weights-path", folder / "weights" / INCEPTION),
     ]
-    job = run(command, folder)
+    job = run(command, folder, device)
     job.values = {"fid": job.values["frechet_inception_distance"]}
     return job
 
@@ -203,18 +213,19 @@ def run_ours(
     folder: Path,
     cache: Path,
     precision: str = "fp32",
+    device: str = "cpu",
 ) -> Job:
-    command = [sys.executable, "-c", OURS, metrics, precision, targets, *models]
-    return run(command, folder, I2IBENCH_CACHE=str(cache))
+    command = [sys.executable, "-c", OURS, device, metrics, precision, targets, *models]
+    return run(command, folder, device, I2IBENCH_CACHE=str(cache))
 
 
-def run(command: list[object], folder: Path, **environment: str) -> Job:
+def run(command: list[object], folder: Path, device: str = "cpu", **environment: str) -> Job:
     own = os.environ.get("I2IBENCH_WEIGHTS")
     variables = {
         **os.environ,
         "TORCH_HOME": str(folder / "torch"),
         "I2IBENCH_WEIGHTS": own or str(folder / "weights"),
-        "CUDA_VISIBLE_DEVICES": "",
+        **({"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}),
         **environment,
     }
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the tests of a model's own package call: ``check_model``."""
+"""What the tests of a model's own package call; ``i2ibench.pytest_plugin`` makes a test of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from i2ibench.runs.model_doctor import Examination
 
 
 def check_model(
@@ -26,19 +28,37 @@ def check_model(
         AssertionError: a line for each fault.
         UsageError: an unknown model or setting.
     """
-    from i2ibench.models.config import parse_config
-    from i2ibench.models.foreign.plain_module import adapted
-    from i2ibench.models.interface import TranslationModel, construct
-    from i2ibench.runs.model_doctor import examine_model, examine_named
-
-    given = settings or {}
-    if isinstance(model, str):
-        checks = examine_named(model, {f"model.{key}": each for key, each in given.items()}, device)
-    else:
-        name = model.__name__
-        kind = model if issubclass(model, TranslationModel) else adapted(model)
-        config = parse_config(name, kind.Config, given)
-        checks = examine_model(name, lambda: construct(name, kind, config), device)
-    faults = [f"{each.subject}: {each.detail}" for each in checks if each.state == "fault"]
+    examination = examination_of(model, settings, device=device)
+    faults = [
+        f"{each.subject}: {each.detail}"
+        for check in examination.checks
+        if examination.waits_for(check) is None
+        for each in examination.found(check)
+        if each.state == "fault"
+    ]
     if faults:
         raise AssertionError("\n".join(faults))
+
+
+def examination_of(
+    model: str | type[nn.Module], settings: Mapping[str, Any] | None = None, *, device: str = "cpu"
+) -> Examination:
+    """Return the contract of a model, to be tried check by check; arguments as of ``check_model``.
+
+    Raises:
+        UsageError: an unknown model or setting.
+    """
+    from i2ibench.models.config import parse_config
+    from i2ibench.models.foreign.open_method import open_method
+    from i2ibench.models.foreign.plain_module import adapted
+    from i2ibench.models.interface import TranslationModel, build_model, construct
+    from i2ibench.runs.model_doctor import Examination
+
+    given = dict(settings or {})
+    if isinstance(model, str):
+        found = open_method(model).name
+        return Examination(found, lambda: build_model(found, given), device)
+    name = model.__name__
+    kind = model if issubclass(model, TranslationModel) else adapted(model)
+    config = parse_config(name, kind.Config, given)
+    return Examination(name, lambda: construct(name, kind, config), device)

@@ -35,8 +35,8 @@ def _imported() -> set[str]:
                     found.add(str(node.module).split(".")[0])
     ours = {"i2ibench", "i2ibench_baselines"}
     # Pydantic and Jinja hand these out as parts of their own interfaces; IPython is imported only
-    # in the kernel of a notebook, which is its own.
-    brought = {"typing_extensions", "markupsafe", "IPython"}
+    # in the kernel of a notebook, which is its own, and pytest by the module that pytest loads.
+    brought = {"typing_extensions", "markupsafe", "IPython", "pytest"}
     return found - set(sys.stdlib_module_names) - ours - brought - {"tomllib"}
 
 

@@ -94,6 +94,6 @@ def onnx(
     if made.scaled_to is not None:
         side = made.scaled_to
         say(
-            f"the run resized images to {side} x {side} before its network saw them; whoever uses "
-            "the file does so too"
+            f"the graph does not resize: images go in at {side} x {side}, and predictions are "
+            "brought back; i2ibench does so with this file, and another program has to"
         )

@@ -17,7 +17,13 @@ import torch
 from i2ibench import provenance
 from i2ibench.errors import UsageError, VerificationError
 from i2ibench.files import atomic_path, sha256_file, write_json
-from i2ibench.models.foreign.onnx_file import SIZE_MULTIPLE, TILE_OVERLAP, imported, read_onnx
+from i2ibench.models.foreign.onnx_file import (
+    SCALED_TO,
+    SIZE_MULTIPLE,
+    TILE_OVERLAP,
+    imported,
+    read_onnx,
+)
 from i2ibench.models.foreign.open_method import open_method
 from i2ibench.models.foreign.write_onnx import INPUT, OPSET, OUTPUT, write_onnx
 from i2ibench.models.interface import TrainableModel, TranslationModel
@@ -37,6 +43,11 @@ from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import Manifest
 
 RANGE = "-1..1"
+# Not within the graph: no operator of ONNX is Pillow's filter, which is wider where it shrinks.
+_SCALING = (
+    "the graph does not resize: images are resized to a square of this side before, predictions "
+    "to their size after, both by Pillow's bicubic filter; i2ibench does so where it runs the file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ def export_onnx(
     with inference_mode(network, manifest.inference):
         example, any_size = example_of(network, source_of(stored, manifest, int(chosen[0])))
     with atomic_path(file) as temporary:
-        said = _metadata(stored, network)
+        said = _metadata(stored, network, manifest)
         # Not within inference mode, whose tensors cannot be traced.
         with torch.no_grad():
             write_onnx(network.eval(), example.clone(), temporary, said, any_size=any_size)
@@ -172,9 +183,11 @@ def _network(stored: StoredResult, checkpoint: Path | None) -> tuple[Translation
     return network, manifest
 
 
-def _metadata(stored: StoredResult, network: TranslationModel) -> dict[str, str]:
+def _metadata(
+    stored: StoredResult, network: TranslationModel, manifest: Manifest
+) -> dict[str, str]:
     result = stored.result
-    overlap = network.tile_overlap
+    overlap, side = network.tile_overlap, manifest.scaled_to
     said = {
         "i2ibench.range": RANGE,
         SIZE_MULTIPLE: str(network.size_multiple),
@@ -182,6 +195,7 @@ def _metadata(stored: StoredResult, network: TranslationModel) -> dict[str, str]
         "i2ibench.run_id": result.run_id,
         "i2ibench.checkpoint_sha256": result.model.checkpoint_sha256,
         TILE_OVERLAP: None if overlap is None else str(overlap),
+        SCALED_TO: None if side is None else str(side),
     }
     return {key: value for key, value in said.items() if value is not None}
 
@@ -213,6 +227,7 @@ def _sidecar(
             "any_size": any_size,
             "smaller": "mirrored at the bottom and right up to the next multiple, cropped back",
             "scaled_to": manifest.scaled_to,
+            "scaling": None if manifest.scaled_to is None else _SCALING,
         },
         "output": {"name": OUTPUT, "range": RANGE, "grey_levels": manifest.inference.quantization},
         "inference": manifest.inference.model_dump(mode="json"),

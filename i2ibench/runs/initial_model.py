@@ -38,6 +38,8 @@ def initial_model(options: Options, recipe: Recipe) -> tuple[TranslationModel, i
         # Initial weights that the constructor draws depend on the seed, and on nothing else.
         seed_global_generators(derive_seed(options.seed, "build"))
         model = build_model(options.model, recipe.model)
+        if isinstance(model, OnnxModel):
+            return model, model.scaled_to
         return model, recipe.images.scaled_to if isinstance(model, TrainableModel) else None
     if options.recipe_settings or options.recipe is not None:
         raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
@@ -65,10 +67,16 @@ def check_foreign(model: TranslationModel, options: Options, protocol: Protocol)
     """Refuse what programs and ONNX files cannot do.
 
     Raises:
-        UsageError: an inference policy, settings or processes that do not reach them.
+        UsageError: an inference policy, a preparation, settings or processes that do not fit them.
     """
     if isinstance(model, OnnxModel):
         check_policy(options.model, protocol.id, protocol.inference, averages=True)
+        if model.scaled_to is not None and not protocol.preparation.is_native:
+            raise UsageError(
+                f"{options.model} takes images resized to {model.scaled_to} px, and protocol "
+                f"{protocol.id} scales or crops them itself; use one that leaves them at their "
+                "size, e.g. i2i-2"
+            )
     if not isinstance(model, ExternalProgram):
         return
     check_policy(options.model, protocol.id, protocol.inference)

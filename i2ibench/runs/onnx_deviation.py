@@ -46,9 +46,13 @@ class Deviation:
 
 def source_of(stored: StoredResult, manifest: Manifest, index: int) -> NDArray[np.uint8]:
     """Return a source as the network sees it, uint8 ``(H, W, 3)``, before it is padded."""
-    image = Preparation(**manifest.preparation).apply(read_image(stored.pairs[index].source))
+    image = _prepared(stored, manifest, index)
     side = manifest.scaled_to
     return image if side is None else resized(image, (side, side))
+
+
+def _prepared(stored: StoredResult, manifest: Manifest, index: int) -> NDArray[np.uint8]:
+    return Preparation(**manifest.preparation).apply(read_image(stored.pairs[index].source))
 
 
 def example_of(network: TranslationModel, source: NDArray[np.uint8]) -> tuple[torch.Tensor, bool]:
@@ -109,9 +113,9 @@ def compare(
             found.total += float(apart.sum())
             found.count += apart.numel()
             found.largest = max(found.largest, float(apart.max()))
-        whole = max(source.shape[:2]) <= _SECTION and manifest.scaled_to is None
-        if whole and not manifest.tile:
-            made = translate_image(door, source, policy=policy)
+        if max(source.shape[:2]) <= _SECTION and not manifest.tile:
+            prepared = _prepared(stored, manifest, index)
+            made = translate_image(door, prepared, policy=policy, scaled_to=manifest.scaled_to)
             pair = stored.pairs[index]
             kept = read_image(pair.prediction(stored.predictions[pair.id]))
             levels = np.abs(made.astype(np.int16) - kept.astype(np.int16))

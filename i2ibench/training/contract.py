@@ -53,8 +53,13 @@ class Trial:
     seed: int = _SEED
 
 
-def training_findings(trial: Trial) -> list[Finding]:
-    """Build, initialise, train one step, save, load and translate; return what is wrong."""
+def training_findings(trial: Trial, *, output_alone: bool = False) -> list[Finding]:
+    """Build, initialise, translate, train one step, save, load; return what is wrong.
+
+    Args:
+        trial: the model.
+        output_alone: end after the first translation.
+    """
     seed_global_generators(trial.seed)
     model = trial.build()
     found: list[Finding] = []
@@ -68,7 +73,7 @@ def training_findings(trial: Trial) -> list[Finding]:
         method = "translate"  # first, because losses of a wrong output say less
         with evaluating(model):
             found += translation_findings(model, trial.batch.source, drawn=True)
-        if any(each.stops for each in found):
+        if output_alone or any(each.stops for each in found):
             return found
         model.train()
         method = "optimizers"

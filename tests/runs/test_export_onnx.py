@@ -20,6 +20,7 @@ from i2ibench.models.foreign import write_onnx
 from i2ibench.models.foreign.open_method import open_method
 from i2ibench.models.interface import build_model
 from i2ibench.runs import onnx_deviation
+from i2ibench.translation.manifest import read_manifest
 
 onnx = pytest.importorskip("onnx", reason="the extra i2ibench[onnx] is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra i2ibench[onnx] is not installed")
@@ -58,6 +59,15 @@ class Branching(Grey):
 class OfOneSize(Grey):
     def forward(self, source):
         return torch.tanh(self.layer(source.reshape(-1, 3, 32, 32))).expand(-1, 3, -1, -1)
+"""
+
+CROPPED = """
+id = "cropped"
+title = "The centre alone"
+[preparation]
+centre_crop = 24
+[[metrics]]
+name = "psnr"
 """
 
 
@@ -159,7 +169,7 @@ def test_sizes_and_the_number_of_images_stay_open(trained, place, tmp_path):
     assert build_model(open_method(str(made.file)).name).tile_overlap == ours.tile_overlap
 
 
-def test_images_that_a_run_resized_are_compared_so_and_the_sidecar_says_it(place, tmp_path):
+def test_the_file_of_a_run_that_resized_images_says_so_and_is_run_so(place, tmp_path):
     settings = {**TINY, "images.resize": 24, "images.test_scale": "training"}
     outcome = i2ibench.run(
         model="pyramid",
@@ -172,7 +182,23 @@ def test_images_that_a_run_resized_are_compared_so_and_the_sidecar_says_it(place
     )
     made = exported(outcome, tmp_path / "net.onnx", place, pairs=1)
     assert made.scaled_to == 24 and made.largest < 0.01
-    assert json.loads(made.sidecar.read_text())["input"]["scaled_to"] == 24
+    said = json.loads(made.sidecar.read_text())
+    assert said["input"]["scaled_to"] == 24 and "does not resize" in said["input"]["scaling"]
+    assert said["predictions"]["values"] == 32 * 32 * 3
+    # Through its door images are resized, and predictions brought back, without being asked.
+    through = {"model": str(made.file), "dataset": place / "drawn", "device": "cpu"}
+    through |= {"output": tmp_path / "again", "board": None}
+    again = i2ibench.run(**through, protocol="i2i-1")
+    assert read_manifest(again.folder / "predictions").scaled_to == 24
+    for name in ("psnr", "ssim"):
+        first, second = (each.result.metrics[name].value for each in (outcome, again))
+        assert second == pytest.approx(first, rel=1e-4)
+    verify = ["verify", str(again.folder), "--model", str(made.file), "--retranslate"]
+    assert run_app([*verify, "--dataset", str(place / "drawn"), "--device", "cpu"]) == 0
+    cropped = tmp_path / "cropped.toml"
+    cropped.write_text(CROPPED)
+    with pytest.raises(UsageError, match=r"resized to 24 px, and protocol cropped .* i2i-2"):
+        i2ibench.run(**through, protocol=str(cropped))
 
 
 def test_networks_of_a_file_are_written_grey_and_of_one_size_too(trained, place, tmp_path):

@@ -37,8 +37,9 @@ _TYPES = {
 _LARGEST = 2.0
 _PIP = "pip install 'i2ibench[onnx]'"
 # Keys of a file's metadata, beside those of ranges: what ``TranslationModel`` says of tiles and
-# sizes.
+# sizes, and the side of the square that images are resized to first.
 SIZE_MULTIPLE, TILE_OVERLAP = "i2ibench.size_multiple", "i2ibench.tile_overlap"
+SCALED_TO = "i2ibench.scaled_to"
 
 
 class OnnxConfig(ModelConfig):
@@ -61,7 +62,12 @@ class OnnxConfig(ModelConfig):
 
 
 class OnnxModel(TranslationModel):
-    """A network in an ONNX file."""
+    """A network in an ONNX file.
+
+    Attributes:
+        scaled_to: side of the square that its images are resized to first, where the file says so;
+            the prediction is brought back to their size.
+    """
 
     Config: ClassVar[type[ModelConfig]] = OnnxConfig
     config: OnnxConfig
@@ -85,6 +91,8 @@ class OnnxModel(TranslationModel):
         self.size_multiple = self._size_multiple(said)
         overlap = said.get(TILE_OVERLAP, "")
         self.tile_overlap = int(overlap) if overlap.isdecimal() else None
+        side = said.get(SCALED_TO, "")
+        self.scaled_to = int(side) if side.isdecimal() and int(side) > 0 else None
         self._range = self._range_of("range", said, self._taken_type)
         # Of bytes that go in, nothing follows for floats that come out.
         alike = self._range if self._taken_type != np.uint8 else None

@@ -4,10 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
+
+from i2ibench.models.interface import ModelConfig
+
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+
+
+class AdamConfig(ModelConfig):
+    """Settings of Adam, of methods that have nothing else in common.
+
+    Attributes:
+        learning_rate: before the schedule.
+        betas: decay of the two moments.
+        fused_adam: one kernel for all parameters; the same mathematics, faster.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    betas: tuple[Momentum, Momentum] = (0.5, 0.999)
+    fused_adam: bool = True
+
+    def adam(self, network: nn.Module) -> torch.optim.Adam:
+        """Return a new Adam over the parameters of ``network`` that are trained."""
+        trained = [each for each in network.parameters() if each.requires_grad]
+        fused = self.fused_adam and has_fused_adam(trained)
+        return make_adam(trained, lr=self.learning_rate, betas=self.betas, fused=fused)
+
+
+def has_fused_adam(parameters: Iterable[nn.Parameter]) -> bool:
+    """Whether PyTorch has a fused Adam for the devices of these parameters."""
+    return {parameter.device.type for parameter in parameters} <= {"cpu", "cuda"}
 
 
 def make_adam(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from i2ibench.models.interface import ModelConfig, TrainableModel
-from i2ibench_baselines.adam import make_adam
+from i2ibench_baselines.adam import has_fused_adam, make_adam
 from i2ibench_baselines.generators import (
     GeneratorKind,
     Norm,
@@ -99,9 +98,5 @@ class GeneratorModel(TrainableModel):
             network.parameters(),
             lr=self.config.learning_rate,
             betas=self.config.betas,
-            fused=self.config.fused_adam and _has_fused_adam(network.parameters()),
+            fused=self.config.fused_adam and has_fused_adam(network.parameters()),
         )
-
-
-def _has_fused_adam(parameters: Iterable[nn.Parameter]) -> bool:
-    return {parameter.device.type for parameter in parameters} <= {"cpu", "cuda"}

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from i2ibench_baselines.instance_norm import InstanceNorm
 from i2ibench_baselines.padding import ReflectionPad
 
 GeneratorKind = Literal["resnet_6blocks", "resnet_9blocks", "unet_128", "unet_256"]
@@ -260,7 +261,7 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     if norm == "instance":
-        return nn.InstanceNorm2d(channels, affine=False, track_running_stats=False)
+        return InstanceNorm(channels)
     return nn.Identity()
 
 

@@ -5,6 +5,7 @@ All are computed in at least float32, whatever the precision of the networks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -44,6 +45,23 @@ def gan_loss(logits: Tensor, real: bool, kind: GanLoss = "vanilla") -> Tensor:
 def l1_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """Return the mean absolute difference (pix2pix, arXiv:1611.07004, eq. 3)."""
     return F.l1_loss(_widened(prediction), _widened(target))
+
+
+def feature_matching_loss(
+    made: Sequence[Sequence[Tensor]], wanted: Sequence[Sequence[Tensor]]
+) -> Tensor:
+    """Return the distance of a discriminator's features of a prediction from those of its target.
+
+    pix2pixHD (Wang et al. 2018, arXiv:1711.11585, eq. 3) as its code weighs it: the mean absolute
+    difference of each layer but the last (the logits), times 4 / number of such layers, mean over
+    the sizes. ``wanted`` gets no gradient. Both: for each size the output of each layer.
+    """
+    terms = [
+        4.0 / ((len(mine) - 1) * len(made)) * l1_loss(layer, other.detach())
+        for mine, others in zip(made, wanted, strict=True)
+        for layer, other in zip(mine[:-1], others[:-1], strict=True)
+    ]
+    return torch.stack(terms).sum()
 
 
 def pyramid_losses(prediction: Tensor, target: Tensor, scales: int = 4) -> list[Tensor]:

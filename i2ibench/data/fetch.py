@@ -107,9 +107,18 @@ def _unpack_as(
     """Unpack beside ``folder`` and move the data set there when it is whole and as expected."""
     with temporary_folder(folder) as temporary:
         unpack(archive, temporary)
-        inner = temporary / (card.download.folder if card.download else ".")
+        inner = _inner_folder(card, temporary)
         if not inner.is_dir() or not splits_on_disk(card, inner):
             expected = "; or ".join(str(layout) for layout in card.layouts)
             raise DataError(f"{archive}: does not hold {name} as its card expects it: {expected}")
         write_json(inner / "download.json", origin)
         publish_folder(inner, folder)
+
+
+def _inner_folder(card: Card, unpacked: Path) -> Path:
+    """Return the folder that the card names, or the only one where it names none."""
+    named = unpacked / (card.download.folder if card.download else ".")
+    if named != unpacked or splits_on_disk(card, unpacked):
+        return named
+    found = [path for path in unpacked.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+    return found[0] if len(found) == 1 and found[0].is_dir() else named

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import i2ibench_baselines
 from i2ibench import registry
 from i2ibench.models.interface import TrainableModel, parse_config
 from i2ibench.training.recipe import load_recipe
-from i2ibench_baselines.generators import build_generator
 
 FOLDER = Path(i2ibench_baselines.__file__).parent / "recipes"
 RECIPES = sorted(FOLDER.glob("*/*.toml"))
@@ -32,11 +32,13 @@ def test_recipe_fits_its_model(file: Path) -> None:
     recipe = load_recipe(name, dataset, None, {})
     model_class = registry.models.get(name)
     assert issubclass(model_class, TrainableModel)
-    config = parse_config(name, model_class.Config, recipe.model)
+    with torch.device("meta"):
+        model = model_class(parse_config(name, model_class.Config, recipe.model))
     assert recipe.training.batch_size >= model_class.minimum_batch
     side = recipe.images.crop or recipe.images.resize
     if side is not None:
-        assert side % build_generator(config.generator, 1).size_multiple == 0
+        assert side % model.size_multiple == 0
+        assert side >= model.minimum_side
     if recipe.images.resize and recipe.images.crop:
         assert recipe.images.crop <= recipe.images.resize
 

@@ -25,6 +25,7 @@ from i2ibench.data.archives import unpack
 from i2ibench.data.dataset import open_dataset
 from i2ibench.data.fetch import fetch_dataset
 from i2ibench.data.images import write_png
+from i2ibench.data.resolve import catalogue_card
 from i2ibench.errors import DataError, MissingError, UsageError
 from i2ibench.files import read_json
 
@@ -168,6 +169,15 @@ def test_a_fetched_set_is_found_in_the_cache(archive: Path) -> None:
     name = register(archive.as_uri(), digest(archive))
     assert fetch_dataset(name).hash_was_known
     assert len(open_dataset(name, "train")) == 3
+
+
+def test_the_only_folder_of_an_archive_is_taken_where_the_card_names_none(archive, tmp_path):
+    name = register(archive.as_uri(), download={"url": archive.as_uri()})
+    fetch_dataset(name, data_root=tmp_path / "data")
+    assert len(open_dataset(name, data_root=tmp_path / "data")) == 3
+    card = catalogue_card("her2match")
+    assert card.download.url == "https://zenodo.org/records/15797050/files/tiles.zip"
+    assert card.download.sha256 is None and "not read" in card.licence
 
 
 def test_a_wrong_hash_leaves_nothing(archive: Path, tmp_path: Path) -> None:

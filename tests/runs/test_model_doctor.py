@@ -56,6 +56,8 @@ class Net(TrainableModel):
         ("pyramid", {**SMALL, "ndf": 2}),
         ("varpyramid", {**SMALL, "ndf": 2}),
         ("l1-unet", SMALL),
+        ("pix2pixhd", {"ngf": 2, "ndf": 2, "downsamplings": 2, "blocks": 1}),
+        ("nafnet", {"width": 4, "encoder": (1, 1), "middle": 1, "decoder": (1, 1)}),
         ("reinhard", {}),
         ("macenko", {}),
         ("mean-colour", {}),

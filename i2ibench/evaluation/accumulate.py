@@ -19,6 +19,7 @@ from i2ibench.errors import DataError
 from i2ibench.evaluation.feature_cache import FeatureStore, TargetFeatures, content_hash
 from i2ibench.evaluation.metric_calls import check_description, check_value, guarded
 from i2ibench.evaluation.metric_choice import ChosenMetrics
+from i2ibench.evaluation.pair_values import PairValues
 from i2ibench.metrics.interface import PairImages, SetMetric
 from i2ibench.runtime import exact_torch, one_opencv_thread, one_torch_thread
 
@@ -32,21 +33,18 @@ class Accumulation:
     """What a pass over pairs found; accumulations of disjoint shards merge.
 
     Attributes:
-        scores: by pair id, the values of pair metrics by name; NaN where one is undefined.
+        scores: the values of pair metrics, pair by pair.
         states: by state key, the states by group; set metrics may share them.
         counts: pairs by group.
     """
 
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    scores: PairValues
     states: dict[str, States] = field(default_factory=dict)
     counts: dict[str | None, int] = field(default_factory=dict)
 
     def merge(self, other: Accumulation, chosen: ChosenMetrics) -> Accumulation:
         """Return the accumulation of both shards."""
-        twice = self.scores.keys() & other.scores.keys()
-        if twice:
-            raise DataError(f"pair {min(twice)} is in both of the shards to merge")
-        merged = Accumulation({**self.scores, **other.scores})
+        merged = Accumulation(self.scores.joined(other.scores))
         for group in [*self.counts, *other.counts]:
             merged.counts[group] = self.counts.get(group, 0) + other.counts.get(group, 0)
         for key, metric in chosen.state_owners().items():
@@ -158,7 +156,13 @@ def _collect(
     progress: Progress | None,
 ) -> list[Accumulation]:
     owners = [scoring.chosen.state_owners() for scoring in prediction_sets]
-    accumulations = [Accumulation(states={key: {} for key in each}) for each in owners]
+    accumulations = [
+        Accumulation(
+            PairValues([metric.name for metric in scoring.chosen.pair_metrics]),
+            states={key: {} for key in each},
+        )
+        for scoring, each in zip(prediction_sets, owners, strict=True)
+    ]
     for done, (pair, begun) in enumerate(results, start=1):
         for number, (scoring, found) in enumerate(zip(prediction_sets, begun.found, strict=True)):
             _add(pair, scoring.chosen, accumulations[number], owners[number], found)
@@ -175,7 +179,7 @@ def _add(
     owners: Mapping[str, SetMetric[Any]],
     found: _Found,
 ) -> None:
-    into.scores[pair.id] = {m.name: found.values[m.name] for m in chosen.pair_metrics}
+    into.scores.add(pair.id, found.values)
     into.counts[pair.group] = into.counts.get(pair.group, 0) + 1
     for key, metric in owners.items():
         states = into.states[key]

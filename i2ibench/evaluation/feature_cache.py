@@ -29,6 +29,9 @@ from i2ibench.files import (
 
 Float32 = npt.NDArray[np.float32]
 
+# So many bytes of new features are written at once: 8,192 targets.
+_MOST_NEW = 64 << 20
+
 
 class FeatureStore:
     """All kept features of one evaluation's extractors; safe to use from several threads."""
@@ -37,6 +40,7 @@ class FeatureStore:
         self.folder = folder if folder is not None else cache_folder() / "features"
         self._known: dict[str, dict[str, Float32]] = {}
         self._new: dict[str, dict[str, Float32]] = {}
+        self._new_bytes = 0
         self._lock = Lock()
 
     def get(self, extractor: str, content: str) -> Float32 | None:
@@ -51,12 +55,25 @@ class FeatureStore:
         with self._lock:
             self._known.setdefault(extractor, {})[content] = feature
             self._new.setdefault(extractor, {})[content] = feature
+            self._new_bytes += feature.nbytes
+            if self._new_bytes >= _MOST_NEW:
+                self._flush()
 
     def flush(self) -> None:
         """Write what is new, one file an extractor; a cache that cannot be written is a warning."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
         try:
             self._write()
         except OSError as error:
+            for extractor, features in self._new.items():  # nor are they kept in memory
+                self._known[extractor] = {
+                    key: each for key, each in self._known[extractor].items() if key not in features
+                }
+            self._new.clear()
+            self._new_bytes = 0
             warnings.warn(
                 f"{self.folder}: features of targets could not be kept ("
                 f"{error.strerror or error}); "
@@ -73,7 +90,10 @@ class FeatureStore:
             pack["feature"] = [features[key] for key in keys]
             place = self.folder / extractor / f"{sha256_json(keys)[:32]}.npy"
             write_array(place, pack)
+            # From now on they are on the disk until they are asked for.
+            self._known[extractor].update(zip(keys, map_array(place)["feature"], strict=True))
         self._new.clear()
+        self._new_bytes = 0
 
     def _read(self, extractor: str) -> dict[str, Float32]:
         found: dict[str, Float32] = {}

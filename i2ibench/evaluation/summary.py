@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -39,7 +40,7 @@ def overall_values(found: Accumulation, chosen: ChosenMetrics) -> tuple[Values, 
             if score.details:
                 details[name] = dict(score.details)
         elif isinstance(metric, PairMetric):
-            values[name] = pair_value(metric, [row[name] for row in found.scores.values()])
+            values[name] = pair_value(metric, found.scores.of(name))
         if name in chosen.by_name and values[name].unavailable is not None:
             # What is missing was refused before; these pairs do not define it.
             warnings.warn(f"{name} has no value: {values[name].unavailable}", stacklevel=2)
@@ -65,8 +66,7 @@ def group_values(
                 score = _score_states(metric, [found.states[metric.state_key()][group]])
                 values[name] = _set_value(metric, score, n)
             elif isinstance(metric, PairMetric):
-                rows = [found.scores[pair_id][name] for pair_id in members[group]]
-                values[name] = pair_value(metric, rows)
+                values[name] = pair_value(metric, found.scores.of(name, members[group]))
         groups[group] = GroupScores(n, values)
     return groups
 
@@ -103,12 +103,13 @@ def macro_value(metric: Metric, every: Mapping[str, MetricValue], signature: str
 
 def pair_columns(found: Accumulation, chosen: ChosenMetrics, dataset: PairedDataset) -> PairColumns:
     """Return the values of each pair metric, one a pair."""
+    ids = [pair.id for pair in dataset]
     return PairColumns(
-        ids=[pair.id for pair in dataset],
+        ids=ids,
         groups=[pair.group for pair in dataset],
         clusters=[pair.cluster for pair in dataset],
         metrics={
-            metric.name: [found.scores[pair.id][metric.name] for pair in dataset]
+            metric.name: array("d", found.scores.of(metric.name, ids))
             for metric in chosen.pair_metrics
         },
     )

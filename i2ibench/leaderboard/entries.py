@@ -15,7 +15,7 @@ import pandas as pd
 from i2ibench.data.group_names import check_group_names
 from i2ibench.durable import remove_strays
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import is_safe_name, json_text, read_json, sha256_bytes, write_json
+from i2ibench.files import is_safe_name, json_text, read_json, write_json
 from i2ibench.folder_lock import locked
 from i2ibench.leaderboard.entry_files import (
     end_replacements,
@@ -28,7 +28,7 @@ from i2ibench.leaderboard.reported import entry_files, is_reported, parse_report
 from i2ibench.registry import unknown_name
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.consistency import contradictions
-from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
+from i2ibench.results.pair_scores import pair_scores_sha256, read_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import parse_result, read_result
 from i2ibench.wording import some
@@ -238,7 +238,7 @@ def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
             "evaluate again"
         )
     stated = result.pair_scores_sha256
-    if stated is not None and sha256_bytes(pair_scores_csv(scores).encode("utf-8")) != stated:
+    if stated is not None and pair_scores_sha256(scores) != stated:
         raise DataError(
             f"{path}: the scores per pair are not those the result was made of; "
             "restore them, or evaluate again"

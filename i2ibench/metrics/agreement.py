@@ -191,18 +191,16 @@ class GroupAccuracy(_ReadsGroups, KeyedSetMetric[Reading]):
     def compute(self, state: ByPair[Reading]) -> Score:
         """Return the agreement of predictions with true groups; pairs without one are left out."""
         groups = self._classifier.groups
-        rows = [row for row in state.ordered() if row[2] is not None]
-        unknown = sorted({str(row[2]) for row in rows} - set(groups))
-        if not rows or unknown:
+        labels = state.column(2)[:]
+        rows = np.array([label is not None for label in labels], dtype=bool)
+        unknown = sorted({str(label) for label in labels[rows]} - set(groups))
+        if not rows.any() or unknown:
             reason = (
                 f"no training targets of group {unknown[0]}" if unknown else "no pair has a group"
             )
             return Score(None, unavailable=reason)
-        truth = np.array([groups.index(str(row[2])) for row in rows])
-        read = [
-            self._classifier.classify(np.stack(features))
-            for features in ([row[0] for row in rows], [row[1] for row in rows])
-        ]
+        truth = np.array([groups.index(str(label)) for label in labels[rows]])
+        read = [self._classifier.classify(state.column(side)[:][rows]) for side in (0, 1)]
         value, ceiling = (self._agreement(truth, found, len(groups)) for found in read)
         if value is None or ceiling is None:
             return Score(None, unavailable=f"{self.name} needs pairs of at least 2 groups")

@@ -8,19 +8,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from i2ibench.metrics.by_pair import Column
 from i2ibench.metrics.inception_features import FeatureMetric, FeatureState, both_sides
 from i2ibench.metrics.interface import Score, Signature
+from i2ibench.metrics.moments import distance_of_moments, merged_moments, moments_of
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
-Rows = Float32 | Sequence[Float32]
+Rows = Float32 | Column | Sequence[Float32]
 
 # Below as many images as features the covariance is singular and FID is biased upwards, for
 # each model differently.
 UNBIASED_FROM = 2048
 
+# Of more pairs the covariances are summed up, block by block, which rounds at 1e-8 of the distance
+# or less; up to here the rows themselves are decomposed.
+EXACT_UP_TO = 16_384
+
 # Rows of features that are brought to float64 at once.
-_BLOCK = 256
+_BLOCK = 1024
 # Values of a matrix that is not copied any more: 8 MB.
 _LARGE = 1 << 20
 
@@ -50,14 +56,23 @@ class FID(FeatureMetric):
         if n < 2:
             return Score(None, unavailable=f"{self.name} needs at least 2 pairs, not {n}")
         predictions, targets = both_sides(state)
+        if n > EXACT_UP_TO:
+            return self._of_moments(predictions, targets)
         value = frechet_distance(predictions, targets)
         notes = [f"biased: n={n} < {UNBIASED_FROM}"] if n < UNBIASED_FROM else []
         details: dict[str, object] = {}
         if n >= 4:
-            floor = frechet_distance(targets[0::2], targets[1::2])
-            notes.append(f"floor {floor:.4g}: two halves of the targets, n={n // 2}")
+            floor = frechet_distance(targets.every(0, 2), targets.every(1, 2))
+            notes.append(_floor_note(floor, n))
             details["floor"] = floor
         return Score(value, notes=tuple(notes), details=details)
+
+    def _of_moments(self, predictions: Column, targets: Column) -> Score:
+        """Return the distance of many pairs, from moments: each feature is read once."""
+        halves = [moments_of(targets.every(half, 2)) for half in (0, 1)]
+        value = distance_of_moments(moments_of(predictions), merged_moments(*halves))
+        floor = distance_of_moments(*halves)
+        return Score(value, notes=(_floor_note(floor, len(targets)),), details={"floor": floor})
 
 
 class FIDClean(FID):
@@ -76,6 +91,10 @@ class FIDClean(FID):
     def signature(self) -> Signature:
         """Return ``fid-clean|inception:tf-2015-12-05|resize:pillow-bicubic|weights:...|v:2``."""
         return self._inception_signature()
+
+
+def _floor_note(floor: float, n: int) -> str:
+    return f"floor {floor:.4g}: two halves of the targets, n={n // 2}"
 
 
 def frechet_distance(x: Rows, y: Rows) -> float:

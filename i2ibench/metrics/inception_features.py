@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from i2ibench.errors import DataError
-from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric
+from i2ibench.metrics.by_pair import ByPair, Column, KeyedSetMetric
 from i2ibench.metrics.interface import Context, PairImages, Signature
 from i2ibench.metrics.networks.network_loading import (
     NOT_LOADED,
@@ -30,9 +29,6 @@ Resize = Literal["tf1-bilinear", "pillow-bicubic"]
 # Raised when code changes features beyond rounding: cached features of targets become void.
 FEATURES_VERSIONS: dict[Resize, int] = {"tf1-bilinear": 1, "pillow-bicubic": 2}
 
-# Features of one block of memory: 2 MB.
-_ROWS = 256
-
 
 class InceptionFeatures:
     """Turns uint8 images into float32 (2048,) features.
@@ -45,7 +41,6 @@ class InceptionFeatures:
     def __init__(self, resize: Resize, network: Inception, sha256: str, precision: str) -> None:
         self._resize = tf1_bilinear if resize == "tf1-bilinear" else pillow_bicubic
         self._network = network
-        self._kept = _RowBlocks()
         # What cached features of targets depend on.
         version = FEATURES_VERSIONS[resize]
         self.identity = f"inception-{resize}-{precision}-{sha256[:16]}-v{version}"
@@ -67,7 +62,8 @@ class InceptionFeatures:
         return found
 
     def _of_image(self, image: npt.NDArray[np.uint8]) -> Float32:
-        return self._kept.keep(self.of_images(image)[0])
+        found: Float32 = self.of_images(image)[0]
+        return found
 
     def of_pair(self, pair: PairImages) -> tuple[Float32, Float32]:
         """Return the features of prediction and target; the target's may come from the cache."""
@@ -77,48 +73,18 @@ class InceptionFeatures:
             known = pair.once_of_target(self._of_image, key=self.identity)
         if known is not None:
             return self._of_image(pair.prediction), known
-        prediction, target = map(self._kept.keep, self.of_images(pair.prediction, pair.target))
+        prediction, target = self.of_images(pair.prediction, pair.target)
         if cache is not None:
             cache.put(self.identity, target)
         return prediction, target
 
 
-class _RowBlocks:
-    """Copies of rows side by side in large blocks.
-
-    Thousands of small arrays that outlive a pair, each among the megabytes of its network, would
-    keep that memory from being used again.
-    """
-
-    def __init__(self) -> None:
-        self._block: Float32 | None = None
-        self._used = 0
-        self._lock = Lock()
-
-    def keep(self, row: Float32) -> Float32:
-        """Return a copy of a row (2048,)."""
-        with self._lock:
-            if self._block is None or self._used == len(self._block):
-                self._block, self._used = np.empty((_ROWS, *row.shape), row.dtype), 0
-            place: Float32 = self._block[self._used]
-            self._used += 1
-        place[:] = row
-        return place
-
-
 FeatureState = ByPair[tuple[Float32, Float32]]  # of prediction and target: 16 KB a pair
 
 
-def both_sides(state: FeatureState) -> tuple[list[Float32], list[Float32]]:
-    """Return predictions' and targets' features (D,) in the order of ids, not copied."""
-    ordered = state.ordered()
-    return [prediction for prediction, _ in ordered], [target for _, target in ordered]
-
-
-def stacked(state: FeatureState) -> tuple[Float32, Float32]:
-    """Return predictions' and targets' features (N, D) in the order of ids."""
-    predictions, targets = both_sides(state)
-    return np.stack(predictions), np.stack(targets)
+def both_sides(state: FeatureState) -> tuple[Column, Column]:
+    """Return predictions' and targets' features (D,) in the order of ids, read when asked for."""
+    return state.column(0), state.column(1)
 
 
 class FeatureMetric(KeyedSetMetric[tuple[Float32, Float32]]):

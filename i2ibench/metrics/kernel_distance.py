@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pydantic
 
+from i2ibench.metrics.by_pair import Column
 from i2ibench.metrics.inception_features import FeatureMetric, FeatureState, both_sides
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
+from i2ibench.metrics.kernel_sums import Subset, cubic_kernel, kernel_sums
 
 Float64 = npt.NDArray[np.float64]
-Float32 = npt.NDArray[np.float32]
 Interval = tuple[float, float]
 
 # Where the simulated coverage of the interval is at least 0.93 (benchmarks/kid_coverage.py).
@@ -67,31 +68,30 @@ class KID(FeatureMetric):
         size = min(n, self.settings.subset)
         subsets, drawing = 1, list[tuple[str, str]]()
         if size == n:
-            score = self._of_all(_some(predictions, range(n)), _some(targets, range(n)))
+            score = self._of_all(_doubles(predictions[:]), _doubles(targets[:]))
         else:
             subsets, drawing = self.settings.subsets, [("seed", str(self.settings.seed))]
             # The legacy generator, because it is torch-fidelity's.
             draw = np.random.RandomState(self.settings.seed)
-            drawn = [self._of_subset(predictions, targets, size, draw) for _ in range(subsets)]
-            score = Score(float(np.mean(drawn)))
+            drawn = [self._drawn(n, size, draw) for _ in range(subsets)]
+            score = Score(float(np.mean([*self._of_subsets(predictions, targets, drawn)])))
         settings = (("subset", str(size)), ("subsets", str(subsets)), *drawing)
         return Score(score.value, settings=settings, ci95=score.ci95, notes=score.notes)
 
     def _of_all(self, predictions: Float64, targets: Float64) -> Score:
         return Score(squared_mmd(predictions, targets))
 
-    def _of_subset(
-        self,
-        predictions: Sequence[Float32],
-        targets: Sequence[Float32],
-        size: int,
-        draw: np.random.RandomState,
-    ) -> float:
-        n = len(targets)
-        return squared_mmd(
-            _some(predictions, draw.choice(n, size, replace=False)),
-            _some(targets, draw.choice(n, size, replace=False)),
-        )
+    def _drawn(self, n: int, size: int, draw: np.random.RandomState) -> Subset:
+        """Return the numbers of the predictions and of the targets of a subset."""
+        return draw.choice(n, size, replace=False), draw.choice(n, size, replace=False)
+
+    def _of_subsets(
+        self, predictions: Column, targets: Column, drawn: Sequence[Subset]
+    ) -> Iterator[float]:
+        size = len(drawn[0][0])
+        for sums in kernel_sums(predictions, targets, drawn):
+            within = (sums.within_x + sums.within_y) / (size * (size - 1))
+            yield within - 2 * sums.across / (size * size)
 
 
 class KIDMarginal(KID):
@@ -126,15 +126,17 @@ class KIDMarginal(KID):
             return Score(value, notes=(note,))
         return Score(value, ci95=interval)
 
-    def _of_subset(
-        self,
-        predictions: Sequence[Float32],
-        targets: Sequence[Float32],
-        size: int,
-        draw: np.random.RandomState,
-    ) -> float:
-        chosen = draw.choice(len(targets), size, replace=False)
-        return _u_statistic(_paired_kernel(_some(predictions, chosen), _some(targets, chosen)))
+    def _drawn(self, n: int, size: int, draw: np.random.RandomState) -> Subset:
+        chosen = draw.choice(n, size, replace=False)
+        return chosen, chosen
+
+    def _of_subsets(
+        self, predictions: Column, targets: Column, drawn: Sequence[Subset]
+    ) -> Iterator[float]:
+        size = len(drawn[0][0])
+        for sums in kernel_sums(predictions, targets, drawn):
+            across = 2 * (sums.across - sums.of_pairs)
+            yield (sums.within_x + sums.within_y - across) / (size * (size - 1))
 
 
 def squared_mmd(x: Float64, y: Float64) -> float:
@@ -143,8 +145,8 @@ def squared_mmd(x: Float64, y: Float64) -> float:
     Unbiased within each sample; the cross term is the mean over all n^2 pairs.
     """
     n = len(x)
-    within = _off_diagonal_sum(_kernel(x, x)) + _off_diagonal_sum(_kernel(y, y))
-    across = float(_kernel(x, y).sum())
+    within = _off_diagonal_sum(cubic_kernel(x, x)) + _off_diagonal_sum(cubic_kernel(y, y))
+    across = float(cubic_kernel(x, y).sum())
     return within / (n * (n - 1)) - 2 * across / (n * n)
 
 
@@ -182,9 +184,9 @@ def feature_kurtosis(rows: Float64) -> float:
 
 def _paired_kernel(x: Float64, y: Float64) -> Float64:
     """Return the U-statistic's kernel of all pairs (n, n), zero on the diagonal."""
-    across = _kernel(x, y)
-    kernel = _kernel(x, x)
-    kernel += _kernel(y, y)
+    across = cubic_kernel(x, y)
+    kernel = cubic_kernel(x, x)
+    kernel += cubic_kernel(y, y)
     kernel -= across
     kernel -= across.T
     np.fill_diagonal(kernel, 0.0)
@@ -196,18 +198,8 @@ def _u_statistic(kernel: Float64) -> float:
     return float(kernel.sum()) / (n * (n - 1))
 
 
-def _kernel(x: Float64, y: Float64) -> Float64:
-    values: Float64 = x @ y.T
-    values /= x.shape[1]
-    values += 1
-    cubed = values * values
-    cubed *= values
-    return cubed
-
-
-def _some(rows: Sequence[Float32], numbers: Iterable[int]) -> Float64:
-    """Return some of the rows in float64; all of them beside their list would double memory."""
-    return np.array([rows[number] for number in numbers], dtype=np.float64)
+def _doubles(rows: npt.NDArray[np.float32]) -> Float64:
+    return rows.astype(np.float64)
 
 
 def _off_diagonal_sum(square: Float64) -> float:

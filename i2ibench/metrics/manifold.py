@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from i2ibench.metrics.inception_features import FeatureMetric, FeatureState, stacked
+from i2ibench.metrics.by_pair import drawn_subset
+from i2ibench.metrics.inception_features import FeatureMetric, FeatureState, both_sides
 from i2ibench.metrics.interface import MetricSettings, Score, Signature
 
 Float32 = npt.NDArray[np.float32]
@@ -19,6 +20,8 @@ Float64 = npt.NDArray[np.float64]
 # of what it is with 1,024 pairs, if features vary in 4 or 32 directions (benchmarks/
 # manifold_size.py); with 2,048 independent ones it goes on falling.
 FEWEST_PAIRS = 64
+# Every two of them are compared; of more pairs a drawn subset is.
+MOST_PAIRS = 10_000
 
 _BLOCK = 256
 
@@ -35,7 +38,8 @@ class Precision(FeatureMetric):
     The manifold is the union of balls around the targets' features, each reaching to its third
     nearest target. Kynkaanniemi et al., NeurIPS 2019, equations 1 and 2, on Inception features.
     Unavailable below 64 pairs, where it is near 1 by construction. Above it still depends on their
-    number: compare values of equally many pairs.
+    number: compare values of equally many pairs. Of more than 10,000 pairs a drawn subset of 10,000
+    is looked at, which stands in the signature.
     """
 
     name = "precision"
@@ -57,8 +61,14 @@ class Precision(FeatureMetric):
                 f"{self.name} needs at least {least} pairs, not {n}: with few it is near 1 for any"
             )
             return Score(None, unavailable=why)
-        predictions, targets = stacked(state)
-        return Score(self._share(predictions, targets, k))
+        # One name: precision and recall look at the same pairs.
+        subset = drawn_subset(n, MOST_PAIRS, "manifold")
+        chosen = slice(None) if subset is None else subset
+        predictions, targets = (side[chosen] for side in both_sides(state))
+        return Score(
+            self._share(predictions, targets, k),
+            settings=() if subset is None else (("subset", str(MOST_PAIRS)),),
+        )
 
     def _share(self, predictions: Float32, targets: Float32, k: int) -> float:
         return covered_share(predictions, targets, k)

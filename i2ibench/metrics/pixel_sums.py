@@ -13,7 +13,7 @@ Float64 = npt.NDArray[np.float64]
 # Rows that are looked at together: nothing but the sums themselves grows with an image.
 BLOCK = 32
 # Squares of so many uint8 values still fit uint32.
-MOST_IMAGES = (2**32 - 1) // 255**2
+_MANY_IMAGES = (2**32 - 1) // 255**2
 # Sums of so many uint8 values still fit uint16.
 _FEW_IMAGES = (2**16 - 1) // 255
 
@@ -55,10 +55,7 @@ class PixelTotals:
 
     def mean_variance(self) -> float:
         """Return the mean over pixels and channels of the unbiased variance over the images."""
-        of_totals = sum(
-            int(np.square(self.total[rows], dtype=np.uint64).sum())
-            for rows in blocks(len(self.total))
-        )
+        of_totals = sum(_sum_of_squares(self.total[rows]) for rows in blocks(len(self.total)))
         # Whole numbers to the last step: nothing is lost where images hardly vary.
         return (self.n * self.squares - of_totals) / (self.n * (self.n - 1) * self.total.size)
 
@@ -69,7 +66,7 @@ class PixelMoments:
 
     n: int
     total: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-    squares: npt.NDArray[np.uint32]
+    squares: npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
     @classmethod
     def zero(cls, shape: tuple[int, ...]) -> PixelMoments:
@@ -80,6 +77,7 @@ class PixelMoments:
         """Add one image."""
         self.n += 1
         self.total = _wide_enough(self.total, self.n)
+        self.squares = _wide_enough_for_squares(self.squares, self.n)
         for rows in blocks(len(image)):
             self.total[rows] += image[rows]
             self.squares[rows] += cv2.multiply(image[rows], image[rows], dtype=cv2.CV_16U)
@@ -88,7 +86,8 @@ class PixelMoments:
         """Return the sums of both."""
         n = self.n + other.n
         total = _wide_enough(self.total, n) + _wide_enough(other.total, n)
-        return PixelMoments(n, total, self.squares + other.squares)
+        mine, theirs = (_wide_enough_for_squares(each.squares, n) for each in (self, other))
+        return PixelMoments(n, total, mine + theirs)
 
     def variance(self, rows: slice) -> Float64:
         """Return the unbiased variance over the images of some rows, in squared grey levels."""
@@ -100,6 +99,18 @@ class PixelMoments:
 def blocks(height: int) -> list[slice]:
     """Return the rows of an image, some at a time."""
     return [slice(top, top + BLOCK) for top in range(0, height, BLOCK)]
+
+
+def _sum_of_squares(totals: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]) -> int:
+    """Return the exact sum, which may not fit 64 bits."""
+    squares = np.square(totals, dtype=np.uint64)
+    return (int((squares >> 32).sum()) << 32) + int((squares & 0xFFFFFFFF).sum())
+
+
+def _wide_enough_for_squares(
+    squares: npt.NDArray[np.uint32] | npt.NDArray[np.uint64], images: int
+) -> npt.NDArray[np.uint32] | npt.NDArray[np.uint64]:
+    return squares.astype(np.uint64) if images > _MANY_IMAGES else squares
 
 
 def _wide_enough(

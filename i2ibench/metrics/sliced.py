@@ -121,6 +121,11 @@ class SWD(SetMetric[SWDState]):
         """Add the pair's patches."""
         for level, patches in description.items():
             parts = state.levels.setdefault(level, [])
+            # Once one part is as large as the sample, what comes after its last is never kept.
+            if len(parts[0].priority if parts else ()) == self.settings.kept:
+                patches = _below(patches, parts[0].priority.max())
+                if not len(patches.priority):
+                    continue
             parts.append(patches)
             # A quarter of slack, so that sorting is rare and memory bounded.
             if 4 * sum(len(part.priority) for part in parts) >= 5 * self.settings.kept:
@@ -168,6 +173,12 @@ def _cut(image: Float32, y: npt.NDArray[np.int64], x: npt.NDArray[np.int64]) -> 
     windows = np.lib.stride_tricks.sliding_window_view(image, (_SIDE, _SIDE), axis=(0, 1))
     cut: Float32 = np.ascontiguousarray(windows[y, x]).reshape(len(y), 3, _SIDE * _SIDE)
     return cut
+
+
+def _below(patches: Patches, priority: np.uint64) -> Patches:
+    """Return the patches of lower priority than this."""
+    rows = patches.priority < priority
+    return Patches(patches.priority[rows], patches.prediction[rows], patches.target[rows])
 
 
 def _lowest(parts: list[Patches], count: int) -> Patches:

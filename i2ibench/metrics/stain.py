@@ -202,7 +202,7 @@ class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
         n = len(state.pairs)
         if n < 3:
             return Score(None, unavailable=f"{self.name} needs at least 3 pairs, not {n}")
-        x, y = ([row[column] for row in state.ordered()] for column in self._columns)
+        x, y = (state.column(column)[:] for column in self._columns)
         value = pearson(x, y)
         if value is None:
             return Score(None, unavailable="all images have the same density: no correlation")
@@ -269,7 +269,7 @@ def _edge(bins: int) -> float:
     return round(bins * BIN_WIDTH, 3)
 
 
-def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
+def pearson(x: Sequence[float] | Float64, y: Sequence[float] | Float64) -> float | None:
     """Return Pearson's correlation, or None where one side is constant."""
     a, b = np.asarray(x) - np.mean(x), np.asarray(y) - np.mean(y)
     norm = math.sqrt(float(a @ a) * float(b @ b))

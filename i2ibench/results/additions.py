@@ -12,10 +12,9 @@ import pandas as pd
 from i2ibench.errors import DataError, MissingError
 from i2ibench.evaluation.availability import gone
 from i2ibench.evaluation.scores import Evaluation
-from i2ibench.files import sha256_bytes
 from i2ibench.results.build_record import build_result
 from i2ibench.results.evaluation_intervals import KEYS, metric_columns
-from i2ibench.results.pair_scores import pair_columns, pair_scores_csv
+from i2ibench.results.pair_scores import pair_columns, pair_scores_sha256
 from i2ibench.results.record import CostRecord, MetricRecord, Result
 from i2ibench.results.record_files import read_result
 
@@ -168,7 +167,7 @@ def _check_same(result: Result, former: pd.DataFrame, evaluation: Evaluation) ->
 
 def _is_recorded(result: Result, scores: pd.DataFrame) -> bool:
     stated = result.pair_scores_sha256
-    return stated is None or stated == sha256_bytes(pair_scores_csv(scores).encode("utf-8"))
+    return stated is None or stated == pair_scores_sha256(scores)
 
 
 def _place(order: Sequence[str], name: str) -> int:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from i2ibench.evaluation.scores import Evaluation, MetricValue
-from i2ibench.files import sha256_bytes
 from i2ibench.provenance import plugins_used
 from i2ibench.results.agreement_intervals import agreement_intervals
 from i2ibench.results.evaluation_intervals import (
@@ -17,7 +16,7 @@ from i2ibench.results.evaluation_intervals import (
     cluster_codes,
     evaluation_intervals,
 )
-from i2ibench.results.pair_scores import pair_scores_csv
+from i2ibench.results.pair_scores import pair_scores_sha256
 from i2ibench.results.record import (
     CostRecord,
     DatasetRecord,
@@ -91,9 +90,7 @@ def build_result(
             "cost": cost,
             "environment": environment,
             "seed": seed,
-            "pair_scores_sha256": sha256_bytes(
-                pair_scores_csv(evaluation.pair_scores).encode("utf-8")
-            ),
+            "pair_scores_sha256": pair_scores_sha256(evaluation.pair_scores),
             "created": created,
             **extra,
         }

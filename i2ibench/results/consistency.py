@@ -16,7 +16,6 @@ import pandas as pd
 
 from i2ibench.evaluation.scores import Evaluation, GroupScores, MetricValue
 from i2ibench.evaluation.summary import macro_value, pair_value
-from i2ibench.files import sha256_bytes
 from i2ibench.metrics.interface import Metric, PairMetric
 from i2ibench.results.agreement_intervals import agreement_of, agreements, unreadable
 from i2ibench.results.build_record import can_make_intervals, recomputed_result
@@ -28,7 +27,7 @@ from i2ibench.results.own_contradictions import (
     own_contradictions,
     tables_of,
 )
-from i2ibench.results.pair_scores import pair_columns, pair_scores_csv
+from i2ibench.results.pair_scores import pair_columns, pair_scores_sha256
 from i2ibench.results.record import MetricRecord, Result
 
 # Means are recomputed from the very same numbers.
@@ -59,7 +58,7 @@ def _score_contradictions(result: Result, scores: pd.DataFrame) -> Iterator[Disc
     stated = result.pair_scores_sha256
     if stated is None:
         yield Discrepancy("scores per pair", "the record names no hash of them; that was removed")
-    elif sha256_bytes(pair_scores_csv(scores).encode("utf-8")) != stated:
+    elif pair_scores_sha256(scores) != stated:
         yield Discrepancy("scores per pair", "not those that the record names by hash")
     if result.dataset.pairs is not None and len(scores) != result.dataset.pairs:
         yield Discrepancy("scores per pair", f"{len(scores)}, of {result.dataset.pairs} pairs")

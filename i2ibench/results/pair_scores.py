@@ -6,8 +6,10 @@ An empty field says that the pair has no group or cluster, or that the metric is
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +18,50 @@ import pandas as pd
 from i2ibench.data.tables import read_fields
 from i2ibench.errors import DataError
 from i2ibench.evaluation.scores import Evaluation, PairColumns
-from i2ibench.files import composed, write_text
+from i2ibench.files import atomic_path, composed
 from i2ibench.results.evaluation_intervals import KEYS, metric_columns
+
+# Lines that are made into text at once.
+_ROWS = 8192
 
 
 def write_pair_scores(path: Path, evaluation: Evaluation) -> None:
     """Write the pair scores of an evaluation; numbers keep all their digits."""
-    write_text(path, pair_scores_csv(evaluation.pair_scores))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        for block in _blocks(evaluation.pair_scores):
+            file.write(block.encode("utf-8"))
 
 
 def pair_scores_csv(scores: pd.DataFrame) -> str:
     """Return a table of pair scores as CSV; NaN, a missing group or cluster is an empty field."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    return "".join(_blocks(scores))
+
+
+def pair_scores_sha256(scores: pd.DataFrame) -> str:
+    """Return the SHA-256 of a table of pair scores as CSV."""
+    digest = hashlib.sha256()
+    for block in _blocks(scores):
+        digest.update(block.encode("utf-8"))
+    return digest.hexdigest()
+
+
+def _blocks(scores: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of the CSV, some thousand at a time."""
     names = metric_columns(scores)
-    writer.writerow([*KEYS, *names])
-    keys = scores[list(KEYS)].astype(object).where(scores[list(KEYS)].notna(), "")
-    values = scores[names].to_numpy(dtype=np.float64)
-    for labels, numbers in zip(keys.itertuples(index=False), values.tolist(), strict=True):
-        writer.writerow([*labels, *("" if math.isnan(each) else repr(each) for each in numbers)])
-    return buffer.getvalue()
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow([*KEYS, *names])
+    yield buffer.getvalue()
+    for start in range(0, len(scores), _ROWS):
+        some = scores.iloc[start : start + _ROWS]
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        keys = some[list(KEYS)].astype(object).where(some[list(KEYS)].notna(), "")
+        values = some[names].to_numpy(dtype=np.float64).tolist()
+        for labels, numbers in zip(keys.itertuples(index=False), values, strict=True):
+            writer.writerow(
+                [*labels, *("" if math.isnan(each) else repr(each) for each in numbers)]
+            )
+        yield buffer.getvalue()
 
 
 def pair_columns(scores: pd.DataFrame) -> PairColumns:

@@ -93,7 +93,11 @@ def resample_means(
 ) -> Resampled:
     """Return the bootstrap and jackknife of the means of the columns of ``values`` ``(N, M)``."""
     finite = np.isfinite(values)
-    sums = sum_by_cluster(np.where(finite, values, 0.0), clusters)
+    if finite.all():  # one column of counts serves all, and no value is copied
+        finite = finite[:, :1]
+    else:
+        values = np.where(finite, values, 0.0)
+    sums = sum_by_cluster(values, clusters)
     counts = sum_by_cluster(finite.astype(np.float64), clusters)
     units = len(sums)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -104,14 +108,15 @@ def resample_means(
             ]
         )
         total, number = sums.sum(0), counts.sum(0)
-        jackknife = (total - sums) / (number - counts)
-        deviations = jackknife.mean(0) - jackknife
+        deviations = total - sums  # of the leave-one-out means, in place: they are the largest
+        deviations /= number - counts
+        np.subtract(deviations.mean(0), deviations, out=deviations)
         return Resampled(
             estimate=total / number,
             means=means,
             deviations=deviations,
             variance=(units - 1) / units * (deviations**2).sum(0),
-            freedom=_effective_units(values, finite, clusters, sums, counts) * (1 - 1 / units),
+            freedom=_effective_units(values, clusters, sums, counts) * (1 - 1 / units),
             units=units,
         )
 
@@ -257,7 +262,7 @@ def _bca_levels(means: Floats, estimate: float, deviations: Floats) -> Floats:
 
 
 def _effective_units(
-    values: Floats, finite: NDArray[np.bool_], clusters: Codes | None, sums: Floats, counts: Floats
+    values: Floats, clusters: Codes | None, sums: Floats, counts: Floats
 ) -> Floats:
     """Return of how many equal units the variance of each mean is worth, ``(M,)``.
 
@@ -266,10 +271,10 @@ def _effective_units(
     variance of the sum; the effective number is Satterthwaite's, (sum of these)^2 over the sum of
     their squares.
     """
-    units, pairs = len(sums), counts.sum(0)
+    units, pairs = len(sums), np.broadcast_to(counts.sum(0), sums.shape[1:])
     if clusters is None:
-        return np.asarray(pairs, dtype=np.float64)
-    squares = np.where(finite, values, 0.0) ** 2
+        return np.array(pairs, dtype=np.float64)
+    squares = values**2
     between = (sums**2 / np.maximum(counts, 1)).sum(0)
     mean_square_within = (squares.sum(0) - between) / (pairs - units)
     mean_square_between = (between - sums.sum(0) ** 2 / pairs) / (units - 1)

@@ -14,10 +14,19 @@ from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import Accumulation
 from i2ibench.evaluation.metric_calls import check_value
 from i2ibench.evaluation.metric_choice import ChosenMetrics
+from i2ibench.evaluation.pair_values import PairValues
 from i2ibench.evaluation.summary import group_values, macro_values, overall_values
 from i2ibench.metrics.alignment import PSNRAligned
 from i2ibench.metrics.interface import PairMetric, Score, SetMetric
 from i2ibench.metrics.pixel import PSNR
+
+
+def _values(name, by_pair):
+    """Return the values of one metric by pair id, as a pass collects them."""
+    found = PairValues([name])
+    for pair_id, value in by_pair.items():
+        found.add(pair_id, {name: value})
+    return found
 
 
 class Own(PairMetric):
@@ -44,7 +53,7 @@ class Own(PairMetric):
 )
 def test_an_infinite_value_is_told_as_what_it_means(metric, note):
     scores = dict(zip("abc", (math.inf, 20.0, math.inf), strict=True))
-    found = Accumulation({key: {metric.name: value} for key, value in scores.items()})
+    found = Accumulation(_values(metric.name, scores))
     chosen = ChosenMetrics({metric.name: metric}, {}, frozenset(), frozenset())
     values, _ = overall_values(found, chosen)
     assert values[metric.name].notes[0] == note
@@ -77,7 +86,7 @@ def _summed_up(metric, groups, by_name=()):
     values = [value for each in groups.values() for value in each]
     pairs = tuple(ImagePair(key, *[ImageRef(Path(key))] * 2, group) for group, key in ids)
     dataset = PairedDataset("drawn", "test", pairs, root=Path(), group_order=tuple(groups))
-    scores = {pair.id: {metric.name: value} for pair, value in zip(pairs, values, strict=True)}
+    scores = _values(metric.name, dict(zip([pair.id for pair in pairs], values, strict=True)))
     counts = {group: len(each) for group, each in groups.items()}
     found = Accumulation(scores, counts=counts)
     chosen = ChosenMetrics({metric.name: metric}, {}, frozenset(by_name), frozenset())
@@ -172,7 +181,7 @@ class Ratio(SetMetric):
 
 def _of_states(states, by_name=()):
     chosen = ChosenMetrics({"ratio": Ratio()}, {}, frozenset(by_name), frozenset())
-    found = Accumulation({}, states={"ratio": states}, counts=dict.fromkeys(states, 1))
+    found = Accumulation(PairValues([]), states={"ratio": states}, counts=dict.fromkeys(states, 1))
     pairs = tuple(ImagePair(key, *[ImageRef(Path(key))] * 2, key) for key in states)
     dataset = PairedDataset("drawn", "test", pairs, root=Path(), group_order=tuple(states))
     return found, chosen, macro_values(group_values(found, chosen, dataset), chosen)["ratio"]

@@ -30,6 +30,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from i2ibench import metrics as metrics
+    from i2ibench.campaigns.campaign import Campaign as Campaign
+    from i2ibench.campaigns.campaign import campaign as campaign
     from i2ibench.comparison.compare import Comparison as Comparison
     from i2ibench.comparison.compare import compare as compare
     from i2ibench.comparison.methods import read_methods as read_methods
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "AuditReport": "i2ibench.data.audit.findings",
     "Board": "i2ibench.leaderboard.board",
+    "Campaign": "i2ibench.campaigns.campaign",
     "Comparison": "i2ibench.comparison.compare",
     "DataError": "i2ibench.errors",
     "Dataset": "i2ibench.data.dataset",
@@ -125,6 +128,7 @@ _PUBLIC = {
     "build_metric": "i2ibench.metrics.interface",
     "build_model": "i2ibench.models.interface",
     "check_board": "i2ibench.leaderboard.board",
+    "campaign": "i2ibench.campaigns.campaign",
     "compare": "i2ibench.comparison.compare",
     "evaluate": "i2ibench.runs.python_interface",
     "evaluate_side_by_side": "i2ibench.runs.score_folders",

@@ -7,13 +7,16 @@ plugin; the rest are bugs of ours and keep their traceback. The tree, with exit 
     Exception
     └── I2IBenchError                     1
         ├── UsageError                    2
-        │   └── EntryExistsError             (leaderboard.entries)
+        │   ├── EntryExistsError             (leaderboard.entries)
+        │   └── BusyError                    (runs.outputs)
         ├── DataError                     3
         ├── MissingError                  4
-        │   └── Unavailable                  (metrics.interface)
+        │   ├── Unavailable                  (metrics.interface)
+        │   └── UnmeasuredError              (campaigns.budget)
         ├── VerificationError             5
         ├── PluginError                   1
         ├── TrainingDiverged              1  (training.loss_readout)
+        ├── UnfinishedError               1  (campaigns.campaign)
         └── Interrupted                 130
 """
 

@@ -19,7 +19,7 @@ def locked(folder: Path, busy: I2IBenchError, *, patience: float) -> Iterator[No
     Args:
         folder: the lock is its file ``.lock``.
         busy: raised where another process holds the lock for ``patience`` seconds.
-        patience: how long another process is waited for.
+        patience: how long another process is waited for; -1: as long as it takes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", timeout=patience)
@@ -32,3 +32,19 @@ def locked(folder: Path, busy: I2IBenchError, *, patience: float) -> Iterator[No
         yield
     finally:
         lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether another process, or another lock of this one, holds the lock of a folder."""
+    place = folder / ".lock"
+    if not place.exists():
+        return False
+    lock = filelock.FileLock(place, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return True
+    except OSError:  # a file system without locks, or that cannot be written: nobody can hold one
+        return False
+    lock.release()
+    return False

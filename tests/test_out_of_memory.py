@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from i2ibench.cli.explain import explain
 from i2ibench.errors import is_explained, is_out_of_memory
+from i2ibench.explain import explain
 
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
 CPU += "you tried to allocate 4503599627370496 bytes. Error code 12 (Cannot allocate memory)"

@@ -24,6 +24,7 @@ VERBS = {
     "translate": "i2ibench.cli.translate:translate",
     "evaluate": "i2ibench.cli.evaluate:evaluate",
     "import": "i2ibench.cli.import_predictions:import_predictions",
+    "campaign": "i2ibench.cli.campaign:app",
     "compare": "i2ibench.cli.compare:compare",
     "verify": "i2ibench.cli.verify:verify",
     "leaderboard": "i2ibench.cli.leaderboard:app",
@@ -135,7 +136,7 @@ def run_app(arguments: list[str]) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # of typer's parser, whose classes have moved
             return _refuse(error)
-        from i2ibench.cli.explain import explain
+        from i2ibench.explain import explain
 
         explained = explain(error)
         if explained is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,17 @@ from typing import Any
 from i2ibench.durable import remove_strays
 from i2ibench.errors import DataError
 from i2ibench.files import read_json, sha256_json, write_json
+from i2ibench.folder_lock import is_locked, locked
 from i2ibench.results.origin import run_id
-from i2ibench.runs.outputs import alone_in
+from i2ibench.runs.outputs import BusyError, alone_in
 from i2ibench.training.checkpoint import summarize
+from i2ibench.translation.manifest import MANIFEST_NAME
 
-# How launchers number the processes of one training.
+# How launchers number the processes of one training, and count them.
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+_COUNTS = ("WORLD_SIZE", "SLURM_NTASKS")
+# Whoever asks whether a folder is locked holds its lock for an instant.
+_ASKED_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,37 @@ class RunFolder:
         """Pictures for a first look."""
         return self.path / "report"
 
+    @property
+    def status(self) -> Path:
+        """How far a process of a campaign has come with the run, or why it failed."""
+        return self.path / "status.json"
+
+    @property
+    def log(self) -> Path:
+        """What the processes of campaigns said."""
+        return self.path / "logs" / "run.log"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all is there; the result is written last, what was deleted is made again."""
+        parts = (self.result, self.scores, self.predictions / MANIFEST_NAME)
+        return all(part.exists() for part in parts)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a process works on the run now, on this machine or on another."""
+        return is_locked(self.path)
+
+
+def run_folder(output: Path, experiment: Mapping[str, Any]) -> RunFolder:
+    """Return the folder of ``experiment``, which need not be there."""
+    dataset, model = experiment["dataset"]["name"], experiment["model"]["name"]
+    return RunFolder(output / dataset / model / run_id(experiment))
+
 
 def open_run_folder(output: Path, experiment: Mapping[str, Any]) -> RunFolder:
     """Return the folder of ``experiment``, made and labelled when it is new."""
-    dataset, model = experiment["dataset"]["name"], experiment["model"]["name"]
-    folder = RunFolder(output / dataset / model / run_id(experiment))
+    folder = run_folder(output, experiment)
     if not folder.experiment.exists():
         write_json(folder.experiment, experiment)
     elif read_json(folder.experiment) != experiment:
@@ -104,6 +135,12 @@ def training_id(experiment: Mapping[str, Any]) -> str:
     )
 
 
+def train_alone() -> None:
+    """Let this process be no part of a training of several, whatever launched it."""
+    for name in (*_RANKS, *_COUNTS):
+        os.environ.pop(name, None)
+
+
 def is_first_process() -> bool:
     """Whether this process is the first, or the only one, of those that train together."""
     return all(os.environ.get(name, "0") == "0" for name in _RANKS)
@@ -118,9 +155,29 @@ def working_in(folder: RunFolder) -> Iterator[None]:
     if not is_first_process():
         yield
         return
-    with alone_in(folder.path):
+    with alone_in(folder.path, patience=_ASKED_SECONDS):
         for place in (folder.path, folder.checkpoint.parent, folder.predictions):
             remove_strays(place)  # of a process that was killed, where nothing is written again
+        yield
+
+
+@contextmanager
+def one_training(
+    output: Path, experiment: Mapping[str, Any], tell: Callable[[str], None]
+) -> Iterator[None]:
+    """Wait while another process trains the same weights, so that nothing is trained twice.
+
+    Runs of several protocols share a training; started side by side, one of them trains and the
+    others take its weights. ``tell`` takes one line where there is something to wait for.
+    """
+    if experiment.get("processes", 1) > 1 or not is_first_process():
+        yield  # the others of this training would wait for this process
+        return
+    place = output / ".trainings" / training_id(experiment)[:12]
+    busy = BusyError(f"{place}: the same training runs in another process; wait until it ends")
+    if is_locked(place):
+        tell("waiting for the same training, which another process does")
+    with locked(place, busy, patience=-1):
         yield
 
 

@@ -13,6 +13,10 @@ from i2ibench.folder_lock import locked
 from i2ibench.results.record_files import read_result
 
 
+class BusyError(UsageError):
+    """Another process works in the folder."""
+
+
 def model_name(predictions: Path) -> str:
     """Return what a model is called whose predictions lie in a folder: the folder's name."""
     return _absolute(predictions).name or "predictions"
@@ -110,7 +114,7 @@ def _absolute(folder: Path) -> Path:
 
 def alone_in(folder: Path, *, patience: float = 0.0) -> AbstractContextManager[None]:
     """Keep other processes out of a folder of results; wait ``patience`` seconds for another."""
-    busy = UsageError(
+    busy = BusyError(
         f"{folder}: another process is working on this run; wait until it ends, or "
         "choose another --output"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -142,12 +143,13 @@ class Plan:
         return self.folder.best_checkpoint if self.keeps_best else self.folder.checkpoint
 
 
-def resolve(options: Options, verb: Verb = "run") -> Plan:
+def resolve(options: Options, verb: Verb = "run", dataset: Dataset | None = None) -> Plan:
     """Look up every name and check every input of a run.
 
     Args:
         options: what was asked for.
         verb: ``"train"`` needs no test split, ``"translate"`` no targets.
+        dataset: what ``options`` name, where it is open already: many runs list its pairs once.
 
     Raises:
         UsageError: unknown names or settings, values that exclude each other.
@@ -159,7 +161,9 @@ def resolve(options: Options, verb: Verb = "run") -> Plan:
     method = open_method(options.model)
     options = replace(options, model=method.name)
     registered_model(options.model)  # an unknown name is told before a data set is drawn
-    dataset, alone = _open_dataset(options, verb)
+    alone = None
+    if dataset is None:
+        dataset, alone = _open_dataset(options, verb)
     if options.board_folder is not None:
         check_place(options.board_folder, dataset.name)
     protocol = protocol_for(dataset, options.protocol)
@@ -212,6 +216,14 @@ def resolve(options: Options, verb: Verb = "run") -> Plan:
         scaled_to,
         tuple(remarks),
     )
+
+
+def of_seed(experiment: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the experiment of the same options with another seed.
+
+    Nothing else in it follows from the seed: which pairs are held out neither.
+    """
+    return {**experiment, "seed": seed}
 
 
 def _open_dataset(options: Options, verb: Verb) -> tuple[Dataset, PairedDataset | None]:

@@ -32,7 +32,6 @@ from i2ibench.runs.plan import Plan, Verb, resolve
 from i2ibench.runs.reporter import Reporter as Reporter
 from i2ibench.runs.train_stage import adopt_training, is_trained, train_stage
 from i2ibench.runs.translate_stage import translate_stage
-from i2ibench.translation.manifest import MANIFEST_NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,11 +67,19 @@ class Outcome(Printed):
 def run(options: Options, reporter: Reporter | None = None) -> Outcome:
     """Train, translate, evaluate and add to the board; finished stages are not repeated."""
     reporter = reporter_here(reporter)
-    plan = _open(options, reporter)
+    return run_plan(_open(options, reporter), reporter)
+
+
+def run_plan(plan: Plan, reporter: Reporter) -> Outcome:
+    """Do what ``run`` does, of options that are resolved.
+
+    Raises:
+        BusyError: another process works on the run; nothing was told to ``reporter`` then.
+    """
     plan.test.check_scorable()  # before a long training
     folder = plan.folder
     with working_in(folder):
-        result = _finished(plan, reporter) if _is_finished(folder) else None
+        result = _finished(plan, reporter) if folder.is_finished else None
         if result is None:
             train_stage(plan, reporter)
             manifest = translate_stage(plan, reporter)
@@ -121,12 +128,6 @@ def _open(options: Options, reporter: Reporter, verb: Verb = "run") -> Plan:
     pairs = plan.tested or plan.train or plan.test
     reporter.stage(f"{pairs.name}: {len(pairs)} {pairs.split} pairs, {pairs.layout}")
     return plan
-
-
-def _is_finished(folder: RunFolder) -> bool:
-    # The result is written last; what was deleted since is made again.
-    parts = (folder.result, folder.scores, folder.predictions / MANIFEST_NAME)
-    return all(part.exists() for part in parts)
 
 
 def _finished(plan: Plan, reporter: Reporter) -> Result | None:

@@ -16,7 +16,13 @@ from i2ibench.models.config import config_values
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.guard import code_of
 from i2ibench.models.interface import TrainableModel, TranslationModel
-from i2ibench.runs.folder import RunFolder, is_first_process, training_id, training_siblings
+from i2ibench.runs.folder import (
+    RunFolder,
+    is_first_process,
+    one_training,
+    training_id,
+    training_siblings,
+)
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.preflight import before_training
 from i2ibench.runs.program_stage import train_by_program
@@ -38,14 +44,19 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     Raises ``DataError`` where the training is finished, but its best state was deleted and no
     other run has it.
     """
-    folder, model = plan.folder, plan.model
-    if plan.train is None:
+    folder, pairs = plan.folder, plan.train
+    if pairs is None:
         return
     trained = is_trained(folder)
     if trained and _has_best(plan, folder):
         return
-    if adopt_training(plan, reporter):
-        return
+    with one_training(plan.options.output, plan.experiment, reporter.stage):
+        if not adopt_training(plan, reporter):
+            _obtain_weights(plan, pairs, trained, reporter)
+
+
+def _obtain_weights(plan: Plan, pairs: PairedDataset, trained: bool, reporter: Reporter) -> None:
+    folder, model = plan.folder, plan.model
     if isinstance(model, ExternalProgram):
         seconds = train_by_program(plan, model, reporter)
         save_checkpoint(folder.checkpoint, _trained_at_once(plan, model, seconds))
@@ -53,11 +64,11 @@ def train_stage(plan: Plan, reporter: Reporter) -> None:
     if trained:
         raise best_is_missing(folder.path)
     if isinstance(model, FittedModel):
-        reporter.stage(f"fitting {plan.options.model} to {len(plan.train)} pairs")
+        reporter.stage(f"fitting {plan.options.model} to {len(pairs)} pairs")
         seconds = _fit(plan, model)
         save_checkpoint(folder.checkpoint, _trained_at_once(plan, model, seconds))
     elif isinstance(model, TrainableModel):
-        _train(plan, model, plan.train, reporter)
+        _train(plan, model, pairs, reporter)
 
 
 def adopt_training(plan: Plan, reporter: Reporter) -> bool:

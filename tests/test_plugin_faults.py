@@ -10,7 +10,7 @@ from plugin_source import LEARNER
 
 from i2ibench import registry
 from i2ibench.cli.app import run_app
-from i2ibench.cli.explain import explain
+from i2ibench.explain import explain
 
 MODEL = '''
 import torch

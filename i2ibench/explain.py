@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from i2ibench.cli.plugin_faults import blame
 from i2ibench.errors import DataError, I2IBenchError, PluginError, is_out_of_memory, named
+from i2ibench.plugin_faults import blame
 
 _FULL = {
     errno.ENOSPC: "disk full",

@@ -1,0 +1,143 @@
+"""Seconds a step and memory of a training, from a few of its steps, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from i2ibench import provenance
+from i2ibench.campaigns.budget import batches_per_epoch
+from i2ibench.campaigns.planned_runs import PlannedRun
+from i2ibench.campaigns.run_task import Task, on_one_gpu
+from i2ibench.campaigns.step_times import StepTime, StepTimes, step_key
+from i2ibench.errors import DataError, I2IBenchError, Interrupted
+from i2ibench.executors import Executor, Work
+from i2ibench.explain import explain
+from i2ibench.files import read_json, write_json
+from i2ibench.processes import interrupt_on_termination
+from i2ibench.runs.folder import train_alone
+from i2ibench.runs.reporter import Reporter
+from i2ibench.runs.run import train
+from i2ibench.runs.time_estimate import memory_in_use
+from i2ibench.runtime import torch_if_loaded
+
+# The first steps are slower: kernels are chosen, images decoded.
+_WARMING = 3
+_STEPS = 20
+# Of slow steps fewer are measured.
+_SECONDS = 10.0
+_LEAST = 3
+_WAIT_SECONDS = 600.0
+
+
+class _Enough(Interrupted):
+    """The measurement is done; nothing of the training is kept."""
+
+
+class _Clock(Reporter):
+    """Times the steps of a training, and ends it."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._last: float | None = None
+
+    def training(self, step: int, total: int, losses: Mapping[str, float]) -> None:
+        """A training step is done."""
+        clock = time.monotonic()
+        if self._last is not None and step > _WARMING:
+            self.seconds.append(clock - self._last)
+        self._last = clock
+        enough = len(self.seconds) >= _STEPS
+        if enough or (len(self.seconds) >= _LEAST and sum(self.seconds) > _SECONDS):
+            raise _Enough
+
+
+def measure(
+    runs: Sequence[PlannedRun],
+    times: StepTimes,
+    executor: Executor,
+    tell: Callable[[str], None],
+) -> None:
+    """Measure what is not measured yet, one training after another, and keep it in ``times``.
+
+    Each of several seeds and budgets of one network is the same measurement. A training that fails
+    is told and passed over.
+    """
+    asked: dict[str, PlannedRun] = {}
+    for run in runs:
+        if run.plan is not None and batches_per_epoch(run.plan):
+            key = step_key(run.plan)
+            if times.get(key) is None:
+                asked.setdefault(key, run)
+    for number, (key, run) in enumerate(asked.items(), start=1):
+        tell(f"measuring steps of {run.title} ({number} of {len(asked)})")
+        try:
+            times.add(key, measured(run, executor))
+        except I2IBenchError as error:
+            tell(f"not measured: {run.title}: {error}")
+
+
+def measured(run: PlannedRun, executor: Executor) -> StepTime:
+    """Return the measurement of one training.
+
+    Raises:
+        DataError: it failed; says why.
+    """
+    folder = run.folder
+    if folder is None:
+        raise DataError(f"{run.title}: {run.fault}")
+    with tempfile.TemporaryDirectory(prefix="i2ibench-measure-") as place:
+        answer = Path(place) / "answer.json"
+        options = replace(run.options, output=Path(place), board=None, tensorboard=False)
+        text = Task(options, folder, 1).to_text()
+        executor.start(Work(run.id, __name__, (text, str(answer), run.title), Path(place) / "log"))
+        while not (ended := executor.ended(_WAIT_SECONDS)):
+            pass
+        if not answer.exists():
+            raise DataError(f"its process ended with {ended[0].code}")
+        content = read_json(answer)
+    if "error" in content:
+        raise DataError(content["error"])
+    return StepTime.model_validate(content)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Time the steps of a task, and write them, or why it failed, to a file."""
+    interrupt_on_termination()
+    train_alone()
+    text, answer, title = arguments
+    options = Task.from_text(text).options
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        options = on_one_gpu(options)
+    clock = _Clock()
+    try:
+        train(options, clock)
+    except _Enough:
+        pass
+    except Exception as error:
+        line, _ = explain(error) or (str(error), 1)
+        write_json(Path(answer), {"error": line})
+        sys.exit(1)
+    if not clock.seconds:
+        line = "its training is over before a step can be measured"
+        write_json(Path(answer), {"error": line})
+        sys.exit(1)
+    memory = memory_in_use()
+    environment = provenance.environment()
+    torch = torch_if_loaded()
+    threads = torch.get_num_threads() if torch is not None else 1
+    where = environment.get("gpu") or f"{environment['cpu']}, {threads} threads"
+    time_of_step = StepTime(
+        what=title,
+        seconds=statistics.median(clock.seconds),
+        memory_mb=None if memory is None else memory / (1 << 20),
+        steps=len(clock.seconds),
+        where=str(where),
+    )
+    write_json(Path(answer), time_of_step.model_dump())

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from i2ibench.models.interface import ModelConfig, TrainableModel
+from i2ibench.errors import DataError, UsageError
+from i2ibench.models.interface import ModelConfig, TrainableModel, parse_config
 from i2ibench_baselines.adam import has_fused_adam, make_adam
 from i2ibench_baselines.generators import (
+    RESIDUAL_BLOCKS,
     GeneratorKind,
+    Initialization,
     Norm,
+    ResNetGenerator,
+    UNetGenerator,
     build_generator,
     initialize_weights,
 )
@@ -31,7 +36,16 @@ class GeneratorConfig(ModelConfig):
         learning_rate: of Adam, before the schedule.
         betas: of Adam.
         fused_adam: one kernel for all parameters; the same mathematics, faster.
+        antialias: halve and double the size with a blur; only the ResNets.
+        spectral: spectral norm on every convolution; only the ResNets.
+        in_channels: 1 for a generator that is given grey sources.
+        out_channels: 1 for one that makes grey predictions.
+        initialization: of weights: a normal distribution, or Xavier's.
     """
+
+    added_later = frozenset(
+        {"antialias", "spectral", "in_channels", "out_channels", "initialization"}
+    )
 
     generator: GeneratorKind
     ngf: Annotated[int, Field(ge=1)] = 64
@@ -43,6 +57,17 @@ class GeneratorConfig(ModelConfig):
         0.999,
     )
     fused_adam: bool = True
+    antialias: bool = False
+    spectral: bool = False
+    in_channels: Literal[1, 3] = 3
+    out_channels: Literal[1, 3] = 3
+    initialization: Initialization = "normal"
+
+    @model_validator(mode="after")
+    def _only_resnets_have_forms(self) -> GeneratorConfig:
+        if (self.antialias or self.spectral) and self.generator not in RESIDUAL_BLOCKS:
+            raise ValueError(f"antialias and spectral are for ResNets, not for {self.generator}")
+        return self
 
 
 class GeneratorModel(TrainableModel):
@@ -61,7 +86,7 @@ class GeneratorModel(TrainableModel):
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__(config)
-        self.generator = build_generator(config.generator, config.ngf, config.norm, config.dropout)
+        self.generator = self.build_generator()
         self.size_multiple = self.generator.size_multiple
         self.tile_overlap = self.generator.tile_overlap
 
@@ -74,9 +99,27 @@ class GeneratorModel(TrainableModel):
         is not an official generator.
         """
         settings, weights = read_generator(path)
-        model = cls(cls.Config(**settings))
+        try:
+            config = parse_config(cls.__name__, cls.Config, settings)
+        except UsageError as error:
+            raise DataError(f"{path}: {error}") from None
+        model = cls(config)
         model.generator.load_state_dict(weights)
         return model.eval()
+
+    def build_generator(self) -> ResNetGenerator | UNetGenerator:
+        """Return a new generator of these settings."""
+        config = self.config
+        return build_generator(
+            config.generator,
+            config.ngf,
+            config.norm,
+            config.dropout,
+            config.in_channels,
+            config.out_channels,
+            config.antialias,
+            config.spectral,
+        )
 
     def parameter_count(self) -> int:
         """Return the number of parameters of the generator."""
@@ -90,10 +133,10 @@ class GeneratorModel(TrainableModel):
     def initialize(self, generator: torch.Generator) -> None:
         """Draw the official initial weights, network by network."""
         for network in self.children():
-            initialize_weights(network, generator)
+            initialize_weights(network, generator, self.config.initialization)
 
     def adam(self, network: nn.Module) -> torch.optim.Adam:
-        """Return a new Adam over the parameters of ``network``."""
+        """Return a new Adam over the parameters of ``network``, or of several in a list."""
         return make_adam(
             network.parameters(),
             lr=self.config.learning_rate,

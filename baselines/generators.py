@@ -12,82 +12,18 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from i2ibench_baselines.instance_norm import InstanceNorm
-from i2ibench_baselines.padding import ReflectionPad
+from i2ibench_baselines.grey import as_colour, as_grey
+from i2ibench_baselines.norms import Norm as Norm
+from i2ibench_baselines.norms import has_bias, norm_layer
+from i2ibench_baselines.resnet import ResidualBlock as ResidualBlock
+from i2ibench_baselines.resnet import ResNetGenerator as ResNetGenerator
 
 GeneratorKind = Literal["resnet_6blocks", "resnet_9blocks", "unet_128", "unet_256"]
-Norm = Literal["batch", "instance", "none"]
+ResNetKind = Literal["resnet_6blocks", "resnet_9blocks"]
+Initialization = Literal["normal", "xavier"]
 
 RESIDUAL_BLOCKS = {"resnet_6blocks": 6, "resnet_9blocks": 9}
 UNET_DOWNSAMPLINGS = {"unet_128": 7, "unet_256": 8}
-
-
-class ResNetGenerator(nn.Module):
-    """Two stride-2 convolutions, residual blocks at a quarter of the size, and back up.
-
-    Johnson et al. 2016 (arXiv:1603.08155) with the changes of CycleGAN (arXiv:1703.10593). Height
-    and width must be multiples of 4.
-
-    Attributes:
-        size_multiple: height and width of the input must be multiples of this.
-        tile_overlap: see ``tile_overlap_of``.
-    """
-
-    def __init__(
-        self,
-        *,
-        blocks: int = 9,
-        width: int = 64,
-        norm: Norm = "batch",
-        dropout: bool = True,
-        in_channels: int = 3,
-        out_channels: int = 3,
-    ) -> None:
-        super().__init__()
-        bias = has_bias(norm)
-        inner = 4 * width
-        self.size_multiple = 4
-        self.tile_overlap = tile_overlap_of(blocks, norm)
-        self.model = nn.Sequential(
-            ReflectionPad(3),
-            nn.Conv2d(in_channels, width, 7, bias=bias),
-            norm_layer(norm, width),
-            nn.ReLU(inplace=True),
-            *_resnet_down(width, 2 * width, norm),
-            *_resnet_down(2 * width, inner, norm),
-            *(ResidualBlock(inner, norm, dropout) for _ in range(blocks)),
-            *_resnet_up(inner, 2 * width, norm),
-            *_resnet_up(2 * width, width, norm),
-            ReflectionPad(3),
-            nn.Conv2d(width, out_channels, 7),
-            nn.Tanh(),
-        )
-
-    def forward(self, source: Tensor) -> Tensor:
-        """Return the translation of ``source``, of the same height and width."""
-        return self.model(source)
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around an identity; nothing is applied after the sum."""
-
-    def __init__(self, channels: int, norm: Norm, dropout: bool) -> None:
-        super().__init__()
-        bias = has_bias(norm)
-        self.conv_block = nn.Sequential(
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels),
-            nn.ReLU(inplace=True),
-            *([nn.Dropout(0.5)] if dropout else []),
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return ``features`` plus their residual."""
-        return features + self.conv_block(features)
 
 
 class UNetGenerator(nn.Module):
@@ -113,6 +49,7 @@ class UNetGenerator(nn.Module):
         super().__init__()
         self.size_multiple = 2**downsamplings
         self.tile_overlap = None
+        self.in_channels = in_channels
         # Built from the innermost level outwards, because each level contains the next.
         level: UNetLevel = InnermostLevel(8 * width, 8 * width, norm)
         for _ in range(downsamplings - 5):
@@ -123,7 +60,7 @@ class UNetGenerator(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """Return the translation of ``source``, of the same height and width."""
-        return self.model(source)
+        return as_colour(self.model(as_grey(source, self.in_channels)))
 
 
 class UNetLevel(nn.Module):
@@ -200,8 +137,14 @@ def build_generator(
     dropout: bool = True,
     in_channels: int = 3,
     out_channels: int = 3,
+    antialias: bool = False,
+    spectral: bool = False,
 ) -> ResNetGenerator | UNetGenerator:
-    """Build the generator that the official code calls ``kind``; ``width`` is its ``ngf``."""
+    """Build the generator that the official code calls ``kind``; ``width`` is its ``ngf``.
+
+    Raises:
+        ValueError: an unknown kind, or a U-Net that should be antialiased or spectral.
+    """
     if kind in RESIDUAL_BLOCKS:
         return ResNetGenerator(
             blocks=RESIDUAL_BLOCKS[kind],
@@ -210,7 +153,11 @@ def build_generator(
             dropout=dropout,
             in_channels=in_channels,
             out_channels=out_channels,
+            antialias=antialias,
+            spectral=spectral,
         )
+    if antialias or spectral:
+        raise ValueError(f"only the ResNets are antialiased or spectral, not {kind}")
     if kind in UNET_DOWNSAMPLINGS:
         return UNetGenerator(
             downsamplings=UNET_DOWNSAMPLINGS[kind],
@@ -223,61 +170,26 @@ def build_generator(
     raise ValueError(f"unknown generator '{kind}'; known: {', '.join(get_args(GeneratorKind))}")
 
 
-def initialize_weights(network: nn.Module, generator: torch.Generator) -> None:
+def initialize_weights(
+    network: nn.Module, generator: torch.Generator, kind: Initialization = "normal"
+) -> None:
     """Draw the official initial weights from ``generator``, in the order of ``network.apply``.
 
-    Convolutions from N(0, 0.02), batch-norm weights from N(1, 0.02), all biases 0: with
+    Weights of convolutions and linear layers from N(0, 0.02), or by ``xavier`` from a normal
+    distribution with gain 0.02; batch-norm weights from N(1, 0.02), all biases 0: with
     ``generator`` seeded like the global one, the same bits as the official ``init_weights``.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, 0.02, generator=generator)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            # Under spectral norm ``weight`` is only what the last forward pass made of it.
+            weight = getattr(module, "weight_orig", module.weight)
+            if kind == "xavier":
+                nn.init.xavier_normal_(weight, 0.02, generator=generator)
+            else:
+                nn.init.normal_(weight, 0.0, 0.02, generator=generator)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, 0.02, generator=generator)
         else:
             continue
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def tile_overlap_of(blocks: int, norm: Norm) -> int | None:
-    """Return how many pixels of context a tile needs on each side to equal the whole image.
-
-    The radius of the receptive field: 3 for each 7x7 convolution, 1 + 2 for the two downsamplings,
-    8 for a residual block (two 3x3 convolutions at a quarter of the size), 2 + 1 for the
-    transposed convolutions. It holds in evaluation mode for tiles that start at multiples of 4.
-    None under instance norm, whose statistics are those of the whole image.
-    """
-    return None if norm == "instance" else 12 + 8 * blocks
-
-
-def has_bias(norm: Norm) -> bool:
-    """Whether convolutions before a norm have a bias: only instance norm has none of its own."""
-    return norm == "instance"
-
-
-def norm_layer(norm: Norm, channels: int) -> nn.Module:
-    """Return the official norm: batch (affine, running statistics) or instance (neither)."""
-    if norm == "batch":
-        return nn.BatchNorm2d(channels)
-    if norm == "instance":
-        return InstanceNorm(channels)
-    return nn.Identity()
-
-
-def _resnet_down(before: int, after: int, norm: Norm) -> list[nn.Module]:
-    return [
-        nn.Conv2d(before, after, 3, stride=2, padding=1, bias=has_bias(norm)),
-        norm_layer(norm, after),
-        nn.ReLU(inplace=True),
-    ]
-
-
-def _resnet_up(before: int, after: int, norm: Norm) -> list[nn.Module]:
-    return [
-        nn.ConvTranspose2d(
-            before, after, 3, stride=2, padding=1, output_padding=1, bias=has_bias(norm)
-        ),
-        norm_layer(norm, after),
-        nn.ReLU(inplace=True),
-    ]

@@ -26,6 +26,8 @@ _OCTAVE_HALF_KERNEL = (
 )
 _OCTAVE_KERNEL = _OCTAVE_HALF_KERNEL + _OCTAVE_HALF_KERNEL[-2::-1]
 _REACH = 4
+# The 5-tap binomial filter.
+_BINOMIAL_KERNEL = (0.0625, 0.25, 0.375, 0.25, 0.0625)
 
 
 def gan_loss(logits: Tensor, real: bool, kind: GanLoss = "vanilla") -> Tensor:
@@ -86,6 +88,37 @@ def pyramid_losses(prediction: Tensor, target: Tensor, scales: int = 4) -> list[
     return losses
 
 
+def gaussian_pyramid_loss(prediction: Tensor, target: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """Return the mean of the weighted L1 distances at the levels of a Gaussian pyramid.
+
+    The supervised term of ASP (Li et al. 2023, arXiv:2303.06193): a level is the image after the
+    5x5 binomial filter with reflected borders, of which every second pixel goes on to the next; the
+    last level is what is left after the last halving, so that there is a weight for each octave and
+    one more.
+
+    Both images ``(N, C, H, W)``; an octave of an odd size n has (n + 1) / 2 pixels.
+    """
+    levels = zip(
+        _gaussian_levels(_widened(prediction), len(weights) - 1),
+        _gaussian_levels(_widened(target), len(weights) - 1),
+        weights,
+        strict=True,
+    )
+    return torch.stack([weight * F.l1_loss(made, wanted) for made, wanted, weight in levels]).mean()
+
+
+def _gaussian_levels(images: Tensor, octaves: int) -> list[Tensor]:
+    channels, levels = images.shape[1], []
+    taps = torch.tensor(_BINOMIAL_KERNEL, dtype=images.dtype, device=images.device)
+    kernel = torch.outer(taps, taps).expand(channels, 1, -1, -1)
+    # Under autocast the convolutions would run in half precision and the loss lose its digits.
+    with torch.autocast(images.device.type, enabled=False):
+        for _ in range(octaves):
+            levels.append(F.conv2d(_reflected(images, 2), kernel, groups=channels))
+            images = levels[-1][..., ::2, ::2]
+    return [*levels, images]
+
+
 def variance_penalty(prediction: Tensor, target: Tensor, unbiased: bool = True) -> Tensor:
     """Return the mean absolute difference of the per-pixel variances over the batch.
 
@@ -143,26 +176,27 @@ def _next_octave(images: Tensor) -> Tensor:
     # Under autocast the convolutions would run in half precision and the loss lose its digits.
     with torch.autocast(images.device.type, enabled=False):
         kernel = torch.tensor(_OCTAVE_KERNEL, dtype=images.dtype, device=images.device)
-        padded = _reflected(images)
+        padded = _reflected(images, _REACH)
         rows = kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
         halved = F.conv2d(padded, rows, stride=(2, 1), groups=channels)
         columns = kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
         return F.conv2d(halved, columns, stride=(1, 2), groups=channels)
 
 
-def _reflected(images: Tensor) -> Tensor:
-    """Pad by four reflected pixels; sides below five are reflected more than once."""
-    if min(images.shape[-2:]) > _REACH:
-        return F.pad(images, (_REACH,) * 4, mode="reflect")
+def _reflected(images: Tensor, reach: int) -> Tensor:
+    """Pad by reflected pixels; sides that are no longer than the reach are mirrored repeatedly."""
+    if min(images.shape[-2:]) > reach:
+        return F.pad(images, (reach,) * 4, mode="reflect")
     for axis in (-2, -1):
-        images = images.index_select(axis, _reflected_positions(images.shape[axis], images.device))
+        places = _reflected_positions(images.shape[axis], reach, images.device)
+        images = images.index_select(axis, places)
     return images
 
 
-def _reflected_positions(side: int, device: torch.device) -> Tensor:
-    """Return which pixel stands at -4, -3, ..., side + 3 of a row mirrored without end."""
+def _reflected_positions(side: int, reach: int, device: torch.device) -> Tensor:
+    """Return which pixel stands at -reach, ..., side + reach - 1 of a row mirrored without end."""
     period = max(1, 2 * (side - 1))
-    position = torch.arange(-_REACH, side + _REACH, device=device) % period
+    position = torch.arange(-reach, side + reach, device=device) % period
     return torch.minimum(position, period - position) if side > 1 else position
 
 

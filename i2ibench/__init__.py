@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from i2ibench.models.interface import PairBatch as PairBatch
     from i2ibench.models.interface import Phase as Phase
     from i2ibench.models.interface import TrainableModel as TrainableModel
+    from i2ibench.models.interface import TrainingProgress as TrainingProgress
     from i2ibench.models.interface import TranslationModel as TranslationModel
     from i2ibench.models.interface import build_model as build_model
     from i2ibench.results.pair_scores import read_pair_scores as read_pair_scores
@@ -117,6 +118,7 @@ _PUBLIC = {
     "Score": "i2ibench.metrics.interface",
     "SetMetric": "i2ibench.metrics.interface",
     "TrainableModel": "i2ibench.models.interface",
+    "TrainingProgress": "i2ibench.models.interface",
     "TranslationModel": "i2ibench.models.interface",
     "UsageError": "i2ibench.errors",
     "Verification": "i2ibench.results.verification",

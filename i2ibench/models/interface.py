@@ -53,24 +53,53 @@ class TranslationModel(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """Where in its budget a training stands.
+
+    Attributes:
+        epoch: the present one, from 0.
+        epochs: epochs at the constant learning rate.
+        decay_epochs: further epochs over which it falls.
+    """
+
+    epoch: int = 0
+    epochs: int = 1
+    decay_epochs: int = 0
+
+    @property
+    def decayed(self) -> float:
+        """Share of the decay epochs that are over: 0 until they begin, below 1 in the last."""
+        return max(0, self.epoch - self.epochs) / max(1, self.decay_epochs)
+
+
+@dataclass(frozen=True, slots=True)
 class PairBatch:
-    """A training batch: ``source`` and ``target`` ``(N, 3, H, W)`` in [-1, 1], and pair ids."""
+    """A training batch.
+
+    Attributes:
+        source: images ``(N, 3, H, W)`` in [-1, 1].
+        target: of the same shape and range.
+        ids: of the pairs.
+        progress: where in its budget the training stands, for weights that change on the way.
+    """
 
     source: Tensor
     target: Tensor
     ids: tuple[str, ...] = ()
+    progress: TrainingProgress = TrainingProgress()
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One optimiser's part of a training step.
+    """The part of a training step in which one optimiser, or several, are stepped on one loss.
 
     Attributes:
-        optimizer: key of ``TrainableModel.optimizers()``; only its parameters are trained.
+        optimizer: key of ``TrainableModel.optimizers()``, or a tuple of keys; only their
+            parameters are trained.
         losses: evaluated when the phase's turn comes; the sum of its values is backpropagated.
     """
 
-    optimizer: str
+    optimizer: str | tuple[str, ...]
     losses: Callable[[], Mapping[str, Tensor]]
 
 
@@ -83,8 +112,8 @@ class TrainableModel(TranslationModel):
     # The smallest batch the objective is defined for; the loop also drops an incomplete last
     # batch where ``drop_incomplete_batch`` is set.
     minimum_batch: ClassVar[int] = 1
-    # The smallest side of images it can be trained on.
-    minimum_side: ClassVar[int] = 1
+    # The smallest side of images it can be trained on; it may follow from the settings.
+    minimum_side: int = 1
     drop_incomplete_batch: ClassVar[bool] = False
 
     def initialize(self, generator: torch.Generator) -> None:

@@ -26,9 +26,10 @@ from i2ibench.models.contract import (
     translation_findings,
 )
 from i2ibench.models.findings import Finding, failure, named_place
-from i2ibench.models.interface import PairBatch, TrainableModel
+from i2ibench.models.interface import PairBatch, TrainableModel, TrainingProgress
 from i2ibench.runtime import seed_global_generators
 from i2ibench.training.engine import lay_out, memory_layout
+from i2ibench.training.late_losses import WatchedProgress, late_findings
 from i2ibench.training.step import check_optimizers, train_step
 from i2ibench.wording import count, some
 
@@ -82,7 +83,10 @@ def training_findings(trial: Trial, *, output_alone: bool = False) -> list[Findi
         if any(each.stops for each in found):
             return found
         method = "training_phases"
-        found += _step_findings(model, optimizers, trial.batch)
+        progress = WatchedProgress()
+        found += _step_findings(model, optimizers, trial.batch, progress)
+        if progress.looked and not any(each.stops for each in found):
+            found += late_findings(model, optimizers, trial.batch, _SEED)
         if any(each.stops for each in found):
             return found
         method = "load_state_dict"
@@ -186,13 +190,17 @@ def _ownership_findings(
 
 
 def _step_findings(
-    model: TrainableModel, optimizers: Mapping[str, Optimizer], batch: PairBatch
+    model: TrainableModel,
+    optimizers: Mapping[str, Optimizer],
+    batch: PairBatch,
+    progress: TrainingProgress,
 ) -> Iterator[Finding]:
     """Train one step, and tell which weights it left as they were."""
     place = named_place(model, "training_phases")
     before = copied_state(model)
     seed_global_generators(_SEED)
-    losses = train_step(model, optimizers, PairBatch(batch.source.clone(), batch.target.clone()))
+    given = PairBatch(batch.source.clone(), batch.target.clone(), progress=progress)
+    losses = train_step(model, optimizers, given)
     broken = [name for name, each in losses.items() if not bool(torch.isfinite(each).all())]
     if broken:
         yield Finding(

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from i2ibench.data.loading import RawBatch, TrainingLoader, to_unit_range
 from i2ibench.errors import DataError, Interrupted
 from i2ibench.models.config import config_values
-from i2ibench.models.interface import PairBatch, TrainableModel
+from i2ibench.models.interface import PairBatch, TrainableModel, TrainingProgress
 from i2ibench.runtime import seed_global_generators
 from i2ibench.seeds import derive_seed
 from i2ibench.training.best_state import Validated, Validation
@@ -141,7 +141,9 @@ def train(
             )
             _set_learning_rates(optimizers, base_rates, factor)
             seed_global_generators(derive_seed(training.seed, "step", step, fabric.global_rank))
-            losses = train_step(model, optimizers, _to_device(raw, device, layout), fabric)
+            position = TrainingProgress(epoch, settings.epochs, settings.decay_epochs)
+            batch = _to_device(raw, device, layout, position)
+            losses = train_step(model, optimizers, batch, fabric)
             average_statistics(model, fabric)
             step += 1
             elapsed = seconds + time.monotonic() - started
@@ -189,11 +191,14 @@ def _resume(
     return checkpoint.step, checkpoint.seconds
 
 
-def _to_device(raw: RawBatch, device: torch.device, layout: torch.memory_format) -> PairBatch:
+def _to_device(
+    raw: RawBatch, device: torch.device, layout: torch.memory_format, progress: TrainingProgress
+) -> PairBatch:
     return PairBatch(
         to_unit_range(raw.source, device).contiguous(memory_format=layout),
         to_unit_range(raw.target, device).contiguous(memory_format=layout),
         raw.ids,
+        progress,
     )
 
 

@@ -1,4 +1,4 @@
-"""One training step: a model's phases in order, one optimiser stepped in each."""
+"""One training step: a model's phases in order, in each the optimisers it names are stepped."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def train_step(
 ) -> dict[str, Tensor]:
     """Run one training step and return every named loss, detached.
 
-    In each phase only the parameters of its optimiser require gradients; the sum of the phase's
-    losses is backpropagated and that one optimiser stepped.
+    In each phase only the parameters of its optimisers require gradients; the sum of the phase's
+    losses is backpropagated once, and each of them stepped.
 
     Raises:
         PluginError: what the model yields are no phases, or their losses no scalars that can be
@@ -61,10 +61,10 @@ def train_step(
             if not seen:
                 raise PluginError(f"{type(model).__name__}.training_phases() yields no phase")
             return seen
-        optimizer = _optimizer_of(model, optimizers, phase)
-        others = [each for each in optimizers.values() if each is not optimizer]
-        frozen = _freeze(others)
-        optimizer.zero_grad(set_to_none=True)
+        stepped = _optimizers_of(model, optimizers, phase)
+        frozen = _freeze([each for each in optimizers.values() if each not in stepped.values()])
+        for optimizer in stepped.values():
+            optimizer.zero_grad(set_to_none=True)
         with _autocast(fabric):
             losses = phase.losses()
         total = _total(model, phase, losses)
@@ -72,8 +72,9 @@ def train_step(
             torch.autograd.backward(total)
         else:
             fabric.backward(total)
-            _average_gradients(optimizer, fabric)
-        optimizer.step()
+            _average_gradients(stepped.values(), fabric)
+        for optimizer in stepped.values():
+            optimizer.step()
         for parameter in frozen:
             parameter.requires_grad_(True)
         seen.update({name: value.detach() for name, value in losses.items()})
@@ -89,38 +90,48 @@ def _phases(model: TrainableModel, batch: PairBatch) -> Iterator[Any]:
     )
 
 
-def _optimizer_of(model: TrainableModel, known: Mapping[str, Optimizer], phase: Any) -> Optimizer:
+def _optimizers_of(
+    model: TrainableModel, known: Mapping[str, Optimizer], phase: Any
+) -> dict[str, Optimizer]:
     name = type(model).__name__
     if not isinstance(phase, Phase) or not callable(phase.losses):
         raise PluginError(
             f"{name}.training_phases() yields {_kind(getattr(phase, 'losses', phase))}; yield "
             "Phase(name of the optimiser, function that returns its losses)"
         )
-    if phase.optimizer not in known:
-        raise PluginError(
-            f"{name}: " + unknown_name("optimiser of a phase", str(phase.optimizer), [*known])
-        )
-    return known[phase.optimizer]
+    named = phase.optimizer if isinstance(phase.optimizer, tuple | list) else (phase.optimizer,)
+    if not named:
+        raise PluginError(f"{name}: a phase names no optimiser; name one, or a tuple of several")
+    for each in named:
+        if each not in known:
+            what = unknown_name("optimiser of a phase", str(each), [*known])
+            raise PluginError(f"{name}: {what}")
+    return {each: known[each] for each in named}
+
+
+def _title(phase: Phase) -> str:
+    named = phase.optimizer
+    return " and ".join(f"'{each}'" for each in ((named,) if isinstance(named, str) else named))
 
 
 def _total(model: TrainableModel, phase: Phase, losses: Any) -> Tensor:
     name = type(model).__name__
     if not isinstance(losses, Mapping) or not losses:
         raise PluginError(
-            f"{name}: the losses of phase '{phase.optimizer}' are {_kind(losses)}; return one or "
+            f"{name}: the losses of phase {_title(phase)} are {_kind(losses)}; return one or "
             'more named scalars, {"L1": loss}'
         )
     for key, value in losses.items():
         if not isinstance(value, Tensor) or value.numel() != 1 or value.is_complex():
             made = f"has shape {tuple(value.shape)}" if isinstance(value, Tensor) else _kind(value)
             raise PluginError(
-                f"{name}: loss {key} of phase '{phase.optimizer}' must be a scalar tensor, but "
+                f"{name}: loss {key} of phase {_title(phase)} must be a scalar tensor, but "
                 f"{made}; use .mean() and neither .item() nor float()"
             )
     total: Tensor = torch.stack([value.float().reshape(()) for value in losses.values()]).sum()
     if not total.requires_grad:
         raise PluginError(
-            f"{name}: no loss of phase '{phase.optimizer}' depends on the "
+            f"{name}: no loss of phase {_title(phase)} depends on the "
             "parameters of its optimiser; compute it from the network's output, without "
             "detach() or no_grad"
         )
@@ -151,7 +162,7 @@ def _freeze(optimizers: list[Optimizer]) -> list[torch.nn.Parameter]:
     return parameters
 
 
-def _average_gradients(optimizer: Optimizer, fabric: Fabric) -> None:
+def _average_gradients(optimizers: Iterable[Optimizer], fabric: Fabric) -> None:
     """Average the gradients of one phase over all ranks, flattened into one message.
 
     Wrapping each network in DDP breaks on alternating phases, as not every network takes part in
@@ -161,6 +172,7 @@ def _average_gradients(optimizer: Optimizer, fabric: Fabric) -> None:
         return
     gradients = [
         parameter.grad
+        for optimizer in optimizers
         for group in optimizer.param_groups
         for parameter in group["params"]
         if parameter.grad is not None

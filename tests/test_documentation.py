@@ -40,6 +40,7 @@ NOT_RUN = {
     + ["it downloads", "data and weights of others", "it installs"],
     "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
     "docs/metrics.md": ["weights of others"],
+    "docs/weights.md": ["it downloads"],
     "docs/training.md": ["several GPUs", "several machines"],
     "docs/your-method/package.md": ["it installs"],
 }

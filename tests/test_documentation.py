@@ -1,15 +1,19 @@
 """Every command and every Python block of README and docs runs, but those that are marked.
 
 Data sets that the text names are one small drawn set here, and what trains does so for one epoch
-with a narrow network; ``SET`` and ``SMALL`` are these two substitutions. A block that needs what a
+with a narrow network; ``SET`` and ``SMALL`` are these two substitutions. A block whose first line
+is a comment with a file's name is that file. A block that needs what a
 test has not stands below ``<!-- not run: why -->`` and in ``NOT_RUN``.
 """
 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +21,17 @@ import pytest
 from factories import TINY
 
 import i2ibench
+from i2ibench import registry
 from i2ibench.cli.app import run_app
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"(?:<!-- not run: ([^>]*) -->\n)?^```(bash|python)\n(.*?)^```", re.S | re.M)
+TEXTS = sorted(path for path in (ROOT / "docs").rglob("*.md") if "site" not in path.parts)
+PAGES = ["README.md", *(path.relative_to(ROOT).as_posix() for path in TEXTS)]
+BLOCK = re.compile(
+    r"(?:<!-- not run: ([^>]*) -->\n)?^```(bash|python|toml)\n(.*?)^```", re.S | re.M
+)
+# A block that is a file, whose name its first line says.
+FILE = re.compile(r"# (\w+\.(?:py|toml))\n")
 # What the text calls a data set; all are the folder ``small``.
 SET = re.compile(r"\b(synthetic-64|synthetic|my-data|path/to/anything)\b|(?<=dataset )bci\b")
 SMALL = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
@@ -30,15 +40,19 @@ NOT_RUN = {
     + ["it downloads", "data and weights of others", "it installs"],
     "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
     "docs/metrics.md": ["weights of others"],
+    "docs/weights.md": ["it downloads"],
     "docs/training.md": ["several GPUs", "several machines"],
+    "docs/your-method/package.md": ["it installs"],
 }
 # What a page takes for done: the first command of README also installs.
 BEFORE = {
     "README.md": ["i2ibench run --model varpyramid --dataset synthetic"],
-    "docs/your-method.md": ["i2ibench run --model pyramid --dataset synthetic"],
+    "docs/your-method/onnx-out.md": ["i2ibench run --model pyramid --dataset synthetic"],
 }
+# Whose files a page goes on with.
+FILES_OF = {"docs/your-method/checks.md": "docs/your-method/file.md"}
 # What a page needs of an extra.
-NEEDS = {"docs/your-method.md": "onnxruntime"}
+NEEDS = {page: "onnxruntime" for page in PAGES if "onnx" in page}
 
 
 def blocks(page):
@@ -47,26 +61,42 @@ def blocks(page):
         yield found[1], found[2], found[3]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A working folder with what the text speaks of: data, predictions, a trained run."""
+def write_file(text):
+    """Write a block that is a file, and return its name; of another block nothing."""
+    if (name := FILE.match(text)) is None:
+        return None
+    Path(name[1]).write_text(SET.sub("small", text), encoding="utf-8")
+    return name[1]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working folder with what the text speaks of: data, predictions."""
     from conftest import DrawnFolder
 
-    folder = tmp_path_factory.mktemp("documentation")
-    DrawnFolder(folder / "small").draw("train", 8).draw("test", 8)
+    monkeypatch.setattr(registry, "models", registry.Registry("model", "i2ibench.models"))
+    DrawnFolder(tmp_path / "small").draw("train", 8).draw("test", 8)
     for name in ("predictions", "my_predictions", "pix2pix_images"):
-        shutil.copytree(folder / "small" / "HE" / "test", folder / name)
+        shutil.copytree(tmp_path / "small" / "HE" / "test", tmp_path / name)
     for name in ("other_predictions", "pyramid_images", "targets", "real_images"):
-        shutil.copytree(folder / "small" / "IHC" / "test", folder / name)
-    (folder / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
-    return folder
+        shutil.copytree(tmp_path / "small" / "IHC" / "test", tmp_path / name)
+    (tmp_path / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
+    monkeypatch.chdir(tmp_path)
 
 
 def run_line(line):
-    arguments = []
-    for word in shlex.split(SET.sub("small", line), comments=True)[1:]:
-        found = sorted(str(path) for path in Path().glob(word)) if "*" in word else [word]
-        arguments += found
+    command, *arguments = shlex.split(SET.sub("small", line), comments=True)
+    if command == "python":
+        runpy.run_path(arguments[0], run_name="__main__")
+        return
+    if command == "pytest":
+        line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        subprocess.run(line, check=True, timeout=300)
+        return
+    assert command == "i2ibench", f"mark it or run it: {line}"
+    words = [sorted(map(str, Path().glob(each))) if "*" in each else [each] for each in arguments]
+    assert all(words), f"finds nothing: {line}"
+    arguments = [each for found in words for each in found]
     if arguments[0] == "run" and {"pyramid", "varpyramid", "pix2pix"} & {*arguments}:
         arguments += SMALL
     if arguments[0] == "import" and "--method" not in arguments:
@@ -80,37 +110,34 @@ def images(number):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("page", PAGES)
-def test_every_command_and_python_block_runs(page, place, monkeypatch, capsys):
-    monkeypatch.chdir(place)
+def test_every_command_and_python_block_runs(page, place, capsys):
     if page in NEEDS:
         pytest.importorskip(NEEDS[page], reason=f"the package {NEEDS[page]} is not installed")
+    for _, _, text in blocks(FILES_OF[page]) if page in FILES_OF else ():
+        write_file(text)
     for line in BEFORE.get(page, ()):
         run_line(line)
     known = {"prediction": images(0)[0], "target": images(1)[0]}
     known |= {"predictions": images(0), "targets": images(1), "i2ibench": i2ibench}
     for why, language, text in blocks(page):
-        if why is not None:
+        if why is not None or write_file(text) or language == "toml":
             continue
         if language == "python":
-            if name := re.match(r"# (\w+\.py)\n", text):  # a file that the next commands name
-                Path(name[1]).write_text(text)
             exec(compile(SET.sub("small", text), page, "exec"), {**known, "__name__": "__main__"})  # noqa: S102
             continue
         for line in text.splitlines():
-            assert line.startswith("i2ibench "), f"{page}: mark it or run it: {line}"
             run_line(line)
     capsys.readouterr()
 
 
-def test_the_file_of_the_text_is_a_method(place, monkeypatch):
-    monkeypatch.chdir(place)
-    texts = [text for _, language, text in blocks("docs/your-method.md") if language == "python"]
-    [code] = [text for text in texts if text.startswith("# mynet.py\n")]
-    (place / "mynet.py").write_text(code)
-    run_line(
-        "i2ibench run --model mynet.py:MyNet --dataset synthetic --set model.width=4 "
-        "--set training.epochs=1"
-    )
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/your-method")])
+def test_a_door_is_one_screen_and_names_its_files_in_its_commands(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert len(text.split()) < 700
+    commands = " ".join(body for _, language, body in blocks(page) if language != "python")
+    for _, _, body in blocks(page):
+        if (name := FILE.match(body)) is not None:
+            assert name[1] in FILE.sub("", commands), f"{page}: nothing runs {name[1]}"
 
 
 def test_commands_within_sentences_name_verbs_and_options_that_exist(capsys):

@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-_LINK = re.compile(r"\]\(\.\./([^)]*)\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -36,6 +35,13 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Name files of the repository that are no pages, instead of linking to them."""
-    return _LINK.sub(r"] (`\1`)", markdown)
+    out = r"\.\./" * (page.file.src_uri.count("/") + 1)
+    return re.sub(rf"\[([^\]]*)\]\({out}([^)]*)\)", _named, markdown)
+
+
+def _named(link: re.Match[str]) -> str:
+    """Return the text of a link and, where it says another thing, the file."""
+    text, file = link[1], link[2]
+    return text if file.rstrip("/").endswith(text.strip("`")) else f"{text} (`{file}`)"

@@ -3,10 +3,12 @@
 ::
 
     [external]
-    train = ["python", "train.py", "{sources}", "{targets}", "{weights}"]
-    translate = ["python", "translate.py", "{weights}", "{sources}", "{predictions}"]
+    train = ["{python}", "train.py", "{sources}", "{targets}", "{weights}"]
+    translate = ["{python}", "translate.py", "{weights}", "{sources}", "{predictions}"]
 
 Commands are lists of arguments; no shell reads them. They run in the folder of the TOML.
+``{python}`` is the interpreter that runs i2ibench, with the packages it has; a program with an
+environment of its own names that one's.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -31,7 +34,7 @@ from i2ibench.settings import Settings, explain
 from i2ibench.wording import some
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
-_EVERYWHERE = {"sources", "weights", "seed", "device", "folder"}
+_EVERYWHERE = {"sources", "weights", "seed", "device", "folder", "python"}
 _KNOWN = {"train": _EVERYWHERE | {"targets"}, "translate": _EVERYWHERE | {"predictions"}}
 _NEEDED = {"train": {"sources", "targets", "weights"}, "translate": {"sources", "predictions"}}
 # What a program sees of our environment; no path of our packages, and no key to any service.
@@ -112,7 +115,7 @@ class ExternalProgram(TranslationModel):
     def command(self, kind: str, values: Mapping[str, object]) -> list[str]:
         """Return the arguments of ``train`` or ``translate`` with placeholders filled in."""
         parts = self.program.train if kind == "train" else self.program.translate
-        filled = {"folder": self.folder, **values}
+        filled = {"folder": self.folder, "python": sys.executable, **values}
         return [_PLACEHOLDER.sub(lambda found: str(filled[found[1]]), part) for part in parts or ()]
 
     def environment(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from i2ibench.seeds import derive_seed
 from i2ibench.translation.averaging import averages, passes, turned, turned_back
 from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
+from i2ibench.translation.spread import Draw, Spread
 from i2ibench.translation.tiling import Tiling, TranslateTile, translate_tiled
 
 Progress = Callable[[int, int], None]
@@ -42,6 +43,7 @@ def translate(
     *,
     device: str = "cpu",
     progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> Manifest:
     """Write ``folder/<pair id>.png`` for every pair, then the manifest with their hashes.
 
@@ -55,10 +57,13 @@ def translate(
         manifest: says how they are made (preparation, policy, precision) and by what.
         device: where the model runs.
         progress: called with (done, total).
+        spread: keeps how far the samples of a stochastic model lie apart, where it is given.
     """
     if model.stochastic and manifest.stochastic_seed is None:
         manifest = manifest.model_copy(update={"seed": 0})
     done, earlier = _prepare_folder(folder, manifest, dataset)
+    if spread is not None:
+        done = {pair_id for pair_id in done if spread.has(pair_id)}
     preparation = Preparation(**manifest.preparation)
     model.to(device).to(memory_format=torch.channels_last)
     start, made = time.perf_counter(), False
@@ -67,18 +72,21 @@ def translate(
             for number, pair in enumerate(dataset, start=1):
                 if pair.id not in done:
                     made = True
-                    prediction = _translate_pair(model, pair, preparation, manifest, device)
+                    draw = _drawing(model, pair, preparation, manifest, device)
+                    prediction = draw()
+                    if spread is not None:  # before the prediction, which says that both are there
+                        spread.keep(pair.id, prediction, draw)
                     write_png(folder / f"{pair.id}.png", prediction)
                 if progress is not None:
                     progress(number, len(dataset))
     except BaseException:
         # The time spent so far is part of the cost of the predictions that are kept.
-        spent = earlier + time.perf_counter() - start
+        spent = earlier + _spent(start, spread)
         write_manifest(folder, manifest.model_copy(update={"seconds": round(spent, 3)}))
         raise
     files = {pair.id: sha256_file(folder / f"{pair.id}.png") for pair in dataset}
     # A folder that was finished before keeps its manifest, which a result may name.
-    spent = time.perf_counter() - start if made else 0.0
+    spent = _spent(start, spread) if made else 0.0
     finished = manifest.finished(files, earlier + spent)
     write_manifest(folder, finished)
     return finished
@@ -95,7 +103,7 @@ def predict(
     model.to(device).to(memory_format=torch.channels_last)
     with inference_mode(model, manifest.inference):
         for pair in pairs:
-            yield pair, _translate_pair(model, pair, preparation, manifest, device)
+            yield pair, _drawing(model, pair, preparation, manifest, device)()
 
 
 def translate_image(
@@ -236,36 +244,46 @@ def quantize(prediction: Tensor, policy: InferencePolicy) -> NDArray[np.uint8]:
     return levels.clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def _translate_pair(
+def _spent(start: float, spread: Spread | None) -> float:
+    """Return the seconds since ``start`` that went into predictions."""
+    return time.perf_counter() - start - (0.0 if spread is None else spread.seconds)
+
+
+def _drawing(
     model: TranslationModel,
     pair: ImagePair,
     preparation: Preparation,
     manifest: Manifest,
     device: str,
-) -> NDArray[np.uint8]:
+) -> Draw:
+    """Read and seed a pair; return what translates it, each call as the next sample."""
     source = preparation.apply(read_image(pair.source))
     target = preparation.apply(read_image(pair.target)) if model.uses_target else None
     if manifest.stochastic_seed is not None:
         seed_global_generators(derive_seed(manifest.stochastic_seed, "translate", pair.id))
-    try:
-        return translate_image(
-            model,
-            source,
-            policy=manifest.inference,
-            precision=manifest.precision,
-            device=device,
-            tile=manifest.tile,
-            target=target,
-            scaled_to=manifest.scaled_to,
-        )
-    except DataError as error:
-        raise DataError(f"pair {pair.id}: {error}") from None
-    except Exception as error:
-        if is_explained(error):
-            raise
-        raise PluginError(
-            f"model {manifest.model} failed on pair {pair.id}: {named(error)}"
-        ) from error
+
+    def draw() -> NDArray[np.uint8]:
+        try:
+            return translate_image(
+                model,
+                source,
+                policy=manifest.inference,
+                precision=manifest.precision,
+                device=device,
+                tile=manifest.tile,
+                target=target,
+                scaled_to=manifest.scaled_to,
+            )
+        except DataError as error:
+            raise DataError(f"pair {pair.id}: {error}") from None
+        except Exception as error:
+            if is_explained(error):
+                raise
+            raise PluginError(
+                f"model {manifest.model} failed on pair {pair.id}: {named(error)}"
+            ) from error
+
+    return draw
 
 
 def to_batch(image: NDArray[np.uint8]) -> Tensor:

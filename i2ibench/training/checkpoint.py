@@ -126,7 +126,8 @@ def load_if_ours(path: Path) -> Checkpoint | None:
             f"{path}: checkpoint version {content['version']} is newer than this i2ibench "
             f"understands ({_VERSION}); update i2ibench"
         )
-    return Checkpoint(**{name: content.get(name) for name in (*_PARTS, *_LATER)})
+    parts: dict[str, Any] = {name: content.get(name) for name in (*_PARTS, *_LATER)}
+    return Checkpoint(**parts)
 
 
 def summarize(path: Path) -> CheckpointSummary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -14,7 +14,23 @@ from i2ibench.settings import Settings, explain
 
 
 class ModelConfig(Settings):
-    """Base of all model configurations: frozen, unknown keys refused."""
+    """Base of all model configurations: frozen, unknown keys refused.
+
+    Attributes:
+        translation_only: names of the settings that training never reads, such as the number of
+            sampling steps of a diffusion model. They stand in a run's id, but not in that of its
+            training, so that runs that differ in them alone share their weights.
+    """
+
+    translation_only: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **given: Any) -> None:
+        """Check ``translation_only``, beside what ``Settings`` checks."""
+        super().__pydantic_init_subclass__(**given)
+        for name in cls.translation_only:
+            if name not in cls.model_fields:
+                raise TypeError(f"{cls.__name__}.translation_only names {name}, which is no field")
 
 
 def schema_of(config_class: Any) -> type[ModelConfig]:
@@ -71,6 +87,12 @@ def config_values(config: Any) -> dict[str, Any]:
     schema = schema_of(type(config))
     values = {key: getattr(config, key) for key in schema.model_fields}
     return schema.model_construct(**values).model_dump(mode="json")
+
+
+def translation_settings(config_class: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``values`` that a class of settings says training never reads."""
+    names: frozenset[str] = getattr(config_class, "translation_only", frozenset())
+    return {key: value for key, value in values.items() if key in names}
 
 
 class _OfDataclass(ModelConfig):

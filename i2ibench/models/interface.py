@@ -33,6 +33,9 @@ class TranslationModel(nn.Module):
     # Whether two passes in evaluation mode differ. Such a model draws from torch's global
     # generator, which translation seeds for each pair by its id and the protocol's or run's seed.
     stochastic: ClassVar[bool] = False
+    # Of a stochastic model: between how many samples of a pair a run keeps the spread, the first of
+    # which is the prediction; 1 keeps none. It may follow from the settings.
+    spread_samples: int = 1
     # Whether the method reads the target (an oracle is shown but never ranked).
     uses_target: ClassVar[bool] = False
 

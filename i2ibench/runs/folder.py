@@ -62,6 +62,11 @@ class RunFolder:
         return self.path / "predictions"
 
     @property
+    def spread(self) -> Path:
+        """``<pair id>.png``, a map each, where the method is stochastic; ``spread.csv`` beside."""
+        return self.path / "spread"
+
+    @property
     def program_weights(self) -> Path:
         """What the training of a program wrote."""
         return self.path / "weights"
@@ -122,13 +127,20 @@ def open_run_folder(output: Path, experiment: Mapping[str, Any]) -> RunFolder:
 
 
 def training_id(experiment: Mapping[str, Any]) -> str:
-    """Return the hash of what decides the weights: not the test split, not the protocol."""
+    """Return the hash of what decides the weights.
+
+    That is neither the test split nor the protocol, nor what a model reads in translation alone.
+    """
     dataset = {k: v for k, v in experiment["dataset"].items() if k not in {"test", "split"}}
     code = [each for each in experiment.get("plugins", ()) if each["kind"] == "model"]
-    parts = ("model", "training", "images", "seed", "precision", "processes", "limit")
+    model = dict(experiment["model"])
+    unread = model.pop("translation_only", ())
+    model["config"] = {k: v for k, v in model["config"].items() if k not in unread}
+    parts = ("training", "images", "seed", "precision", "processes", "limit")
     return sha256_json(
         {
             "dataset": dataset,
+            "model": model,
             **{part: experiment[part] for part in parts if part in experiment},
             **({"plugins": code} if code else {}),
         }

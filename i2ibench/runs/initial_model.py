@@ -9,6 +9,7 @@ from typing import Any
 from i2ibench.errors import DataError, UsageError
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.models.closed_form import FittedModel
+from i2ibench.models.config import translation_settings
 from i2ibench.models.foreign.onnx_file import OnnxModel
 from i2ibench.models.foreign.plain_module import PlainModule
 from i2ibench.models.foreign.plain_policy import check_policy
@@ -41,19 +42,34 @@ def initial_model(options: Options, recipe: Recipe) -> tuple[TranslationModel, i
         if isinstance(model, OnnxModel):
             return model, model.scaled_to
         return model, recipe.images.scaled_to if isinstance(model, TrainableModel) else None
-    if options.recipe_settings or options.recipe is not None:
+    chosen = {
+        key.removeprefix("model."): value
+        for key, value in options.recipe_settings.items()
+        if key.startswith("model.")
+    }
+    of_translation = translation_settings(registered_model(options.model).Config, chosen)
+    if len(of_translation) < len(options.recipe_settings) or options.recipe is not None:
         raise UsageError("--set and --recipe change nothing with --checkpoint; leave them out")
-    return _from_checkpoint(options.model, options.checkpoint, recipe.model)
+    return _from_checkpoint(options.model, options.checkpoint, recipe.model, of_translation)
 
 
 def model_from_checkpoint(
-    name: str, path: Path, settings: Mapping[str, Any] | None = None
+    name: str,
+    path: Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    config: Mapping[str, Any] | None = None,
 ) -> TranslationModel:
     """Build model ``name`` from a checkpoint of ours, or from one its class knows how to read.
 
-    ``settings`` are those of a plain module whose authors saved its ``state_dict`` alone.
+    Args:
+        name: registered.
+        path: the checkpoint.
+        settings: of a plain module whose authors saved its ``state_dict`` alone.
+        config: of the run that translates; what only translation reads is taken from it, and not
+            from the training that made the checkpoint.
     """
-    return _from_checkpoint(name, path, settings)[0]
+    return _from_checkpoint(name, path, settings, config or {})[0]
 
 
 def learns(model: TranslationModel) -> bool:
@@ -90,7 +106,10 @@ def check_foreign(model: TranslationModel, options: Options, protocol: Protocol)
 
 
 def _from_checkpoint(
-    name: str, path: Path, settings: Mapping[str, Any] | None
+    name: str,
+    path: Path,
+    settings: Mapping[str, Any] | None,
+    config: Mapping[str, Any],
 ) -> tuple[TranslationModel, int | None]:
     model_class = registered_model(name)
     checkpoint = load_if_ours(path)
@@ -110,7 +129,8 @@ def _from_checkpoint(
         return model, None
     if checkpoint.model != name:
         raise UsageError(f"{path} holds a {checkpoint.model}; use --model {checkpoint.model}")
-    model = build_model(name, checkpoint.config)
+    chosen = translation_settings(model_class.Config, config)
+    model = build_model(name, {**checkpoint.config, **chosen})
     try:
         model.load_state_dict(dict(checkpoint.weights))
     except RuntimeError:

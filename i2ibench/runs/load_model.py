@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from i2ibench.errors import DataError
 from i2ibench.files import read_json
@@ -40,7 +41,9 @@ def load_model(
     return found.to(resolve_device(device)).eval()
 
 
-def _of_checkpoint(path: Path, model: str | None) -> TranslationModel:
+def _of_checkpoint(
+    path: Path, model: str | None, config: Mapping[str, Any] | None = None
+) -> TranslationModel:
     from i2ibench.runs.initial_model import model_from_checkpoint
     from i2ibench.training.checkpoint import load_if_ours
 
@@ -51,7 +54,7 @@ def _of_checkpoint(path: Path, model: str | None) -> TranslationModel:
                 f"{path}: a checkpoint of other code does not say what it is of; give model="
             )
         model = checkpoint.model
-    return model_from_checkpoint(model, path)
+    return model_from_checkpoint(model, path, config=config)
 
 
 def _of_run(path: Path, model: str | None) -> TranslationModel:
@@ -73,7 +76,7 @@ def _of_run(path: Path, model: str | None) -> TranslationModel:
         )
     trained = folder.best_checkpoint if keep_best else folder.checkpoint
     if trained.exists():
-        return _of_checkpoint(trained, model or name)
+        return _of_checkpoint(trained, model or name, config)
     if experiment["dataset"].get("train") is not None:
         raise DataError(f"{path}: holds no finished training; run i2ibench train first")
     return build_model(name, config)

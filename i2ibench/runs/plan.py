@@ -19,7 +19,7 @@ from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import sha256_file
 from i2ibench.leaderboard.entries import check_place
 from i2ibench.models.closed_form import FittedModel
-from i2ibench.models.config import config_values
+from i2ibench.models.config import config_values, translation_settings
 from i2ibench.models.foreign.open_method import open_method
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.interface import (
@@ -93,13 +93,17 @@ class Plan:
         by_program = {"program": self.options.model} if is_program else None
         processes = self.options.devices * self.options.nodes
         plugins = plugins_used(self.options.model, self.protocol.metric_names)
+        config = config_values(self.model.config)
+        translation_only = sorted(translation_settings(type(self.model.config), config))
         return {
             "schema": 1,
             # Several processes see larger batches, so theirs is another experiment.
             **({"processes": processes} if trained and processes > 1 else {}),
             "model": {
                 "name": self.options.model,
-                "config": config_values(self.model.config),
+                "config": config,
+                # Settings that change predictions and not weights: see runs.folder.training_id.
+                **({"translation_only": translation_only} if translation_only else {}),
                 "checkpoint_sha256": sha256_file(checkpoint) if checkpoint else None,
             },
             "dataset": {

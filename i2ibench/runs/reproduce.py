@@ -176,4 +176,4 @@ def model_of(stored: StoredResult, checkpoint: Path | None) -> tuple[Translation
         raise MissingError(f"{place}: no such checkpoint; give it with --checkpoint FILE")
     if sha256_file(place) != recorded.checkpoint_sha256:
         raise DataError(f"{place}: not the weights that the record names; give those")
-    return model_from_checkpoint(recorded.name, place), manifest
+    return model_from_checkpoint(recorded.name, place, config=recorded.config), manifest

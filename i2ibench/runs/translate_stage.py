@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from i2ibench.data.scale import bits_of
 from i2ibench.files import sha256_file
+from i2ibench.models.config import config_values
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.guard import code_of
 from i2ibench.runs.initial_model import model_from_checkpoint
@@ -14,6 +15,7 @@ from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.train_stage import trained_weights
 from i2ibench.runtime import allow_tf32
 from i2ibench.translation.manifest import Manifest
+from i2ibench.translation.spread import Spread, samples_of
 from i2ibench.translation.translate import translate as translate_dataset
 
 
@@ -22,7 +24,8 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     model, checkpoint = plan.model, plan.options.checkpoint
     if plan.train is not None:
         checkpoint = trained_weights(plan)
-        model = model_from_checkpoint(plan.options.model, checkpoint)
+        asked = config_values(plan.model.config)
+        model = model_from_checkpoint(plan.options.model, checkpoint, config=asked)
     manifest = Manifest(
         model=plan.options.model,
         checkpoint_sha256=sha256_file(checkpoint) if checkpoint else None,
@@ -40,15 +43,28 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     allow_tf32(plan.precision)
     before_translation(plan, model)
     reporter.stage(f"translating {len(plan.test)} images")
+    samples = samples_of(model, plan.protocol.inference)
+    spread = None
+    if samples > 1:
+        spread = Spread(plan.folder.spread, samples)
+        manifest = manifest.model_copy(update={"spread_samples": samples})
     with code_of(plan.options.model, "failed in translation"):
-        return translate_dataset(
+        made = translate_dataset(
             model,
             plan.test,
             plan.folder.predictions,
             manifest,
             device=plan.device,
             progress=reporter.progress,
+            spread=spread,
         )
+    if spread is not None:
+        mean = spread.summarize(pair.id for pair in plan.test)
+        reporter.stage(
+            f"{samples} samples of a pair lie {mean:.2f} grey levels apart (standard deviation, "
+            f"mean over {len(plan.test)} pairs): {plan.folder.spread}"
+        )
+    return made
 
 
 def _seed_of_the_run(plan: Plan) -> int | None:

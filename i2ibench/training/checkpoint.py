@@ -42,6 +42,7 @@ class Checkpoint:
         optimizers: ``state_dict`` of each optimiser.
         scaled_to: side of the square at which the images of this training are translated; None for
             their own size.
+        plateau: state of a learning rate that falls on a plateau; None without one.
     """
 
     model: str
@@ -53,6 +54,7 @@ class Checkpoint:
     weights: Mapping[str, torch.Tensor]
     optimizers: Mapping[str, Any]
     scaled_to: int | None = None
+    plateau: Mapping[str, float] | None = None
 
     @property
     def finished(self) -> bool:
@@ -60,8 +62,9 @@ class Checkpoint:
         return self.step >= self.total_steps
 
 
-# What every checkpoint holds; the rest came later.
-_PARTS = tuple(name for name in Checkpoint.__slots__ if name != "scaled_to")
+# What only some checkpoints hold: it came later. The rest is in all.
+_LATER = ("scaled_to", "plateau")
+_PARTS = tuple(name for name in Checkpoint.__slots__ if name not in _LATER)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -74,8 +77,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "version": _VERSION,
         **{name: getattr(checkpoint, name) for name in _PARTS},
     }
-    if checkpoint.scaled_to is not None:
-        content["scaled_to"] = checkpoint.scaled_to
+    for name in _LATER:
+        if getattr(checkpoint, name) is not None:
+            content[name] = getattr(checkpoint, name)
     with atomic_path(path) as temporary:
         with temporary.open("wb") as file:
             _save(content, file, path)
@@ -122,9 +126,8 @@ def load_if_ours(path: Path) -> Checkpoint | None:
             f"{path}: checkpoint version {content['version']} is newer than this i2ibench "
             f"understands ({_VERSION}); update i2ibench"
         )
-    return Checkpoint(
-        **{name: content[name] for name in _PARTS}, scaled_to=content.get("scaled_to")
-    )
+    parts: dict[str, Any] = {name: content.get(name) for name in (*_PARTS, *_LATER)}
+    return Checkpoint(**parts)
 
 
 def summarize(path: Path) -> CheckpointSummary:

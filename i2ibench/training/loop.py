@@ -27,6 +27,7 @@ from i2ibench.training.history import History
 from i2ibench.training.interrupt import interrupt_requested
 from i2ibench.training.logs import Log
 from i2ibench.training.loss_readout import LossReadout, Progress, TrainingDiverged
+from i2ibench.training.plateau import Plateau
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.schedule import learning_rate_factor
 from i2ibench.training.step import average_statistics, check_optimizers, train_step
@@ -100,7 +101,8 @@ def train(
         name: [group["lr"] for group in optimizer.param_groups]
         for name, optimizer in optimizers.items()
     }
-    step, seconds = _resume(model, optimizers, training, total_steps)
+    plateau = None if settings.plateau is None else Plateau(settings.plateau)
+    step, seconds = _resume(model, optimizers, training, total_steps, plateau)
     history = History(
         training.folder / "training.csv", first_step=step, writes=fabric.is_global_zero
     )
@@ -119,6 +121,7 @@ def train(
             weights=model.state_dict(),
             optimizers={name: each.state_dict() for name, each in optimizers.items()},
             scaled_to=training.scaled_to,
+            plateau=None if plateau is None else plateau.state(),
         )
 
     def save() -> Checkpoint:
@@ -139,12 +142,16 @@ def train(
             factor = learning_rate_factor(
                 epoch, settings.epochs, settings.decay_epochs, settings.schedule_step
             )
+            if plateau is not None:
+                factor *= plateau.factor
             _set_learning_rates(optimizers, base_rates, factor)
             seed_global_generators(derive_seed(training.seed, "step", step, fabric.global_rank))
             position = TrainingProgress(epoch, settings.epochs, settings.decay_epochs)
             batch = _to_device(raw, device, layout, position)
             losses = train_step(model, optimizers, batch, fabric)
             average_statistics(model, fabric)
+            if plateau is not None:
+                plateau.see(_mean_loss(losses, fabric))
             step += 1
             elapsed = seconds + time.monotonic() - started
             readout.add(step, epoch, losses, _first_rate(optimizers), elapsed)
@@ -175,6 +182,7 @@ def _resume(
     optimizers: Mapping[str, Optimizer],
     training: Training,
     total_steps: int,
+    plateau: Plateau | None,
 ) -> tuple[int, float]:
     if not training.checkpoint_path.exists():
         return 0, 0.0
@@ -188,7 +196,17 @@ def _resume(
     for name, optimizer in optimizers.items():
         optimizer.load_state_dict(checkpoint.optimizers[name])
         lay_out_states(optimizer)
+    if plateau is not None and checkpoint.plateau is not None:
+        plateau.load(checkpoint.plateau)
     return checkpoint.step, checkpoint.seconds
+
+
+def _mean_loss(losses: Mapping[str, torch.Tensor], fabric: Fabric) -> float:
+    """Return the sum of a step's losses: the mean over all ranks, whose rates must fall alike."""
+    total = torch.stack([value.float() for value in losses.values()]).sum()
+    if fabric.world_size > 1:
+        total = fabric.all_reduce(total, reduce_op="mean")
+    return float(total)
 
 
 def _to_device(

@@ -15,6 +15,7 @@ from i2ibench.data.loading import ImageSettings
 from i2ibench.errors import UsageError
 from i2ibench.reading import read_toml, reading
 from i2ibench.settings import Settings, explain
+from i2ibench.training.plateau import PlateauSettings
 
 # Of a method without a recipe.
 DEFAULT_BUDGET = {"epochs": 10, "decay_epochs": 10}
@@ -34,9 +35,10 @@ class TrainingSettings(Settings):
             the data set's own ``val`` split where it has one.
         validate_every: epochs between two validations; None for about ten in a training.
         keep_best: a metric of pairs; the state that scored best is translated with, not the last.
+        plateau: lowers the learning rate further where the sum of a step's losses falls no more.
     """
 
-    added_later = frozenset({"validation_fraction", "validate_every", "keep_best"})
+    added_later = frozenset({"validation_fraction", "validate_every", "keep_best", "plateau"})
 
     epochs: Annotated[int, pydantic.Field(ge=0, le=limits.EPOCHS)] = 100
     decay_epochs: Annotated[int, pydantic.Field(ge=0, le=limits.EPOCHS)] = 100
@@ -45,6 +47,7 @@ class TrainingSettings(Settings):
     validation_fraction: Annotated[float, pydantic.Field(ge=0, le=0.5)] = 0.0
     validate_every: Annotated[int, pydantic.Field(ge=1)] | None = None
     keep_best: str | None = None
+    plateau: PlateauSettings | None = None
 
     @pydantic.model_validator(mode="after")
     def _has_an_epoch(self) -> TrainingSettings:

@@ -28,6 +28,8 @@ class Manifest(Settings):
         inference: how the model was run.
         precision: ``fp32`` or ``bf16``.
         seed: of stochastic passes, where the protocol names none; absent of other predictions.
+        spread_samples: between how many samples of a pair the spread was kept; absent where none
+            was.
         bits: of the values in 16-bit sources, where they are not scaled to 16 bits.
         scaled_to: side of the square at which images were translated, as they were trained on;
             predictions were brought back to their size.
@@ -37,7 +39,9 @@ class Manifest(Settings):
         complete: whether every prediction is there.
     """
 
-    added_later: ClassVar[frozenset[str]] = frozenset({"seed", "bits", "scaled_to"})
+    added_later: ClassVar[frozenset[str]] = frozenset(
+        {"seed", "spread_samples", "bits", "scaled_to"}
+    )
 
     files: dict[str, str] = pydantic.Field(default_factory=dict)
     model: str
@@ -48,6 +52,7 @@ class Manifest(Settings):
     precision: str
     tile: int | None = None
     seed: int | None = None
+    spread_samples: int | None = None
     bits: int | None = None
     scaled_to: int | None = None
     seconds: float = 0.0

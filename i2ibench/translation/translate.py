@@ -28,6 +28,7 @@ from i2ibench.translation.batches import alike, batch_size, not_translated
 from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
 from i2ibench.translation.overlap import WriteBehind, read_ahead
+from i2ibench.translation.spread import Spread
 from i2ibench.translation.tiling import TranslateTile, choose_tiling, translate_tiled
 
 Progress = Callable[[int, int], None]
@@ -42,6 +43,7 @@ def translate(
     device: str = "cpu",
     batch: int | None = None,
     progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> Manifest:
     """Write ``folder/<pair id>.png`` for every pair, then the manifest with their hashes.
 
@@ -57,10 +59,13 @@ def translate(
         batch: images of one size that pass the network together; None decides by device, and
             where an image's prediction would depend on others there is no batch.
         progress: called with (done, total).
+        spread: keeps how far the samples of a stochastic model lie apart, where it is given.
     """
     if model.stochastic and manifest.stochastic_seed is None:
         manifest = manifest.model_copy(update={"seed": 0})
     done, earlier = _prepare_folder(folder, manifest, dataset)
+    if spread is not None:
+        done = {pair_id for pair_id in done if spread.has(pair_id)}
     model.to(device).to(memory_format=torch.channels_last)
     start, made = time.perf_counter(), False
     try:
@@ -70,7 +75,8 @@ def translate(
             if progress is not None:
                 progress(len(dataset) - len(left), len(dataset))
             for number, (pair, prediction) in enumerate(
-                _predictions(model, left, manifest, device, size), len(dataset) - len(left) + 1
+                _predictions(model, left, manifest, device, size, spread),
+                len(dataset) - len(left) + 1,
             ):
                 made = True
                 write = partial(write_png, folder / f"{pair.id}.png", prediction)
@@ -79,12 +85,12 @@ def translate(
                     progress(number, len(dataset))
     except BaseException:
         # The time spent so far is part of the cost of the predictions that are kept.
-        spent = earlier + time.perf_counter() - start
+        spent = earlier + _spent(start, spread)
         write_manifest(folder, manifest.model_copy(update={"seconds": round(spent, 3)}))
         raise
     files = {pair.id: sha256_file(folder / f"{pair.id}.png") for pair in dataset}
     # A folder that was finished before keeps its manifest, which a result may name.
-    spent = time.perf_counter() - start if made else 0.0
+    spent = _spent(start, spread) if made else 0.0
     finished = manifest.finished(files, earlier + spent)
     write_manifest(folder, finished)
     return finished
@@ -231,12 +237,18 @@ def quantize(prediction: Tensor, policy: InferencePolicy) -> NDArray[np.uint8]:
     return levels.clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
+def _spent(start: float, spread: Spread | None) -> float:
+    """Return the seconds since ``start`` that went into predictions."""
+    return time.perf_counter() - start - (0.0 if spread is None else spread.seconds)
+
+
 def _predictions(
     model: TranslationModel,
     pairs: Iterable[ImagePair],
     manifest: Manifest,
     device: str,
     batch: int,
+    spread: Spread | None = None,
 ) -> Iterator[tuple[ImagePair, NDArray[np.uint8]]]:
     """Yield each pair with its prediction; the images of the next ones are read meanwhile."""
     preparation = Preparation(**manifest.preparation)
@@ -255,7 +267,7 @@ def _predictions(
                 made = _translate_together(model, sources, manifest, device)
             else:
                 pair, images = group[0]
-                made = [_translate_alone(model, pair, images, manifest, device)]
+                made = [_translate_alone(model, pair, images, manifest, device, spread)]
         for (pair, _), prediction in zip(group, made, strict=True):
             yield pair, prediction
 
@@ -266,19 +278,27 @@ def _translate_alone(
     images: list[NDArray[np.uint8]],
     manifest: Manifest,
     device: str,
+    spread: Spread | None,
 ) -> NDArray[np.uint8]:
     if manifest.stochastic_seed is not None:
         seed_global_generators(derive_seed(manifest.stochastic_seed, "translate", pair.id))
-    return translate_image(
-        model,
-        images[0],
-        policy=manifest.inference,
-        precision=manifest.precision,
-        device=device,
-        tile=manifest.tile,
-        target=images[1] if model.uses_target else None,
-        scaled_to=manifest.scaled_to,
-    )
+
+    def draw() -> NDArray[np.uint8]:
+        return translate_image(
+            model,
+            images[0],
+            policy=manifest.inference,
+            precision=manifest.precision,
+            device=device,
+            tile=manifest.tile,
+            target=images[1] if model.uses_target else None,
+            scaled_to=manifest.scaled_to,
+        )
+
+    prediction = draw()
+    if spread is not None:  # before the prediction is written, which says that both are there
+        spread.keep(pair.id, prediction, draw)
+    return prediction
 
 
 def _translate_together(

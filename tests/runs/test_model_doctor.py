@@ -57,6 +57,18 @@ class Net(TrainableModel):
         ("varpyramid", {**SMALL, "ndf": 2}),
         ("l1-unet", SMALL),
         ("pix2pixhd", {"ngf": 2, "ndf": 2, "downsamplings": 2, "blocks": 1}),
+        (
+            "bbdm",
+            {
+                "width": 4,
+                "multipliers": (1, 2),
+                "blocks": 1,
+                "sampling_steps": 4,
+                "average_every": 1,
+                "average_start": 2,
+                "learning_rate": 1e-3,
+            },
+        ),
         ("nafnet", {"width": 4, "encoder": (1, 1), "middle": 1, "decoder": (1, 1)}),
         ("reinhard", {}),
         ("macenko", {}),

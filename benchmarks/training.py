@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from textbook_steps import STEPS, settings_of, with_plain_norms
 from torch import Tensor, nn
 
 from i2ibench.models.interface import PairBatch, TrainableModel, build_model
@@ -49,6 +50,9 @@ CASES = {
     "pix2pix-256": Case("pix2pix", 256, 1),
     "pyramid-256": Case("pyramid", 256, 2),
     "pyramid-512": Case("pyramid", 512, 2),
+    "pix2pixhd-256": Case("pix2pixhd", 256, 1),
+    "nafnet-256": Case("nafnet", 256, 2),
+    "bbdm-128": Case("bbdm", 128, 4),
 }
 
 
@@ -84,19 +88,23 @@ def compare(
     case = CASES[name]
     fabric = make_fabric(device, precision)
     textbook, ours = (start(case, ngf, fused, device) for fused in (False, True))
+    with_plain_norms(textbook)
+    their_step = STEPS.get(case.model, textbook_step)
     ours.to(memory_format=layout)
     their_optimizers, our_optimizers = textbook.optimizers(), ours.optimizers()
     seconds: Times = {"textbook": [], "ours": []}
     curves: Curves = {"textbook": [], "ours": []}
     for batch in batches(case, steps, device):
+        torch.manual_seed(0)
         started = now()
-        losses = textbook_step(textbook, their_optimizers, batch)
+        losses = their_step(textbook, their_optimizers, batch)
         record("textbook", losses, seconds, curves, started, device)
 
         laid_out = PairBatch(
             batch.source.contiguous(memory_format=layout),
             batch.target.contiguous(memory_format=layout),
         )
+        torch.manual_seed(0)
         started = now()
         losses = train_step(ours, our_optimizers, laid_out, fabric)
         record("ours", losses, seconds, curves, started, device)
@@ -153,8 +161,9 @@ def octave(images: Tensor) -> Tensor:
 
 
 def start(case: Case, ngf: int, fused: bool, device: str) -> TrainableModel:
-    settings = {"ngf": ngf, "ndf": ngf, "dropout": False, "fused_adam": fused}
-    model = build_model(case.model, settings)
+    settings = settings_of(case.model, ngf) or {"ngf": ngf, "ndf": ngf, "dropout": False}
+    torch.manual_seed(0)
+    model = build_model(case.model, {**settings, "fused_adam": fused})
     model.initialize(torch.Generator().manual_seed(0))
     return model.to(device).train()
 
@@ -181,7 +190,8 @@ def record(
         torch.cuda.synchronize()
     wall, processor = now()
     seconds[side].append((wall - started[0], processor - started[1]))
-    image = [value for key, value in losses.items() if key == "G_image" or key.startswith("G_L")]
+    compared = ("G_image", "G_L", "G_GAN_Feat", "L1")
+    image = [value for key, value in losses.items() if key.startswith(compared)]
     curves[side].append(float(torch.stack(image).sum()))
 
 

@@ -54,6 +54,8 @@ def translation_findings(
     except (Exception, SystemExit) as error:
         return [failure(model, "translate", error)]
     found += _state_findings(model, before, modes)
+    if model.spread_samples > 1 and not draws:
+        found.append(_no_spread(model))
     return found
 
 
@@ -216,6 +218,16 @@ def _range_findings(place: str, output: Tensor, drawn: bool) -> Iterator[Finding
             "tanh, or return 2 * x - 1 of values in [0, 1]",
             stops=False,
         )
+
+
+def _no_spread(model: TranslationModel) -> Finding:
+    return Finding(
+        "spread",
+        f"{type(model).__name__} asks for {model.spread_samples} samples of a pair and draws none: "
+        "all would be equal, and no spread is kept; say stochastic = True, or leave out "
+        "spread_samples",
+        stops=False,
+    )
 
 
 def _edits_its_input(model: TranslationModel) -> Finding:

@@ -125,7 +125,7 @@ def test_every_command_and_python_block_runs(page, place, capsys):
         if language == "python":
             exec(compile(SET.sub("small", text), page, "exec"), {**known, "__name__": "__main__"})  # noqa: S102
             continue
-        for line in text.splitlines():
+        for line in text.replace("\\\n", " ").splitlines():
             run_line(line)
     capsys.readouterr()
 

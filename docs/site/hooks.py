@@ -41,6 +41,15 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return re.sub(rf"\[([^\]]*)\]\({out}([^)]*)\)", _named, markdown)
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Keep words of commands whole, such as ``--dataset``: browsers break a line at a hyphen."""
+    return re.sub(r"(?<=<code>)[^<\n]+(?=</code>)", _whole_words, html)
+
+
+def _whole_words(code: re.Match[str]) -> str:
+    return re.sub(r"\S*-\S{1,24}", r'<span class="word">\g<0></span>', code[0])
+
+
 def _named(link: re.Match[str]) -> str:
     """Return the text of a link and, where it says another thing, the file."""
     text, file = link[1], link[2]

@@ -101,8 +101,10 @@ def compare(
     if json:
         print_json(comparison.to_json())
     else:
-        for title, header, rows in comparison_tables(comparison):
-            answer(table(title, header, rows))
+        (_, header, rows), *differences = comparison_tables(comparison)
+        answer(table("methods", *_turned(header, rows)))
+        for title, header, rows in differences:
+            answer(table(*_without_numbers(title, header, rows, len(comparison.labels))))
         for note in comparison.notes:
             answer(note)
     if pictures is not None:
@@ -113,6 +115,23 @@ def compare(
         if dataset is not None:
             handle = Dataset.open(dataset, direction=direction, data_root=data_root)
         say(f"pictures: {draw_extremes(methods, comparison, pictures, handle)}")
+
+
+def _turned(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return the table of methods with a row a metric: a terminal is too narrow for twenty."""
+    names = [f"{number} {label}" for number, label, *_ in rows]
+    return ["", *names], [[what, *(row[i] for row in rows)] for i, what in enumerate(header)][2:]
+
+
+def _without_numbers(
+    title: str, header: list[str], rows: list[list[str]], methods: int
+) -> tuple[str, list[str], list[list[str]]]:
+    """Return a table without the column that says which two are compared, where there are two."""
+    if methods > 2 or "a - b" not in header:
+        return title, header, rows
+    column = header.index("a - b")
+    kept = [[*row[:column], *row[column + 1 :]] for row in [header, *rows]]
+    return f"{title} (a: 1, b: 2)", kept[0], kept[1:]
 
 
 def _margins(given: list[str]) -> dict[str, float]:

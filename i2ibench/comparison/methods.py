@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from i2ibench.results.record import Result
 from i2ibench.results.record_files import read_result
 from i2ibench.results.score_tables import read_score_table
 from i2ibench.results.scored_method import ScoredMethod
+from i2ibench.wording import some
 
 
 def read_methods(paths: Sequence[str | Path]) -> list[ScoredMethod]:
@@ -28,13 +30,16 @@ def read_methods(paths: Sequence[str | Path]) -> list[ScoredMethod]:
     Each path is a run folder, a ``result.json``, an entry of a board, or a CSV with the columns
     ``id``, optionally ``group`` or ``level``, ``cluster`` and ``method``, and one a metric.
 
+    Run folders that are not finished are left out beside others, with a warning that names them.
+
     Raises:
         UsageError: the same seed of one method twice.
-        DataError: a file that is absent or torn, or a result without scores per pair.
+        DataError: a run that is not finished, with none beside it; a file that is absent or torn,
+            or a result without scores per pair.
     """
     runs: dict[tuple[object, ...], list[_Run]] = {}
     found: dict[tuple[object, ...], ScoredMethod] = {}
-    for path in map(Path, paths):
+    for path in _finished([Path(each) for each in paths]):
         run = _run(path)
         if run is None:
             found.update({(path, each.label): each for each in _tables(path)})
@@ -45,6 +50,24 @@ def read_methods(paths: Sequence[str | Path]) -> list[ScoredMethod]:
     for label, (key, seeds) in zip(labels, runs.items(), strict=True):
         found[key] = _joined(label, seeds)
     return list(found.values())
+
+
+def _finished(paths: list[Path]) -> list[Path]:
+    """Return what has a result: a pattern such as ``runs/.../*`` also finds interrupted runs."""
+    begun = [
+        path
+        for path in paths
+        if (path / "experiment.json").exists() and not (path / "result.json").exists()
+    ]
+    if begun and len(begun) == len(paths):
+        raise DataError(f"{begun[0]}: not finished; the command that began it goes on with it")
+    if begun:
+        warnings.warn(
+            f"left out, because not finished: {some([str(path) for path in begun], 3)}; the "
+            "command that began a run goes on with it",
+            stacklevel=3,
+        )
+    return [path for path in paths if path not in begun]
 
 
 @dataclass(frozen=True, slots=True)

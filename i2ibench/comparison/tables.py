@@ -95,10 +95,14 @@ def _methods(comparison: Comparison) -> Table:
         *(f"{m} {wording.ARROWS[comparison.better.get(m)]}" for m in metrics),
     ]
     rows = [
-        [str(number), label, str(seeds), *(NumberCell(means[label, m], m).text for m in metrics)]
+        [str(number), label, str(seeds), *(_mean(means[label, m], m) for m in metrics)]
         for number, (label, seeds) in enumerate(comparison.seeds.items(), start=1)
     ]
     return "methods", header, rows
+
+
+def _mean(value: float, metric: str) -> str:
+    return NumberCell(None if math.isnan(value) else value, metric).text
 
 
 def _row(found: PairedDifference, comparison: Comparison, pairs: int) -> list[str]:

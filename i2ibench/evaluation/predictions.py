@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from i2ibench.data.images import image_size, read_header
@@ -47,7 +47,8 @@ def find_predictions(folder: Path, dataset: PairedDataset) -> dict[str, Path]:
         matched, words = match_names(stems, [pair.id for pair in dataset], folder)
         if len(matched) > len(found):
             found, said = matched, words
-    check_complete(found, dataset, folder)
+    others = sorted(stem for stem, path in stems.items() if path not in {*found.values()})
+    check_complete(found, dataset, folder, others)
     if said:
         warnings.warn(f"{folder}: {said}", stacklevel=2)
     _tell_extra(stems, found, dataset, folder)
@@ -112,14 +113,17 @@ def _tell_extra(
         )
 
 
-def check_complete(found: Iterable[str], dataset: PairedDataset, where: object) -> None:
-    """Refuse predictions that miss a pair, naming the ids."""
+def check_complete(
+    found: Iterable[str], dataset: PairedDataset, where: object, others: Collection[str] = ()
+) -> None:
+    """Refuse predictions that miss a pair, naming the ids and what is there instead."""
     known = set(found)
     missing = [pair.id for pair in dataset if pair.id not in known]
     if missing:
         raise DataError(
             f"{where}: {len(missing)} of {len(dataset)} pairs have no prediction: "
             f"{some(missing)}; every pair needs <id>.png"
+            + (f", and what is there is called otherwise: {some([*others], 3)}" if others else "")
         )
 
 

@@ -13,6 +13,7 @@ import pytest
 from factories import pair_scores, result
 from scipy import stats
 
+from i2ibench.cli.app import run_app
 from i2ibench.comparison.compare import compare
 from i2ibench.comparison.methods import read_methods
 from i2ibench.comparison.tables import comparison_tables
@@ -196,6 +197,30 @@ def test_tables_have_a_row_a_test_and_numbers_for_methods(tmp_path: Path) -> Non
     psnr = next(row for row in rows[1] if row[0] == "psnr")
     assert psnr[1] == "1 - 2"
     assert psnr[-1] == "1"
+
+
+def test_run_folders_that_are_not_finished_are_left_out_and_named(tmp_path: Path) -> None:
+    runs = [_run(tmp_path, "better", 1), _run(tmp_path, "worse", 0)]
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "experiment.json").write_text("{}")
+    with pytest.warns(UserWarning, match=r"not finished: \S*begun"):
+        methods = read_methods([*runs, begun])
+    assert [each.label for each in methods] == ["better", "worse"]
+    with pytest.raises(DataError, match=r"begun: not finished; the command"):
+        read_methods([begun])
+
+
+def test_in_a_terminal_of_80_columns_no_name_of_a_metric_is_broken(tmp_path: Path, capsys) -> None:
+    def widened(table: pd.DataFrame) -> pd.DataFrame:
+        names = [f"dab-metric-number-{number}" for number in range(20)]
+        return table.assign(**dict.fromkeys(names, table["psnr"]))
+
+    runs = [str(_run(tmp_path, name, 1, change=widened)) for name in ("one", "two")]
+    assert run_app(["compare", *runs]) == 0
+    out = capsys.readouterr().out
+    assert out.count("dab-metric-number-19") >= 2 and "1 one" in out and "(a: 1, b: 2)" in out
+    assert "a - b" not in out.split("pairs that differ most")[0]
 
 
 def _seeds(folder: Path, model: str, shift: float, count: int) -> list[Path]:

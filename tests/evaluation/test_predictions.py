@@ -58,7 +58,7 @@ def test_never_by_position(draw):
     drawn = draw()
     for index, path in enumerate(drawn.predictions.values()):
         path.rename(path.with_name(f"image{index}.png"))
-    with pytest.raises(DataError, match="8 of 8 pairs have no prediction"):
+    with pytest.raises(DataError, match=r"8 of 8 pairs have no prediction: .* otherwise: image0"):
         find_predictions(drawn.folder, drawn.dataset)
 
 

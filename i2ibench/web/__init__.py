@@ -1,1 +1,1 @@
-"""Pictures of one run."""
+"""Pages and pictures of a run and of a comparison."""

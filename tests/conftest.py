@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,14 @@ def shared() -> Path:
     return _SHARED
 
 
-@pytest.fixture(autouse=True)
-def _isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep tests away from the user's cache, data sets and weights."""
-    cache = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("I2IBENCH_CACHE", str(cache))
-    monkeypatch.delenv("I2IBENCH_DATA", raising=False)
-    monkeypatch.delenv("I2IBENCH_WEIGHTS", raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests, and what they share, away from the user's cache, data sets and weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("I2IBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.delenv("I2IBENCH_DATA", raising=False)
+        patch.delenv("I2IBENCH_WEIGHTS", raising=False)
+        yield
 
 
 class DrawnFolder:

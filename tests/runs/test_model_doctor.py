@@ -15,6 +15,7 @@ from i2ibench.cli.app import run_app
 from i2ibench.testing import check_model
 
 SMALL = {"generator": "resnet_6blocks", "ngf": 2}
+CONTRASTIVE = {"ndf": 2, "discriminator_layers": 3, "nce_positions": 16, "nce_channels": 4}
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,11 @@ class Net(TrainableModel):
         ("pyramid", {**SMALL, "ndf": 2}),
         ("varpyramid", {**SMALL, "ndf": 2}),
         ("l1-unet", SMALL),
+        ("cyclegan", {**SMALL, "ndf": 2, "pool_size": 2}),
+        ("cut", {**SMALL, **CONTRASTIVE}),
+        ("fastcut", {**SMALL, **CONTRASTIVE}),
+        ("asp", {**SMALL, **CONTRASTIVE}),
+        ("asp-variance", {**SMALL, **CONTRASTIVE}),
         ("reinhard", {}),
         ("macenko", {}),
         ("mean-colour", {}),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from i2ibench.errors import DataError
 from i2ibench.training.torch_files import read_tensors
+from i2ibench_baselines.antialiasing import BlurredDoubling, BlurredHalving
 from i2ibench_baselines.generators import (
     RESIDUAL_BLOCKS,
     UNET_DOWNSAMPLINGS,
@@ -23,27 +24,25 @@ State = dict[str, Tensor]
 
 # What DataParallel and torch.compile put before every key, in any order and number.
 _PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+")
-_RESIDUAL_CONV = re.compile(r"model\.(\d+)\.conv_block\.([56])\.weight")
+_RESIDUAL_CONV = re.compile(r"model\.(\d+)\.conv_block\.([56])\.weight(?:_orig)?")
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def load_generator(path: Path | str) -> nn.Module:
     """Return the official generator saved in ``path``, in evaluation mode.
 
-    Kind, width, number of blocks, norm and the place of dropout follow from keys and shapes.
-    Nothing in the file is executed. Raises ``DataError`` with what the file looks like when it is
-    something else.
+    Kind, width, number of blocks, norm, the place of dropout, blurs, spectral norm and grey images
+    follow from keys and shapes. Nothing in the file is executed. Raises ``DataError`` with what the
+    file looks like when it is something else.
     """
     settings, weights = read_generator(Path(path))
-    generator = build_generator(
-        settings["generator"], settings["ngf"], settings["norm"], settings["dropout"]
-    )
+    generator = _built(settings)
     generator.load_state_dict(weights)
     return generator.eval()
 
 
 def read_generator(path: Path) -> tuple[dict[str, Any], State]:
-    """Return the settings (``generator``, ``ngf``, ``norm``, ``dropout``) and weights in ``path``.
+    """Return the settings of a generator, those of ``GeneratorConfig``, and its weights.
 
     Dropout leaves no trace in the file of a U-Net; it is then set, as is the official default.
     """
@@ -59,26 +58,34 @@ def read_generator(path: Path) -> tuple[dict[str, Any], State]:
 
 def _settings(path: Path, state: State) -> dict[str, Any]:
     # Place 6 is the second convolution after dropout, else the norm, whose weight has one axis.
+    first = state.get("model.1.weight", state.get("model.1.weight_orig"))
     convolutions = [
         match.group(2)
         for key, value in state.items()
         if (match := _RESIDUAL_CONV.fullmatch(key)) and value.ndim == 4
     ]
-    if convolutions and "model.1.weight" in state:
+    if convolutions and first is not None and first.ndim == 4:
         kind = _kind(path, RESIDUAL_BLOCKS, len(convolutions), "residual blocks")
         return {
             "generator": kind,
-            "ngf": len(state["model.1.weight"]),
+            "ngf": len(first),
             "norm": _norm(state, convolution="model.1", norm="model.2"),
             "dropout": convolutions[0] == "6",
+            "antialias": any(key.endswith(".filt") for key in state),
+            "spectral": "model.1.weight_orig" in state,
+            "in_channels": _channels(path, "takes", first.shape[1]),
+            "out_channels": _channels(path, "makes", _last_bias(state)),
         }
     if "model.model.0.weight" in state and "model.model.3.weight" in state:
         depth = max(key.count("model.") for key in state) - 1
+        first, last = state["model.model.0.weight"], state["model.model.3.weight"]
         return {
             "generator": _kind(path, UNET_DOWNSAMPLINGS, depth, "downsamplings"),
-            "ngf": len(state["model.model.0.weight"]),
+            "ngf": len(first),
             "norm": _norm(state, convolution="model.model.0", norm="model.model.1.model.2"),
             "dropout": True,
+            "in_channels": _channels(path, "takes", first.shape[1] if first.ndim > 1 else 0),
+            "out_channels": _channels(path, "makes", last.shape[1] if last.ndim > 1 else 0),
         }
     raise DataError(f"{path}: {_describe(state)}; expected an official generator")
 
@@ -90,6 +97,33 @@ def _kind(path: Path, known: Mapping[str, int], found: int, what: str) -> str:
     raise DataError(
         f"{path}: a generator with {found} {what}; the official ones have "
         f"{' or '.join(str(count) for count in known.values())}"
+    )
+
+
+def _last_bias(state: State) -> int:
+    """Return how many channels the last convolution of a ResNet makes; alone it ends in a bias."""
+    places = [int(key.split(".")[1]) for key in state if re.fullmatch(r"model\.\d+\.bias", key)]
+    return len(state[f"model.{max(places)}.bias"]) if places else 0
+
+
+def _channels(path: Path, does: str, found: int) -> int:
+    if found in (1, 3):
+        return found
+    raise DataError(
+        f"{path}: a generator that {does} {found} channels; images have 3, or 1 of grey"
+    )
+
+
+def _built(settings: Mapping[str, Any]) -> nn.Module:
+    return build_generator(
+        settings["generator"],
+        settings["ngf"],
+        settings["norm"],
+        settings["dropout"],
+        settings["in_channels"],
+        settings["out_channels"],
+        settings.get("antialias", False),
+        settings.get("spectral", False),
     )
 
 
@@ -119,9 +153,7 @@ def _in_current_form(state: State, norm: Norm) -> State:
 
 def _refuse_differences(path: Path, state: State, settings: Mapping[str, Any]) -> None:
     with torch.device("meta"):
-        expected = build_generator(
-            settings["generator"], settings["ngf"], settings["norm"], settings["dropout"]
-        ).state_dict()
+        expected = _built(settings).state_dict()
     almost = f"{path}: almost a {settings['generator']} of width {settings['ngf']}, but"
     for key in sorted(expected.keys() | state.keys()):
         if key not in state:
@@ -133,6 +165,13 @@ def _refuse_differences(path: Path, state: State, settings: Mapping[str, Any]) -
             raise DataError(f"{almost} {key} has shape {shape} instead of {wanted}")
         if not bool(torch.isfinite(state[key]).all()):
             raise DataError(f"{almost} {key} holds NaN or infinity; its training diverged")
+        if key.endswith(".filt") and not _is_blur(state[key]):
+            raise DataError(f"{almost} {key} is another blur; was the architecture changed?")
+
+
+def _is_blur(filt: Tensor) -> bool:
+    kind = BlurredHalving if filt.shape[-1] == 3 else BlurredDoubling
+    return torch.equal(filt, kind(len(filt)).filt)
 
 
 def _is_state(content: object) -> bool:
@@ -158,6 +197,8 @@ def _describe(content: object) -> str:
         return "looks like the state of an optimiser"
     if not keys:
         return "is an empty dictionary"
+    if "mlp_0.0.weight" in keys:
+        return "looks like the projection heads of CUT or ASP (an official *_net_F.pth)"
     if _is_patch_discriminator(content):
         return "looks like a PatchGAN discriminator (an official *_net_D.pth)"
     nested = [str(key) for key, value in content.items() if isinstance(value, dict)]
@@ -168,5 +209,6 @@ def _describe(content: object) -> str:
 
 def _is_patch_discriminator(content: dict[Any, Any]) -> bool:
     by_end = {_PREFIX.sub("", str(key)): content[key] for key in content}
-    first = by_end.get("model.0.weight", by_end.get("net.0.weight"))
+    names = ("model.0.weight", "net.0.weight", "enc.0.weight", "enc.0.weight_orig")
+    first = next((by_end[name] for name in names if name in by_end), None)
     return isinstance(first, Tensor) and first.ndim == 4 and first.shape[-1] in (1, 4)

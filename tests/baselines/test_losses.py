@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from i2ibench_baselines.losses import gan_loss, l1_loss, pyramid_losses, variance_penalty
+from i2ibench_baselines.losses import (
+    gan_loss,
+    gaussian_pyramid_loss,
+    l1_loss,
+    pyramid_losses,
+    variance_penalty,
+)
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +208,22 @@ def test_losses_of_half_precision_are_computed_in_float32() -> None:
     exact = F.l1_loss(prediction.double(), target.double()).item()
     assert l1_loss(prediction, target).item() == pytest.approx(exact, rel=1e-6)
     assert gan_loss(prediction, True).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 48), (37, 50), (3, 5)])
+def test_the_gaussian_pyramid_is_that_of_opencv(height: int, width: int) -> None:
+    prediction, target = random_pair(3, 2, 3, height, width, dtype=torch.float32)
+    weights = (0.5, 0.25, 2.0)
+    expected = []
+    taps = np.array([1, 4, 6, 4, 1]) / 16
+    for made, wanted in zip(prediction, target, strict=True):
+        images = [image.permute(1, 2, 0).numpy().astype(np.float64) for image in (made, wanted)]
+        levels = []
+        for _ in weights[:-1]:
+            blurred = [cv2.sepFilter2D(image, -1, taps, taps) for image in images]
+            levels.append(np.abs(blurred[0] - blurred[1]).mean())
+            images = [cv2.pyrDown(image) for image in images]
+        levels.append(np.abs(images[0] - images[1]).mean())
+        expected.append(np.mean(np.multiply(weights, levels)))
+    found = float(gaussian_pyramid_loss(prediction, target, weights))
+    assert found == pytest.approx(np.mean(expected), rel=1e-5)

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from golden_files import golden, tensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 from i2ibench.errors import DataError, I2IBenchError
 from i2ibench.runs.initial_model import model_from_checkpoint
-from i2ibench_baselines.discriminators import PatchGAN
+from i2ibench_baselines.discriminators import PatchGAN, SplitPatchGAN
 from i2ibench_baselines.generators import build_generator
+from i2ibench_baselines.nce import ProjectionHeads
 from i2ibench_baselines.official import load_generator, read_generator
 
 KINDS = ["resnet_6blocks", "resnet_9blocks", "unet_128", "unet_256"]
@@ -195,3 +198,75 @@ def test_almost_official_generators_are_refused_with_the_difference(tmp_path: Pa
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "nowhere.pth")
     assert "is a folder" in refusal(tmp_path)
+
+
+CONTRASTIVE = {
+    "cut_resnet9_ngf8_G_initial.pth": ("cut", "resnet_9blocks", 8, True, False),
+    "fastcut_resnet9_ngf8_G_initial.pth": ("fastcut", "resnet_9blocks", 8, True, False),
+    "asp_resnet6_ngf8_spectral_G_initial.pth": ("asp", "resnet_6blocks", 8, True, True),
+    "cyclegan_resnet9_ngf4_G_A_initial.pth": ("cyclegan", "resnet_9blocks", 4, False, False),
+    "cyclegan_resnet9_ngf4_G_B_initial.pth": ("cyclegan", "resnet_9blocks", 4, False, False),
+}
+
+
+@pytest.mark.parametrize("name", CONTRASTIVE)
+def test_generators_of_contrastive_and_cycle_methods_load_by_their_keys(name: str) -> None:
+    stored = tensors(name)
+    model_name, kind, width, antialias, spectral = CONTRASTIVE[name]
+    model = model_from_checkpoint(model_name, golden(name))
+    config = model.config
+    assert (config.generator, config.ngf) == (kind, width)
+    assert (config.antialias, config.spectral) == (antialias, spectral)
+    assert (config.norm, config.dropout) == ("instance", False)
+    loaded = model.generator.state_dict()
+    assert loaded.keys() == stored.keys()
+    assert all(torch.equal(loaded[key], stored[key]) for key in stored)
+    # Any other method with a generator of this kind takes the file, too.
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        made = model_from_checkpoint("pix2pix", golden(name)).translate(image)
+        assert torch.equal(made, model.translate(image))
+
+
+@pytest.mark.parametrize("kind", ["resnet_6blocks", "unet_128"])
+@pytest.mark.parametrize(("taken", "made"), [(1, 3), (3, 1), (1, 1)])
+def test_grey_generators_load_and_translate_colour_images(
+    tmp_path: Path, kind: str, taken: int, made: int
+) -> None:
+    saved = build_generator(kind, 2, "instance", False, taken, made)
+    path = tmp_path / "latest_net_G.pth"
+    torch.save(saved.state_dict(), path)
+    model = model_from_checkpoint("pix2pix", path)
+    assert (model.config.in_channels, model.config.out_channels) == (taken, made)
+    levels = torch.randint(256, (128, 128, 3), generator=torch.Generator().manual_seed(0))
+    image = Image.fromarray(levels.numpy().astype(np.uint8))
+    source = levels.permute(2, 0, 1)[None] / 127.5 - 1
+    if taken == 1:  # as the official code reads images of one channel
+        given = torch.from_numpy(np.array(image.convert("L")))[None, None] / 127.5 - 1
+    else:
+        given = source
+    with torch.no_grad():
+        expected = saved.eval().model(given).expand(-1, 3, -1, -1)
+        torch.testing.assert_close(model.translate(source), expected, rtol=0, atol=1e-5)
+
+
+def test_what_else_contrastive_methods_save_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "latest.pth"
+    torch.save(ProjectionHeads([3, 4], 2, "after").state_dict(), path)
+    assert "net_F.pth" in refusal(path)
+    split = SplitPatchGAN(width=2, norm="instance", in_channels=3, spectral=True)
+    torch.save(split.state_dict(), path)
+    assert "PatchGAN discriminator" in refusal(path)
+    state = build_generator("resnet_6blocks", 2, "instance", False, antialias=True).state_dict()
+    torch.save({**state, "model.7.filt": state["model.7.filt"] * 2}, path)
+    assert "model.7.filt is another blur" in refusal(path)
+    state = build_generator("resnet_6blocks", 2, in_channels=4).state_dict()
+    torch.save(state, path)
+    assert "takes 4 channels" in refusal(path)
+
+
+def test_a_method_that_cannot_use_a_generator_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "latest_net_G.pth"
+    torch.save(build_generator("unet_128", 2).state_dict(), path)
+    with pytest.raises(DataError, match=r"latest_net_G\.pth.*unet_128"):
+        model_from_checkpoint("cut", path)

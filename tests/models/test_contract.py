@@ -118,6 +118,13 @@ PHASES = {
     "detached": ({"self.translate(batch.source) -": "self.translate(batch.source).detach() -"},
                  ["no loss of phase 'net' depends"]),
     "loss_not_finite": ({".abs().mean()": ".abs().mean().log() * float('inf')"}, ["not finite"]),
+    "several_optimisers": ({'Phase("net"': 'Phase(("net",)'}, OK),
+    "unknown_among_several": ({'Phase("net"': 'Phase(("net", "nett")'}, ["did you mean net"]),
+    "no_optimiser": ({'Phase("net"': "Phase(()"}, ["names no optimiser"]),
+    "not_finite_in_the_last_epoch": (
+        {".abs().mean()": ".abs().mean() * torch.tensor(0.9 - batch.progress.decayed).sqrt()"},
+        ["not finite in the last epoch", "batch.progress"]),
+    "progress": ({".abs().mean()": ".abs().mean() * (1 - batch.progress.decayed)"}, OK),
     "losses_raise": ({f'return {{"L1": {LOSS}}}': "batch.nothing"}, ["Net.losses (net.py:32)"]),
 }  # fmt: skip
 OPTIMISERS = {

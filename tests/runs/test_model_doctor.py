@@ -15,6 +15,7 @@ from i2ibench.cli.app import run_app
 from i2ibench.testing import check_model
 
 SMALL = {"generator": "resnet_6blocks", "ngf": 2}
+CONTRASTIVE = {"ndf": 2, "discriminator_layers": 3, "nce_positions": 16, "nce_channels": 4}
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,11 @@ class Net(TrainableModel):
             },
         ),
         ("nafnet", {"width": 4, "encoder": (1, 1), "middle": 1, "decoder": (1, 1)}),
+        ("cyclegan", {**SMALL, "ndf": 2, "pool_size": 2}),
+        ("cut", {**SMALL, **CONTRASTIVE}),
+        ("fastcut", {**SMALL, **CONTRASTIVE}),
+        ("asp", {**SMALL, **CONTRASTIVE}),
+        ("asp-variance", {**SMALL, **CONTRASTIVE}),
         ("reinhard", {}),
         ("macenko", {}),
         ("mean-colour", {}),

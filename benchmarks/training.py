@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from i2ibench.models.interface import PairBatch, TrainableModel, build_model
 from i2ibench.runtime import cpu_has_bf16
-from i2ibench.training.engine import make_fabric
+from i2ibench.training.engine import make_fabric, memory_layout
 from i2ibench.training.step import train_step
 
 WARM_UP = 2
@@ -65,21 +65,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help=f"the first {WARM_UP} are not timed")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--precision", choices=["fp32", "bf16"], help="of our step")
-    parser.add_argument("--layout", choices=LAYOUTS, default="channels_last", help="of our step")
+    parser.add_argument("--layout", choices=LAYOUTS, help="of our step; by default as runs choose")
     parser.add_argument("--ngf", type=int, default=64, help="width of both networks")
     arguments = parser.parse_args()
     if arguments.steps <= WARM_UP:
         parser.error(f"--steps must be above {WARM_UP}")
     precision = arguments.precision or ("bf16" if computes_bf16(arguments.device) else "fp32")
     print(f"{hardware(arguments.device)}, torch {torch.__version__}")
-    print(f"ours: {precision}, {arguments.layout}")
-    layout = LAYOUTS[arguments.layout]
+    print(f"ours: {precision}, layout {arguments.layout or 'of runs'}")
+    layout = LAYOUTS[arguments.layout] if arguments.layout else None
     for name in arguments.case or CASES:
         compare(name, arguments.steps, arguments.device, precision, layout, arguments.ngf)
 
 
 def compare(
-    name: str, steps: int, device: str, precision: str, layout: torch.memory_format, ngf: int
+    name: str, steps: int, device: str, precision: str, layout: torch.memory_format | None, ngf: int
 ) -> Times:
     """Train both sides of one case and print times, their ratio and the distance of the curves.
 
@@ -90,6 +90,7 @@ def compare(
     textbook, ours = (start(case, ngf, fused, device) for fused in (False, True))
     with_plain_norms(textbook)
     their_step = STEPS.get(case.model, textbook_step)
+    layout = layout or memory_layout(ours, torch.device(device))
     ours.to(memory_format=layout)
     their_optimizers, our_optimizers = textbook.optimizers(), ours.optimizers()
     seconds: Times = {"textbook": [], "ours": []}

@@ -45,6 +45,7 @@ from i2ibench.training.checkpoint_summary import read_summary
 from i2ibench.training.history import History
 from i2ibench.training.recipe import Recipe, load_recipe
 from i2ibench.translation.manifest import read_manifest
+from i2ibench.translation.spread import Spread, read_spread
 
 _SCORES = pair_scores({"psnr": [20.0, 21.5, 23.0], "ssim": [0.5, 0.6, 0.7]}, ["0", "1+", "0"])
 _RECORD = result(_SCORES, environment={"device": "cuda", "gpu": "G", "torch_threads": 2}).to_json()
@@ -151,6 +152,12 @@ def _array(folder: Path) -> bytes:
     return (folder / "made.npy").read_bytes()
 
 
+def _spread(folder: Path) -> bytes:
+    draws = iter(np.full((5, 7, 3), level, np.uint8) for level in (9, 30))
+    Spread(folder, 2).keep("made", next(draws), lambda: next(draws))
+    return (folder / "made.png").read_bytes()
+
+
 def _weights(path: Path) -> Any:
     return load_state(WeightsFile(path, "a" * 64, False, "m"))
 
@@ -234,6 +241,7 @@ READERS: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] =
     "weights": ("w.pth", lambda _: _tensors(), _weights),
     "array": ("a.npy", _array, map_array),
     "part": ("x.part", _part, lambda path: read_part(read_head(path), [_CHOSEN])),
+    "spread": ("a.png", _spread, read_spread),
     "tar": ("a.tar", lambda _: _tar("w:"), _unpack),
     "tar.gz": ("a.tar.gz", lambda _: _tar("w:gz"), _unpack),
     "tar.xz": ("a.tar.xz", lambda _: _tar("w:xz"), _unpack),

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from i2ibench import limits
+from i2ibench.data.images import read_header, read_whole
 from i2ibench.errors import DataError
 from i2ibench.files import atomic_path, write_text
 from i2ibench.models.interface import InferencePolicy, TranslationModel
-from i2ibench.reading import read_bytes, reading
+from i2ibench.reading import reading
 from i2ibench.translation.averaging import averages
 
 TABLE_NAME = "spread.csv"
@@ -99,8 +99,9 @@ def read_spread(path: Path) -> NDArray[np.float64]:
     Raises:
         DataError: it is missing, damaged, or no map.
     """
+    read_header(path)  # refuses what is too large to be decoded
+    content = np.frombuffer(read_whole(path), np.uint8)
     with reading(path, "a map of deviations", remedy="remove it and repeat the command"):
-        content = np.frombuffer(read_bytes(path, limits.GIB), np.uint8)
         made = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     if made is None or made.dtype != np.uint16 or made.ndim != 2:
         raise DataError(f"{path}: no map of deviations; remove it and repeat the command")

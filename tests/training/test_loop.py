@@ -172,6 +172,9 @@ def test_the_layout_follows_the_width_where_the_processor_has_no_bf16(monkeypatc
     assert engine.memory_layout(wide, gpu) == torch.channels_last
     monkeypatch.setattr(engine, "cpu_has_bf16", lambda: True)
     assert engine.memory_layout(wide, cpu) == torch.channels_last
+    grouped = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.GroupNorm(2, 4))
+    assert engine.memory_layout(grouped, cpu) == torch.contiguous_format
+    assert engine.memory_layout(grouped, gpu) == torch.channels_last
 
 
 @pytest.mark.parametrize("saved", [torch.channels_last, torch.contiguous_format])

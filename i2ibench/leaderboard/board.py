@@ -69,13 +69,18 @@ class Board(Printed):
         return notebook_tables(self)
 
 
-def read_board(folder: str | Path, dataset: str) -> Board:
+def read_board(folder: str | Path, dataset: str, *, use_cache: bool = True) -> Board:
     """Read and arrange the entries of ``dataset`` in ``folder``.
 
     >>> outcome = i2ibench.run(model="copy", dataset="my-data", device="cpu")
     >>> board = i2ibench.read_board("runs/leaderboards", "my-data")
     >>> [row.label for row in board.tracks[0].rows]
     ['copy'...]
+
+    Args:
+        folder: of all boards.
+        dataset: its name.
+        use_cache: take intervals from the cache where the same scores gave them before.
 
     Raises:
         UsageError: the data set has neither a folder of entries nor reported ones.
@@ -89,7 +94,9 @@ def read_board(folder: str | Path, dataset: str) -> Board:
         raise UsageError(registry.unknown_name("board", dataset, known))
     entries = each_once(read_entries(folder, dataset))
     reported = reported_groups(dataset, folder)
-    return Board(dataset, tuple(entries), tuple(tracks(entries)), tuple(reported))
+    return Board(
+        dataset, tuple(entries), tuple(tracks(entries, use_cache=use_cache)), tuple(reported)
+    )
 
 
 def build_board(folder: str | Path, dataset: str) -> Path:
@@ -120,7 +127,7 @@ def check_board(folder: str | Path, dataset: str) -> None:
     """
     folder = Path(folder)
     check_entries(read_entries(folder, dataset))
-    for path, content in render(folder, dataset).items():
+    for path, content in render(folder, dataset, use_cache=False).items():
         if not path.exists() or written_text(path) != content:
             raise DataError(
                 f"{path} does not follow from the entries; run: "
@@ -128,10 +135,11 @@ def check_board(folder: str | Path, dataset: str) -> None:
             )
 
 
-def render(folder: Path, dataset: str) -> dict[Path, str]:
+def render(folder: Path, dataset: str, *, use_cache: bool = True) -> dict[Path, str]:
     """Return the pages of ``dataset`` by path: its board and the index."""
-    page = render_page(read_board(folder, dataset))
-    return {folder / f"{dataset}.md": page, folder / "README.md": _index(folder, dataset)}
+    board = read_board(folder, dataset, use_cache=use_cache)
+    page = render_page(board)
+    return {folder / f"{dataset}.md": page, folder / "README.md": _index(folder, board)}
 
 
 def render_page(board: Board) -> str:
@@ -184,10 +192,14 @@ def _entries(number: int) -> str:
     return "1 entry" if number == 1 else f"{number} entries"
 
 
-def _index(folder: Path, dataset: str) -> str:
+def _index(folder: Path, board: Board) -> str:
     rows = []
-    for name in sorted({*board_names(folder), dataset}):
-        measured, reported = _numbers(folder, name)
+    for name in sorted({*board_names(folder), board.dataset}):
+        if name == board.dataset:
+            numbers = len(board.entries), sum(len(group.entries) for group in board.reported)
+            measured, reported = map(str, numbers)
+        else:
+            measured, reported = _numbers(folder, name)
         title = markdown(str(_card(name).get("title", "")))
         linked = f"[{markdown(name)}]({link(f'{name}.md')})"
         rows.append([linked, title, measured, reported])

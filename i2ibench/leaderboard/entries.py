@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from i2ibench.data.group_names import check_group_names
 from i2ibench.durable import remove_strays
 from i2ibench.errors import DataError, UsageError
-from i2ibench.files import is_safe_name, json_text, read_json, write_json
+from i2ibench.files import is_safe_name, json_text, read_json, sha256_json, write_json
 from i2ibench.folder_lock import locked
 from i2ibench.leaderboard.entry_files import (
     end_replacements,
@@ -28,6 +31,7 @@ from i2ibench.leaderboard.reported import entry_files, is_reported, parse_report
 from i2ibench.registry import unknown_name
 from i2ibench.results.additions import is_same_measurement, metrics_beyond
 from i2ibench.results.consistency import contradictions
+from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 from i2ibench.results.pair_scores import pair_scores_sha256, read_pair_scores
 from i2ibench.results.record import Result
 from i2ibench.results.record_files import parse_result, read_result
@@ -40,12 +44,44 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
+class OrderedScores:
+    """Scores per pair as tables of a board read them: by id, without an index to be made anew.
+
+    Attributes:
+        ids: sorted.
+        keys: hash of ids, groups and clusters.
+        table: id, group and cluster, in the order of ids.
+        columns: by metric its scores, in the order of ids.
+    """
+
+    ids: list[str]
+    keys: str
+    table: pd.DataFrame
+    columns: Mapping[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
 class Entry:
     """A measured result on a board; ``pair_scores`` is None where the scores were not given."""
 
     path: Path
     result: Result
     pair_scores: pd.DataFrame | None
+
+    @cached_property
+    def ordered_scores(self) -> OrderedScores | None:
+        """The scores in the order of ids; found once, and asked for by every table and column."""
+        if self.pair_scores is None:
+            return None
+        table = self.pair_scores.sort_values("id").reset_index(drop=True)
+        keys: pd.DataFrame = table[list(KEYS)]
+        named = [*keys.fillna("").itertuples(index=False, name=None)]
+        return OrderedScores(
+            table["id"].tolist(),
+            sha256_json(named),
+            keys,
+            {name: table[name].to_numpy(np.float64) for name in metric_columns(table)},
+        )
 
 
 class EntryExistsError(UsageError):
@@ -229,8 +265,13 @@ def board_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
-    """Refuse scores of other pairs than those of ``result``."""
+def check_pair_scores(
+    result: Result, scores: pd.DataFrame, path: Path, *, as_stated: bool = False
+) -> None:
+    """Refuse scores of other pairs than those of ``result``.
+
+    ``as_stated`` says that the bytes of their file have the hash that the result states.
+    """
     pairs = result.dataset.pairs if result.dataset.pairs is not None else len(scores)
     if len(scores) != pairs:
         raise DataError(
@@ -238,7 +279,7 @@ def check_pair_scores(result: Result, scores: pd.DataFrame, path: Path) -> None:
             "evaluate again"
         )
     stated = result.pair_scores_sha256
-    if stated is not None and pair_scores_sha256(scores) != stated:
+    if stated is not None and not as_stated and pair_scores_sha256(scores) != stated:
         raise DataError(
             f"{path}: the scores per pair are not those the result was made of; "
             "restore them, or evaluate again"
@@ -273,9 +314,11 @@ def _entry(path: Path, content: Any) -> Entry:
         try:
             result = parse_result(content, path)
             check_group_names(result.groups, path)
-            scores = read_entry_scores(path, result)
+            files = entry_state(path)
+            scores, sha256 = read_entry_scores(path, result)
+            as_stated = sha256 == result.pair_scores_sha256 and files == entry_state(path)
             if scores is not None:
-                check_pair_scores(result, scores, path)
+                check_pair_scores(result, scores, path, as_stated=as_stated)
             return Entry(path, result, scores)
         except DataError:
             # Another process may be replacing the entry; once nothing moves, it is as it is.

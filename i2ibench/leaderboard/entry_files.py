@@ -16,7 +16,7 @@ import pandas as pd
 
 from i2ibench import limits
 from i2ibench.durable import remove_strays, sync_folder
-from i2ibench.files import sha256_bytes, write_text
+from i2ibench.files import sha256_bytes, sha256_file, write_text
 from i2ibench.reading import read_text, reading
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record import Result
@@ -48,14 +48,19 @@ def write_entry(path: Path, content: str, scores: pd.DataFrame | None) -> None:
     _take_place(waiting, csv)
 
 
-def read_entry_scores(path: Path, result: Result) -> pd.DataFrame | None:
-    """Return the scores per pair of an entry, or None where it has none."""
+def read_entry_scores(path: Path, result: Result) -> tuple[pd.DataFrame | None, str | None]:
+    """Return the scores per pair of an entry and their file's hash; None where it has none."""
+    csv = path.with_suffix(".csv")
     if result.pair_scores_sha256 is not None:
         waiting = _waiting(path, result.pair_scores_sha256)
-        if waiting.exists():
-            return read_pair_scores(waiting)
-    csv = path.with_suffix(".csv")
-    return read_pair_scores(csv) if csv.exists() else None
+        csv = waiting if waiting.exists() else csv
+    if not csv.exists():
+        return None, None
+    scores = read_pair_scores(csv)
+    try:
+        return scores, sha256_file(csv)
+    except FileNotFoundError:  # another process has put it into its place meanwhile
+        return scores, None
 
 
 def entry_state(path: Path) -> list[tuple[str, int, int]]:

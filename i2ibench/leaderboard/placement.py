@@ -14,7 +14,7 @@ from i2ibench.leaderboard.ranking import Contestant, Standing, rank_column
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track, column_record
 from i2ibench.metrics.interface import installed_metric
 from i2ibench.results.cells import NumberCell
-from i2ibench.results.evaluation_intervals import KEYS, cluster_codes, level_codes
+from i2ibench.results.evaluation_intervals import cluster_codes, level_codes
 from i2ibench.statistics.bootstrap import FEWEST_UNITS, Codes, Floats
 
 _NOT_RANKED = (
@@ -88,6 +88,7 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
         (None, None) if chosen is None else (cluster_codes(chosen), level_codes(chosen))
     )
     units = _units(competing, table, chosen, clusters)
+    in_table = {of: _of_table(pairs, of) for of in {table, OVERALL, MACRO}}
     standings: dict[Column, list[Standing]] = {}
     untested = []
     shown = [(column, table) for column in track.columns.get(table, ())]
@@ -96,7 +97,7 @@ def rank_track(track: Track, table: str = OVERALL) -> Ranking:
     for column, of in shown:
         if not column.is_ranked or column.better is None or units < FEWEST_UNITS:
             continue
-        scores = [_seed_scores(row, column, of, pairs) for row in competing]
+        scores = [_seed_scores(row, column, of, pairs, in_table[of]) for row in competing]
         if sum(found is not None for found in scores) > 1:
             contestants = [
                 Contestant(found, row.is_method)
@@ -146,17 +147,12 @@ def _in_order(track: Track) -> tuple[list[Row], Column | None]:
 
 def _common_pairs(rows: Sequence[Row]) -> pd.DataFrame | None:
     """Return id, group and cluster of the pairs that most entries have, ordered by id."""
-    tables = [
-        entry.pair_scores[list(KEYS)].sort_values("id").reset_index(drop=True)
-        for row in rows
-        for entry in row.entries
-        if entry.pair_scores is not None
-    ]
-    if not tables:
+    found = [entry.ordered_scores for row in rows for entry in row.entries]
+    known = [scores for scores in found if scores is not None]
+    if not known:
         return None
-    contents = [tuple(table.fillna("").itertuples(index=False, name=None)) for table in tables]
-    most: pd.DataFrame = tables[contents.index(Counter(contents).most_common(1)[0][0])]
-    return most
+    most = Counter(scores.keys for scores in known).most_common(1)[0][0]
+    return next(scores.table for scores in known if scores.keys == most)
 
 
 def _of_table(pairs: pd.DataFrame | None, table: str) -> pd.DataFrame | None:
@@ -176,20 +172,25 @@ def _units(
     return max((cell.n for row in rows for cell in row.tables[table].values()), default=0)
 
 
-def _seed_scores(row: Row, column: Column, table: str, pairs: pd.DataFrame | None) -> Floats | None:
-    """Return a row's scores ``(S, N)`` in the order of ``pairs``; None where one seed has none."""
-    chosen = _of_table(pairs, table)
+def _seed_scores(
+    row: Row,
+    column: Column,
+    table: str,
+    pairs: pd.DataFrame | None,
+    chosen: pd.DataFrame | None,
+) -> Floats | None:
+    """Return a row's scores ``(S, N)`` of the ``chosen`` of ``pairs``; None where one has none."""
     if pairs is None or chosen is None or row.tables[table][column].value is None:
         return None
-    seeds = []
+    seeds, ids = [], pairs["id"].tolist()
+    places = chosen.index.to_numpy()  # of the rows of ``pairs``
     for entry in row.first_of_each_seed:
-        scores, record = entry.pair_scores, column_record(entry, column, table)
+        scores, record = entry.ordered_scores, column_record(entry, column, table)
         if scores is None or record is None or column.metric not in scores.columns:
             return None
-        by_id = scores.set_index("id")[column.metric]
-        if set(by_id.index) != set(pairs["id"]):
+        if scores.ids != ids:
             return None
-        seeds.append(by_id.loc[chosen["id"]].to_numpy(dtype=np.float64))
+        seeds.append(scores.columns[column.metric][places])
     found = np.stack(seeds)
     return _of_groups_that_count(found, column, chosen) if table == MACRO else found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,6 +13,7 @@ import pandas as pd
 from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.entries import Entry
+from i2ibench.leaderboard.interval_cache import KeptIntervals, intervals_key
 from i2ibench.metrics.presentation import table_order
 from i2ibench.results.evaluation_intervals import (
     KEYS,
@@ -171,12 +172,15 @@ class Track:
         return shown
 
 
-def tracks(entries: Iterable[Entry]) -> list[Track]:
-    """Arrange entries into tracks, most rows first; within a track into rows and columns."""
+def tracks(entries: Iterable[Entry], *, use_cache: bool = True) -> list[Track]:
+    """Arrange entries into tracks, most rows first; within a track into rows and columns.
+
+    With ``use_cache`` intervals are taken from the cache where they are there, and kept in it.
+    """
     by_track: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         by_track.setdefault(track_key(entry.result), []).append(entry)
-    made = [_track(group) for group in by_track.values()]
+    made = [_track(group, use_cache) for group in by_track.values()]
     return sorted(made, key=_display_place)
 
 
@@ -200,7 +204,7 @@ def track_key(result: Result) -> tuple[str, ...]:
     return (*rules, *described)
 
 
-def _track(entries: list[Entry]) -> Track:
+def _track(entries: list[Entry], use_cache: bool) -> Track:
     first = entries[0].result
     groups = sorted({name for entry in entries for name in entry.result.groups}, key=natural)
     names = [OVERALL, *groups, *([MACRO] if any(e.result.macro for e in entries) else [])]
@@ -208,7 +212,10 @@ def _track(entries: list[Entry]) -> Track:
         name: _columns([_records(entry.result, name) for entry in entries], first.protocol)
         for name in names
     }
-    rows = [replace(row, tables=_tables(row, columns)) for row in _rows(entries)]
+    rows = [
+        _arranged(row, columns, intervals)
+        for row, intervals in _with_intervals(_rows(entries), track_key(first), use_cache)
+    ]
     return Track(
         dataset=first.dataset,
         protocol=first.protocol.id,
@@ -282,9 +289,40 @@ def _columns(
     return tuple(sorted(found.values(), key=lambda c: (*table_order(c.metric, main), c.signature)))
 
 
-def _tables(row: Row, columns: Mapping[str, tuple[Column, ...]]) -> dict[str, dict[Column, Cell]]:
+def _with_intervals(
+    rows: Sequence[Row], track: Sequence[str], use_cache: bool
+) -> Iterator[tuple[Row, ScoreIntervals | None]]:
+    """Yield each row with its intervals."""
+    if not use_cache:
+        yield from ((row, row.intervals) for row in rows)
+        return
+    kept = KeptIntervals(track)
+    for row in rows:
+        tables = [entry.pair_scores for entry in row.entries]
+        names = {str(name) for table in tables if table is not None for name in table.columns}
+        whole = all(table is not None for table in tables)
+        key = intervals_key((e.result for e in row.entries), sorted(names)) if whole else None
+        found = kept.get(key)
+        if found is None:
+            found = row.intervals
+            kept.put(key, found)
+        yield row, found
+    kept.flush()
+
+
+def _arranged(
+    row: Row, columns: Mapping[str, tuple[Column, ...]], intervals: ScoreIntervals | None
+) -> Row:
+    """Return a row with its tables and its intervals, so that nobody makes them again."""
+    arranged = replace(row, tables=_tables(row, columns, intervals))
+    vars(arranged)["intervals"] = intervals
+    return arranged
+
+
+def _tables(
+    row: Row, columns: Mapping[str, tuple[Column, ...]], intervals: ScoreIntervals | None
+) -> dict[str, dict[Column, Cell]]:
     tables = {}
-    intervals = row.intervals
     for name, own in columns.items():
         records = [_records(entry.result, name) for entry in row.entries]
         cells = {column: _cell(column, [r.get(column.metric) for r in records]) for column in own}

@@ -39,6 +39,10 @@ class PairwiseTests(NamedTuple):
         self.p_values[others, one] = p
 
 
+# The numbers of a side that tests take.
+_NUMBERS = ("seeds_variance", "seeds_freedom", "counted_twice", "largest")
+
+
 @dataclass(frozen=True, slots=True)
 class _Side:
     """What a test needs of one method, whoever it is tested against.
@@ -124,6 +128,8 @@ def _test_finite(
     sides = [_side(each, units) for each in scores.values()]
     means = np.stack([side.means for side in sides])
     deviations = np.stack([side.deviations for side in sides])
+    # As columns once: asked of every side for every other, they would cost the most.
+    columns = {name: np.array([getattr(side, name) for side in sides], float) for name in _NUMBERS}
     for i in range(len(sides) - 1):
         others = slice(i + 1, None)
         # Not by a product of matrices, whose last digits depend on how many others there are.
@@ -131,7 +137,13 @@ def _test_finite(
         found.fill(
             places[i],
             places[others],
-            *_tests(sides[i], sides[others], gaps, deviations[i] - deviations[others], units),
+            *_tests(
+                sides[i],
+                {name: column[others] for name, column in columns.items()},
+                gaps,
+                deviations[i] - deviations[others],
+                units,
+            ),
         )
 
 
@@ -152,29 +164,28 @@ def _side(scores: Floats, units: TestUnits) -> _Side:
 
 
 def _tests(
-    one: _Side, others: Sequence[_Side], gaps: Floats, deviations: Floats, units: TestUnits
+    one: _Side, others: Mapping[str, Floats], gaps: Floats, deviations: Floats, units: TestUnits
 ) -> tuple[Floats, Floats]:
-    """Return the differences ``(K,)`` of one method and others, and their p-values."""
+    """Return the differences ``(K,)`` of one method and others, and their p-values.
 
-    def column(name: str) -> NDArray[np.float64]:
-        return np.array([getattr(each, name) for each in others], dtype=np.float64)
-
+    ``others`` holds the numbers of the other sides by name, ``(K,)`` each.
+    """
     of_units = []
     for places, _ in units.strata():
         count = len(places)
         squares = (np.take(deviations, places, axis=1) ** 2).sum(1) * count / (count - 1)
         of_units.append((squares, float(count - 1)))
-    seeds_part = one.seeds_variance + column("seeds_variance")
+    seeds_part = one.seeds_variance + others["seeds_variance"]
     units_part = np.sum([part for part, _ in of_units], axis=0)
-    twice = one.counted_twice + column("counted_twice")
+    twice = one.counted_twice + others["counted_twice"]
     # Never less than either of the parts that it is the sum of.
     variance = np.maximum.reduce([seeds_part + units_part - twice, seeds_part, units_part])
     # Sums of equal scores differ in their last digits, which is neither a lead nor a variance.
-    rounding = 1e-12 * np.maximum(one.largest, column("largest"))
+    rounding = 1e-12 * np.maximum(one.largest, others["largest"])
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = [
             one.seeds_variance**2 / one.seeds_freedom,
-            column("seeds_variance") ** 2 / column("seeds_freedom"),
+            others["seeds_variance"] ** 2 / others["seeds_freedom"],
             *(part**2 / freedom for part, freedom in of_units),
         ]
         freedom = variance**2 / np.sum(np.broadcast_arrays(*shares), axis=0)

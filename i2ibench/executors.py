@@ -88,7 +88,7 @@ class ProcessesHere:
 
     Args:
         jobs: how many run at a time; by default one a GPU, or one where there are none.
-        threads: of each; by default the cores of this process, shared out.
+        threads: of each; by default ``$OMP_NUM_THREADS``, or the cores of this process, shared out.
         gpus: the names that ``CUDA_VISIBLE_DEVICES`` takes, one a place; none for a CPU.
 
     Raises:
@@ -104,7 +104,9 @@ class ProcessesHere:
                 f"--jobs {self.jobs}: a GPU takes one run, and here are {len(gpus)}; use "
                 f"--jobs {len(gpus)}, or --device cpu"
             )
-        self.threads = threads or max(1, usable_cores() // self.jobs)
+        said = os.environ.get(_THREADS[0], "")
+        asked = int(said) if said.isascii() and said.isdecimal() else 0
+        self.threads = threads or asked or max(1, usable_cores() // self.jobs)
         self._gpus = [*gpus] or [""] * self.jobs
         self._places = list(range(self.jobs))
         self._running: dict[str, tuple[int, subprocess.Popen[bytes]]] = {}

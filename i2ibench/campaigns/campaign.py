@@ -151,7 +151,7 @@ class Campaign(Printed):
 
         Args:
             jobs: processes at a time; by default one a GPU, or one where there are none.
-            threads: of each; by default the cores of this machine, shared out.
+            threads: of each; by default ``$OMP_NUM_THREADS``, or the cores, shared out.
             retries: how often a run that fails is tried again, beyond the first time.
             executor: where the runs are made; by default processes on this machine.
 
@@ -249,7 +249,7 @@ class Campaign(Printed):
                     "run": run.id or None,
                     "dataset": run.dataset,
                     "model": run.model,
-                    "protocol": run.options.protocol,
+                    "protocol": run.protocol or None,
                     "seed": run.options.seed,
                     **{key: run.varied.get(key) for key in keys},
                     "state": state.kind,
@@ -317,7 +317,7 @@ class Campaign(Printed):
                 run.id or "-",
                 run.model,
                 run.dataset,
-                run.options.protocol or "-",
+                run.protocol or "-",
                 str(run.options.seed),
                 run.variation,
                 state.text,

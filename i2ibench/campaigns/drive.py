@@ -96,6 +96,9 @@ class Drive:
                 self.tell(f"finished elsewhere: {run.id} {run.title}")
             elif state.running:
                 self._elsewhere.add(run.id)
+            elif self._attempts.get(run.id, 0) > self.retries:  # it was tried elsewhere since
+                del self._waiting[run.id]
+                self.tell(f"failed elsewhere: {run.id} {run.title}: {state.reason}")
             elif not self._trains_already(run):
                 self._start(run)
 
@@ -132,7 +135,7 @@ class Drive:
         if state.kind == "finished":
             self.tell(f"finished: {run.id} {run.title}")
             return
-        if state.running:  # another driver has taken it up already
+        if state.running:  # another driver has taken it up already, and it is waited for
             self._waiting[run.id] = run
             return
         if end.lost and self._lost[run.id] < _LOST_TRIES:

@@ -7,7 +7,7 @@ the training alone from a few steps that were measured, where that was asked for
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ class Estimate:
     Attributes:
         seconds: until it is finished; None where nothing is known.
         memory_mb: the most that its process holds, in MiB; None where nothing is known.
-        source: what it follows from: ``run 9584cf8df87f``, or ``measured steps``, of which the
-            translation and the evaluation are no part.
+        source: what it follows from: ``run 9584cf8df87f``; or ``measured steps``, or ``its own
+            steps`` while it trains, of which the translation and the evaluation are no part.
     """
 
     seconds: float | None = None
@@ -80,15 +80,19 @@ class Estimates:
     def _of(self, run: PlannedRun, plan: Plan, state: RunState, trained: bool) -> Estimate:
         left = 0.0 if trained else 1.0 - (state.share or 0.0)
         total = steps(plan)
+        status = state.status if state.running else None
+        told = status.seconds_left if status is not None and status.training else None
         for cost in self._costs(run, plan):
             training = cost.step_seconds * total if total else cost.train_seconds
             others = cost.evaluate_seconds
             others += 0.0 if state.kind == "translated" else cost.translate_seconds
-            return Estimate(training * left + others, cost.memory_mb, f"run {cost.run}")
+            training = training * left if told is None else told
+            return Estimate(training + others, cost.memory_mb, f"run {cost.run}")
         known = self._times.get(step_key(plan)) if total else None
         if known is None:
-            return Estimate()
-        return Estimate(known.seconds * total * left, known.memory_mb, "measured steps")
+            return Estimate(told, None, "its own steps" if told is not None else "")
+        seconds = known.seconds * total * left if told is None else told
+        return Estimate(seconds, known.memory_mb, "measured steps")
 
     def _costs(self, run: PlannedRun, plan: Plan) -> Iterator[_Cost]:
         """Yield the costs of finished runs like this one, the likest first."""
@@ -143,14 +147,3 @@ def _costly(experiment: Mapping[str, Any]) -> dict[str, Any]:
         "batch_size": training.get("batch_size") if isinstance(training, Mapping) else None,
         **{key: experiment.get(key) for key in ("images", "precision", "tile", "limit")},
     }
-
-
-def all_left(estimates: Sequence[Estimate], jobs: int) -> Estimate:
-    """Return what a campaign takes with ``jobs`` runs at a time; the largest memory of one run.
-
-    ``seconds`` is None where not even one run can be estimated.
-    """
-    known = [each.seconds for each in estimates if each.seconds is not None]
-    memory = [each.memory_mb for each in estimates if each.memory_mb is not None]
-    total = Estimate(sum(known) / jobs if known else None, max(memory, default=None))
-    return replace(total, source=f"{len(known)} of {len(estimates)}")

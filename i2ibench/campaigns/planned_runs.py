@@ -67,11 +67,16 @@ class PlannedRun:
         return training_id(self.experiment) if learns else ""
 
     @property
+    def protocol(self) -> str:
+        """The id of the protocol; empty where the run cannot start and the file names none."""
+        return self.options.protocol or "" if self.plan is None else self.plan.protocol.id
+
+    @property
     def title(self) -> str:
         """What it is: ``varpyramid on synthetic, stain-2, seed 1, variance_weight 25``."""
         parts = [f"{self.model} on {self.dataset}"]
-        if self.options.protocol is not None:
-            parts.append(self.options.protocol)
+        if self.protocol:
+            parts.append(self.protocol)
         parts += [f"seed {self.options.seed}", *([self.variation] if self.varied else [])]
         return ", ".join(parts)
 

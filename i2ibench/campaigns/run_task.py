@@ -58,7 +58,8 @@ def work_of(run: PlannedRun, attempt: int, memory_mb: float | None = None) -> Wo
 def command(options: Options) -> list[str]:
     """Return the words of the command that makes a run with these options, and no other."""
     words = ["i2ibench", "run"]
-    for each in fields(Options):
+    # What it is comes first.
+    for each in sorted(fields(Options), key=lambda field: field.name not in ("model", "dataset")):
         value = getattr(options, each.name)
         default = each.default if each.default is not MISSING else None
         if each.name == "settings":

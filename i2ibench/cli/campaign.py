@@ -105,7 +105,9 @@ def run(
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="CPU threads of each; default: the cores, shared out."
+            min=1,
+            metavar="N",
+            help="CPU threads of each; default: $OMP_NUM_THREADS, or the cores, shared out.",
         ),
     ] = None,
     retries: Annotated[

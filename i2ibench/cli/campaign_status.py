@@ -80,8 +80,7 @@ def title(campaign: Campaign, columns: Sequence[str]) -> str:
 
 
 def _parts(run: PlannedRun) -> list[str]:
-    options = run.options
-    return [run.dataset, options.protocol or NO_VALUE, str(options.seed), run.variation]
+    return [run.dataset, run.protocol or NO_VALUE, str(run.options.seed), run.variation]
 
 
 def _table(campaign: Campaign, each: Sequence[tuple[PlannedRun, RunState]]) -> Table:

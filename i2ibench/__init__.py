@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from i2ibench.runs.run import run_repeats as run_repeats
     from i2ibench.runs.score_folders import evaluate_side_by_side as evaluate_side_by_side
     from i2ibench.runs.score_folders import evaluate_together as evaluate_together
+    from i2ibench.runs.score_shard import evaluate_shard as evaluate_shard
 
 # Public name -> the module that it is imported from when it is first used.
 _PUBLIC = {
@@ -133,6 +134,7 @@ _PUBLIC = {
     "campaign": "i2ibench.campaigns.campaign",
     "compare": "i2ibench.comparison.compare",
     "evaluate": "i2ibench.runs.python_interface",
+    "evaluate_shard": "i2ibench.runs.score_shard",
     "evaluate_side_by_side": "i2ibench.runs.score_folders",
     "evaluate_together": "i2ibench.runs.score_folders",
     "export_onnx": "i2ibench.runs.export_onnx",

@@ -22,6 +22,10 @@ from i2ibench import registry
 from i2ibench.data.archives import unpack
 from i2ibench.data.cards import parse_card, read_card_file
 from i2ibench.errors import I2IBenchError
+from i2ibench.evaluation.accumulate import Accumulation
+from i2ibench.evaluation.metric_choice import ChosenMetrics
+from i2ibench.evaluation.pair_values import PairValues
+from i2ibench.evaluation.part_files import read_head, read_part, write_part
 from i2ibench.evaluation.protocol import _parse as parse_protocol
 from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.files import map_array, read_json, sha256_json, write_array
@@ -29,8 +33,10 @@ from i2ibench.leaderboard.board import read_board, render_page
 from i2ibench.leaderboard.entries import add_file
 from i2ibench.leaderboard.exports import csv_board, latex_board
 from i2ibench.leaderboard.plain_tables import board_tables
+from i2ibench.metrics.diversity import DistanceRatio
 from i2ibench.metrics.networks.network_loading import load_state
 from i2ibench.metrics.networks.weights import WeightsFile
+from i2ibench.metrics.pixel import PSNR
 from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record_files import read_result
 from i2ibench.results.score_tables import read_score_table
@@ -149,6 +155,26 @@ def _weights(path: Path) -> Any:
     return load_state(WeightsFile(path, "a" * 64, False, "m"))
 
 
+_CHOSEN = ChosenMetrics(
+    {"psnr": PSNR(), "distance-ratio": DistanceRatio()}, {}, frozenset(), frozenset()
+)
+
+
+def _part(folder: Path) -> bytes:
+    values, metric = PairValues(["psnr"]), DistanceRatio()
+    state = metric.new_state()
+    for pair_id in "abc":
+        values.add(pair_id, {"psnr": 20.0})
+        metric.update(state, pair_id, (np.ones(4, np.float32), np.ones(4, np.float32)))
+    found = Accumulation(values, {"distance-ratio": {None: state}}, {None: 3})
+    path = folder / "made.part"
+    facts = {"question": "q", "images": "i", "seconds": 1.0}
+    write_part(path, [found], [_CHOSEN], shard=(1, 1), **facts)
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
 def _unpack(path: Path) -> None:
     target = path.parent / "unpacked"
     try:
@@ -207,6 +233,7 @@ READERS: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] =
     "checkpoint": ("last.ckpt", _checkpoint, load_if_ours),
     "weights": ("w.pth", lambda _: _tensors(), _weights),
     "array": ("a.npy", _array, map_array),
+    "part": ("x.part", _part, lambda path: read_part(read_head(path), [_CHOSEN])),
     "tar": ("a.tar", lambda _: _tar("w:"), _unpack),
     "tar.gz": ("a.tar.gz", lambda _: _tar("w:gz"), _unpack),
     "tar.xz": ("a.tar.xz", lambda _: _tar("w:xz"), _unpack),

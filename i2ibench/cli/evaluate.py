@@ -13,6 +13,7 @@ from i2ibench.cli.options import Json, takes_options_of
 from i2ibench.cli.terminal import answer, escape, print_json, say
 from i2ibench.runs import python_interface
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.option_fields import HOW
 
 if TYPE_CHECKING:
     from i2ibench.results.record import Result
@@ -29,6 +30,16 @@ def evaluate(
             "several models, scored together.",
         ),
     ],
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/K",
+            help="Score the I-th of K shards of the pairs alone and write its part into --output; "
+            "where all lie in one folder, the same call with --merge gives the result.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a folder of predictions against the targets of a data set.
@@ -40,12 +51,24 @@ def evaluate(
     i2ibench evaluate pix2pix_images pyramid_images -d bci --output scores
 
     i2ibench evaluate predictions -d bci --protocol i2i-1 --protocol my.toml
+
+    i2ibench evaluate predictions -d bci --shard 2/8 --output parts
+
+    i2ibench evaluate predictions -d bci --merge parts
     """
     from i2ibench.cli.progress import RichReporter
     from i2ibench.cli.results import show_result
     from i2ibench.runs.score_folders import evaluate_folders
+    from i2ibench.runs.score_shard import evaluate_shard
 
     with closing(RichReporter()) as reporter:
+        if shard is not None:
+            part = evaluate_shard(predictions, options, shard, reporter.progress)
+            reporter.close()
+            if json:
+                print_json({"part": str(part)})
+            say(f"written to {part}")
+            return
         results = evaluate_folders(predictions, options, reporter.progress)
     if len(predictions) > 1:
         _show_together(results, options.output, json)

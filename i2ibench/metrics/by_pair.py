@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from i2ibench.errors import DataError
 from i2ibench.metrics.interface import SetMetric
-from i2ibench.metrics.kept_rows import Rows, form_of
+from i2ibench.metrics.kept_rows import Field, Form, Rows, form_of
+from i2ibench.metrics.packed import ROWS, ArrayBlocks, Packed
 from i2ibench.seeds import derive_seed
 
 Description = TypeVar("Description")
@@ -43,9 +44,9 @@ class Descriptions(MutableMapping[str, Description]):
         if form is not None and self._open is None and not self._others:
             self._open = Rows(form)
             self._parts.append(self._open)
-        if form is not None and self._open is not None and _fits(form, self._open):
+        if form is not None and self._open is not None and form == self._open.form:
             self._part.append(len(self._parts) - 1)
-            self._number.append(self._open.append(description))  # type: ignore[arg-type]
+            self._number.append(self._open.append(description))
         else:
             self._part.append(-1)
             self._number.append(len(self._others))
@@ -95,7 +96,7 @@ class Descriptions(MutableMapping[str, Description]):
         first = self.uniform()
         if first is None:
             return np.array([row[field] for row in self.descriptions(places)])  # type: ignore[index]
-        said = first.form[field]
+        said = first.form.fields[field]
         is_text = said.kind == "text"
         found = np.empty((len(places), *said.shape), object if is_text else said.dtype)
         parts = np.frombuffer(self._part, np.int32)[places]
@@ -107,6 +108,13 @@ class Descriptions(MutableMapping[str, Description]):
                 read = np.array([*self._parts[part].texts, None], dtype=object)[read]
             found[rows] = read
         return found
+
+    def append_rows(self, ids: Sequence[str], rows: Rows) -> None:
+        """Add rows that are complete, one for each id."""
+        self._parts.append(rows)
+        self._ids += ids
+        self._part.extend([len(self._parts) - 1] * len(ids))
+        self._number.extend(range(len(ids)))
 
     def joined(self, other: Descriptions[Description]) -> Descriptions[Description]:
         """Return both; the descriptions themselves are shared, not copied.
@@ -134,11 +142,8 @@ class Descriptions(MutableMapping[str, Description]):
         part, number = self._part[place], self._number[place]
         if part < 0:
             return self._others[number]
-        return self._parts[part].description(number)  # type: ignore[return-value]
-
-
-def _fits(form: tuple[Any, ...], rows: Rows) -> bool:
-    return form == rows.form
+        found: Description = self._parts[part].description(number)
+        return found
 
 
 class Column:
@@ -201,6 +206,68 @@ class KeyedSetMetric(SetMetric[ByPair[Description]], Generic[Description]):
             DataError: a pair is in both.
         """
         return ByPair(state.pairs.joined(other.pairs))
+
+    def pack(self, state: ByPair[Description]) -> Packed:
+        """Return the descriptions in the order of ids, as far as they are rows.
+
+        Raises:
+            UsageError: they are no tuples of arrays of one shape, floats and texts.
+        """
+        pairs = state.pairs
+        rows, order = pairs.uniform(), pairs.order()
+        if not len(order):
+            return Packed({"ids": []}, {})
+        if rows is None:
+            return super().pack(state)
+        texts: list[str] = []
+        arrays: dict[str, ArrayBlocks] = {}
+        for field, said in enumerate(rows.form.fields):
+            column = state.column(field)
+            if said.kind == "text":
+                found = column[:].tolist()
+                texts = sorted({*texts, *(each for each in found if each is not None)})
+        for field, said in enumerate(rows.form.fields):
+            column = state.column(field)
+            if said.kind == "text":
+                codes = {text: number for number, text in enumerate(texts)}
+                found = [codes.get(each, -1) for each in column[:].tolist()]
+                arrays[str(field)] = ArrayBlocks.of(np.array(found, dtype=said.dtype))
+            else:
+                arrays[str(field)] = _blocks_of(column, said)
+        facts = {
+            "ids": pairs.ordered_ids(),
+            "bare": rows.form.bare,
+            "kinds": [said.kind for said in rows.form.fields],
+            "texts": texts,
+        }
+        return Packed(facts, arrays)
+
+    def unpack(self, packed: Packed) -> ByPair[Description]:
+        """Return the state of packed descriptions."""
+        state, ids = self.new_state(), packed.facts["ids"]
+        if not ids:
+            return state
+        kinds = packed.facts["kinds"]
+        arrays = [packed.arrays[str(field)] for field in range(len(kinds))]
+        fields = [
+            Field(kind, each.dtype, each.shape[1:])
+            for kind, each in zip(kinds, arrays, strict=True)
+        ]
+        rows = Rows(Form(tuple(fields), packed.facts["bare"]))
+        for blocks in zip(*(each.blocks() for each in arrays), strict=True):
+            rows.extend(blocks, packed.facts["texts"])
+        if rows.count != len(ids) or len({*ids}) < len(ids):
+            raise ValueError(f"{rows.count} descriptions of {len({*ids})} pairs")
+        state.pairs.append_rows(ids, rows)
+        return state
+
+
+def _blocks_of(column: Column, said: Field) -> ArrayBlocks:
+    def blocks() -> Iterator[npt.NDArray[Any]]:
+        for start in range(0, len(column), ROWS):
+            yield column[start : start + ROWS]
+
+    return ArrayBlocks(said.dtype, (len(column), *said.shape), blocks)
 
 
 def drawn_subset(n: int, most: int, name: str) -> Places | None:

@@ -23,7 +23,7 @@ UNBIASED_FROM = 2048
 
 # Of more pairs the covariances are summed up, block by block, which rounds at 1e-8 of the distance
 # or less; up to here the rows themselves are decomposed.
-EXACT_UP_TO = 16_384
+EXACT_UP_TO = 4096
 
 # Rows of features that are brought to float64 at once.
 _BLOCK = 1024

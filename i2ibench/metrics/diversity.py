@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from i2ibench.metrics.by_pair import ByPair, KeyedSetMetric, drawn_subset
 from i2ibench.metrics.interface import PairImages, Score, SetMetric, Signature
+from i2ibench.metrics.packed import ArrayBlocks, Packed
 from i2ibench.metrics.pixel_sums import PixelMoments, PixelTotals, blocks
 
 Float64 = npt.NDArray[np.float64]
@@ -91,6 +92,32 @@ class _OfVariances(SetMetric[VarianceState[Sums]]):
         if state.sizes_differ or state.prediction is None or state.target is None:
             return Score(None, unavailable=f"{self.name} needs images of one size")
         return self._score(state.prediction, state.target)
+
+    def pack(self, state: VarianceState[Sums]) -> Packed:
+        """Return the sums."""
+        facts: dict[str, object] = {"n": state.n, "sizes_differ": state.sizes_differ}
+        arrays: dict[str, ArrayBlocks] = {}
+        for side in ("prediction", "target"):
+            sums = getattr(state, side)
+            if sums is not None:
+                facts[side] = {key: v for key, v in vars(sums).items() if isinstance(v, int)}
+                for key, value in vars(sums).items():
+                    if isinstance(value, np.ndarray):
+                        arrays[f"{side}.{key}"] = ArrayBlocks.of(value)
+        return Packed(facts, arrays)
+
+    def unpack(self, packed: Packed) -> VarianceState[Sums]:
+        """Return the sums that were packed."""
+        facts, sums = packed.facts, dict[str, Any]()
+        for side in ("prediction", "target"):
+            if side in facts:
+                own = {
+                    name.removeprefix(f"{side}."): each.whole()
+                    for name, each in packed.arrays.items()
+                    if name.startswith(f"{side}.")
+                }
+                sums[side] = self.sums(**facts[side], **own)
+        return VarianceState(n=facts["n"], sizes_differ=facts["sizes_differ"], **sums)
 
     def _score(self, predictions: Sums, targets: Sums) -> Score:
         raise NotImplementedError

@@ -14,6 +14,7 @@ import pydantic
 
 from i2ibench import registry
 from i2ibench.errors import MissingError, UsageError
+from i2ibench.metrics.packed import Packed
 from i2ibench.metrics.pair_images import PairImages, TargetCache, UInt8Image
 from i2ibench.metrics.signature import Signature
 from i2ibench.settings import Settings, explain
@@ -23,6 +24,7 @@ __all__ = [
     "Context",
     "Metric",
     "MetricSettings",
+    "Packed",
     "PairImages",
     "PairMetric",
     "Score",
@@ -267,6 +269,24 @@ class SetMetric(Metric, Generic[State]):
 
     def compute(self, state: State) -> Score:
         """Return the score of the pairs in ``state``."""
+        raise NotImplementedError
+
+    def pack(self, state: State) -> Packed:
+        """Return what a file can hold of ``state``; ``unpack`` makes an equal state of it.
+
+        An evaluation in shards needs both. Metrics whose descriptions are arrays of one shape,
+        floats, texts and tuples of these have them by ``KeyedSetMetric``.
+
+        Raises:
+            UsageError: the metric cannot.
+        """
+        raise UsageError(
+            f"metric {self.name} cannot write what it keeps of pairs to a file (it has no pack and "
+            "unpack), so it has no shards; evaluate it in one process, or leave it out"
+        )
+
+    def unpack(self, packed: Packed) -> State:
+        """Return the state that was packed."""
         raise NotImplementedError
 
 

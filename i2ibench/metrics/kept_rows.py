@@ -38,15 +38,19 @@ class Field(NamedTuple):
     shape: tuple[int, ...]
 
 
-Form = tuple[Field, ...]
+class Form(NamedTuple):
+    """The elements of a description; ``bare`` where it is its one element, and no tuple."""
+
+    fields: tuple[Field, ...]
+    bare: bool
 
 
 def form_of(description: object) -> Form | None:
-    """Return the form of a tuple of arrays, floats, texts and None; None of anything else."""
-    if type(description) is not tuple or not description:
-        return None
+    """Return the form of an array, a float, a text or a tuple of these; None of anything else."""
+    bare = type(description) is not tuple
+    parts: tuple[object, ...] = (description,) if bare else description  # type: ignore[assignment]
     fields = []
-    for part in description:
+    for part in parts:
         if isinstance(part, np.ndarray) and part.dtype.kind in "fiub":
             fields.append(Field("array", part.dtype.str, part.shape))
         elif isinstance(part, float):
@@ -55,7 +59,7 @@ def form_of(description: object) -> Form | None:
             fields.append(Field("text", "<i4", ()))
         else:
             return None
-    return tuple(fields)
+    return Form(tuple(fields), bare) if fields else None
 
 
 class Rows:
@@ -69,15 +73,16 @@ class Rows:
         self._starts: list[int] = []
         self.count = 0
         self._row_bytes = sum(
-            np.dtype(each.dtype).itemsize * int(np.prod(each.shape)) for each in form
+            np.dtype(each.dtype).itemsize * int(np.prod(each.shape)) for each in form.fields
         )
 
-    def append(self, description: tuple[Any, ...]) -> int:
+    def append(self, description: Any) -> int:
         """Add a description of the form; return its number."""
+        parts = (description,) if self.form.bare else description
         last = self._blocks[-1] if self._blocks else None
         if not isinstance(last, _Block) or last.used == last.rows:
             last = self._new_block(last if isinstance(last, _Block) else None)
-        for field, column, part in zip(self.form, last.columns, description, strict=True):
+        for field, column, part in zip(self.form.fields, last.columns, parts, strict=True):
             column[last.used] = self._code(part) if field.kind == "text" else part
         last.used += 1
         self.count += 1
@@ -92,7 +97,7 @@ class Rows:
             if not isinstance(last, _Block) or last.used == last.rows:
                 last = self._new_block(last if isinstance(last, _Block) else None)
             some = min(count - done, last.rows - last.used)
-            for field, column, given in zip(self.form, last.columns, columns, strict=True):
+            for field, column, given in zip(self.form.fields, last.columns, columns, strict=True):
                 part = given[done : done + some]
                 column[last.used : last.used + some] = codes[part] if field.kind == "text" else part
             last.used += some
@@ -101,7 +106,7 @@ class Rows:
 
     def read(self, field: int, numbers: npt.NDArray[np.int64]) -> Array:
         """Return one element of some rows: (n, *shape); of texts their codes, -1 for None."""
-        said = self.form[field]
+        said = self.form.fields[field]
         found = np.empty((len(numbers), *said.shape), said.dtype)
         blocks = np.searchsorted(self._starts, numbers, side="right") - 1
         for place in np.unique(blocks).tolist():
@@ -111,18 +116,18 @@ class Rows:
             )
         return found
 
-    def description(self, number: int) -> tuple[Any, ...]:
+    def description(self, number: int) -> Any:
         """Return one description as it was added."""
         place = bisect_right(self._starts, number) - 1
         row = np.array([number - self._starts[place]])
         parts: list[Any] = []
-        for field, said in enumerate(self.form):
+        for field, said in enumerate(self.form.fields):
             part = self._blocks[place].rows_of(field, row)[0]
             if said.kind == "text":
                 parts.append(None if part < 0 else self.texts[int(part)])
             else:
                 parts.append(float(part) if said.kind == "float" else part)
-        return tuple(parts)
+        return parts[0] if self.form.bare else tuple(parts)
 
     def _code(self, text: str | None) -> int:
         if text is None:
@@ -161,7 +166,7 @@ class _Block:
 
     def __init__(self, form: Form, rows: int) -> None:
         self.rows, self.used = rows, 0
-        self.columns = [np.empty((rows, *each.shape), each.dtype) for each in form]
+        self.columns = [np.empty((rows, *each.shape), each.dtype) for each in form.fields]
         self._bytes = sum(column.nbytes for column in self.columns)
         _Memory.add(self._bytes)
 

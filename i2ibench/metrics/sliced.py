@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pydantic
 
 from i2ibench.metrics.interface import MetricSettings, PairImages, Score, SetMetric, Signature
+from i2ibench.metrics.packed import ArrayBlocks, Packed
 from i2ibench.seeds import derive_seed
 
 Float32 = npt.NDArray[np.float32]
@@ -139,6 +140,23 @@ class SWD(SetMetric[SWDState]):
             parts = [*state.levels.get(level, []), *other.levels.get(level, [])]
             merged.levels[level] = [_lowest(parts, self.settings.kept)]
         return merged
+
+    def pack(self, state: SWDState) -> Packed:
+        """Return the sample of each level."""
+        arrays: dict[str, ArrayBlocks] = {}
+        for level, parts in state.levels.items():
+            sample = _lowest(parts, self.settings.kept)
+            for name in ("priority", "prediction", "target"):
+                arrays[f"{level}.{name}"] = ArrayBlocks.of(getattr(sample, name))
+        return Packed({"pairs": state.pairs, "levels": [*state.levels]}, arrays)
+
+    def unpack(self, packed: Packed) -> SWDState:
+        """Return the samples that were packed."""
+        state = SWDState(pairs=packed.facts["pairs"])
+        for level in packed.facts["levels"]:
+            names = [f"{level}.{name}" for name in ("priority", "prediction", "target")]
+            state.levels[level] = [Patches(*(packed.arrays[name].whole() for name in names))]
+        return state
 
     def compute(self, state: SWDState) -> Score:
         """Return the mean distance over levels; the levels' own distances are details."""

@@ -11,6 +11,8 @@ from i2ibench.errors import UsageError
 from i2ibench.runs.option_fields import HOW, WHAT, WHERE, make_paths, names_in, shown
 from i2ibench.runs.options import DEFAULT_PROTOCOL, STAIN_PROTOCOL, SharedOptions
 
+MOST_SHARDS = 1024
+
 
 @dataclass(frozen=True)
 class EvaluationOptions(SharedOptions):
@@ -85,12 +87,34 @@ class EvaluationOptions(SharedOptions):
         ),
     )
 
+    shards: int = field(
+        default=1,
+        metadata=shown(
+            "Score so many shards of the pairs in processes of their own; the values are the same.",
+            HOW,
+            metavar="K",
+            limits=(1, MOST_SHARDS),
+        ),
+    )
+    merge: Path | None = field(
+        default=None,
+        metadata=shown(
+            "Score nothing: merge the parts in this folder, which --shard of the same call made.",
+            HOW,
+            metavar="FOLDER",
+        ),
+    )
+
     def __post_init__(self) -> None:
         """Turn strings into paths, and names in one string into a list."""
         if self.dataset is not None:
             object.__setattr__(self, "dataset", str(self.dataset))
         object.__setattr__(self, "metrics", names_in("--metrics", self.metrics))
-        make_paths(self, "targets", "data_root", "output")
+        make_paths(self, "targets", "data_root", "output", "merge")
+        if not 1 <= self.shards <= MOST_SHARDS:
+            raise UsageError(f"--shards is 1 to {MOST_SHARDS}, not {self.shards}")
+        if self.merge is not None and self.shards > 1:
+            raise UsageError("--shards scores and --merge does not; give one of them")
         if self.feature_precision not in ("fp32", "bf16"):
             raise UsageError(f"--feature-precision is fp32 or bf16, not {self.feature_precision}")
 

@@ -207,6 +207,8 @@ def evaluate(
     feature_precision: Literal["fp32", "bf16"] = EvaluationOptions.feature_precision,
     data_root: str | Path | None = EvaluationOptions.data_root,
     output: str | Path | None = EvaluationOptions.output,
+    shards: int = EvaluationOptions.shards,
+    merge: str | Path | None = EvaluationOptions.merge,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Score a folder of images that any tool made, matched to the pairs by id.

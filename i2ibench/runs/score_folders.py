@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.data.scale import bits_of
 from i2ibench.errors import DataError, UsageError
+from i2ibench.evaluation.begin_pass import OnePassOptions
 from i2ibench.evaluation.one_pass import evaluate_together as evaluate_predictions
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.protocol_comparison import check_same_files
+from i2ibench.evaluation.sharded import evaluate_parts
+from i2ibench.provenance import stopwatch
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.build_record import build_result
 from i2ibench.results.pair_scores import write_pair_scores
@@ -27,15 +30,17 @@ from i2ibench.results.record_files import write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
 from i2ibench.runs.outputs import alone_in, check_names, check_outputs, model_name, model_names
+from i2ibench.runs.shard_processes import parts_of_processes
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 Progress = Callable[[int, int], None]
+Named = Mapping[str, Path]
 # Seconds that another process may take to write two files.
 _PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
     """A folder of predictions to score, and what becomes of it."""
 
     predictions: Path
@@ -56,8 +61,8 @@ def evaluate(
             one of its values have gone away since.
         progress: called with the pairs done and all pairs.
     """
-    name, opened = _one_name(predictions, options), _opened(options)
-    request = _Request(predictions, _one_protocol(options, opened), name, options.output)
+    name, opened = _one_name(predictions, options), opened_dataset(options)
+    request = Request(predictions, one_protocol(options, opened), name, options.output)
     [result] = _evaluate([request], opened, options, progress)
     return result
 
@@ -89,10 +94,10 @@ def evaluate_together(
     named = options.names or by_path
     output = options.output
     check_names(named, len(predictions), as_folders=output is not None)
-    opened = _opened(options)
-    protocol = _one_protocol(options, opened)
+    opened = opened_dataset(options)
+    protocol = one_protocol(options, opened)
     requests = [
-        _Request(folder, protocol, name, output / name if output is not None else None)
+        Request(folder, protocol, name, output / name if output is not None else None)
         for folder, name in zip(folders, named, strict=True)
     ]
     return _evaluate(requests, opened, options, progress)
@@ -123,10 +128,10 @@ def evaluate_side_by_side(
     folder, output = Path(predictions), options.output
     name = _one_name(folder, options)
     requests = [
-        _Request(folder, rules, name, output / rules.id if output is not None else None)
+        Request(folder, rules, name, output / rules.id if output is not None else None)
         for rules in (first, second)
     ]
-    return _evaluate(requests, _opened(options), options, progress)
+    return _evaluate(requests, opened_dataset(options), options, progress)
 
 
 def evaluate_folders(
@@ -145,7 +150,8 @@ def evaluate_folders(
     return [evaluate(predictions[0], options, progress)]
 
 
-def _one_protocol(options: EvaluationOptions, dataset: Dataset) -> Protocol:
+def one_protocol(options: EvaluationOptions, dataset: Dataset) -> Protocol:
+    """Return the one protocol of the options, or the data set's own."""
     if len(options.protocols) > 1:
         raise UsageError(
             f"one protocol, not {len(options.protocols)}; evaluate_side_by_side scores under two"
@@ -159,34 +165,62 @@ def _one_name(predictions: Path, options: EvaluationOptions) -> str:
     return names[0]
 
 
+def matched_pairs(
+    requests: Sequence[Request], opened: Dataset, options: EvaluationOptions
+) -> tuple[PairedDataset, list[tuple[Named, Protocol]]]:
+    """Return the pairs, and the predictions of each request by pair id with their protocol."""
+    pairs = opened.split(options.split)
+    folders = list(dict.fromkeys(request.predictions for request in requests))
+    found = {folder: find_predictions(folder, pairs) for folder in folders}
+    for request in requests:
+        _check_origin(request.predictions, request.protocol)
+    return pairs, [(found[request.predictions], request.protocol) for request in requests]
+
+
+def options_of_the_pass(
+    opened: Dataset, options: EvaluationOptions, progress: Progress | None
+) -> OnePassOptions:
+    """Return what the options say to the pass over the pairs."""
+    names = options.metrics
+    return {
+        "metrics": [names] if isinstance(names, str) else names,
+        "device": options.device,
+        "allow_unverified_weights": options.allow_unverified_weights,
+        "feature_precision": options.feature_precision,
+        "progress": progress,
+        "training_targets": opened.split_if_there("train"),
+    }
+
+
 def _evaluate(
-    requests: Sequence[_Request],
+    requests: Sequence[Request],
     opened: Dataset,
     options: EvaluationOptions,
     progress: Progress | None,
 ) -> list[Result]:
-    pairs = opened.split(options.split)
     folders = list(dict.fromkeys(request.predictions for request in requests))
-    found = {folder: find_predictions(folder, pairs) for folder in folders}
+    pairs, scored = matched_pairs(requests, opened, options)
     check_outputs([request.output for request in requests if request.output is not None], folders)
     for request in requests:
-        _check_origin(request.predictions, request.protocol)
         if request.output is not None and options.metrics is None:
             refuse_to_lose(
                 request.output / "result.json",
                 request.protocol.metric_names,
                 allow_unverified_weights=options.allow_unverified_weights,
             )
-    evaluations = evaluate_predictions(
-        pairs,
-        [(found[request.predictions], request.protocol) for request in requests],
-        metrics=options.metrics,
-        device=options.device,
-        allow_unverified_weights=options.allow_unverified_weights,
-        feature_precision=options.feature_precision,
-        progress=progress,
-        training_targets=opened.split_if_there("train"),
-    )
+    said = options_of_the_pass(opened, options, progress)
+    if options.merge is not None:
+        evaluations = evaluate_parts(pairs, scored, options.merge, **said)
+    elif options.shards > 1:
+        with (
+            stopwatch() as watch,
+            parts_of_processes(folders, options, len(pairs), progress) as parts,
+        ):
+            evaluations = evaluate_parts(pairs, scored, parts, **said)
+        seconds = watch.seconds / len(evaluations)
+        evaluations = [replace(each, seconds=seconds) for each in evaluations]
+    else:
+        evaluations = evaluate_predictions(pairs, scored, **said)
     results = [
         build_result(
             model={"name": request.name, "predictions": "external"},
@@ -209,7 +243,8 @@ def _evaluate(
     return results
 
 
-def _opened(options: EvaluationOptions) -> Dataset:
+def opened_dataset(options: EvaluationOptions) -> Dataset:
+    """Return the data set that the options name."""
     if (options.dataset is None) == (options.targets is None):
         raise UsageError("give either --dataset or --targets")
     if options.dataset is None:

@@ -34,7 +34,7 @@ VERB_TABLES = [
 ]
 # What a function takes beside the options of its table, and a verb beside those of its function.
 NOT_OPTIONS = {"reporter", "progress", "predictions"}
-OF_THE_COMMAND_LINE = {"json", "repeats", "predictions"}
+OF_THE_COMMAND_LINE = {"shard", "json", "repeats", "predictions"}
 
 
 def members(hint):

@@ -17,12 +17,14 @@ from i2ibench.data.images import read_image
 from i2ibench.errors import DataError
 from i2ibench.evaluation.accumulate import PredictionSet, accumulate
 from i2ibench.evaluation.metric_choice import choose_metrics
-from i2ibench.evaluation.one_pass import evaluate
+from i2ibench.evaluation.one_pass import evaluate, evaluate_together
 from i2ibench.evaluation.predictions import check_images
 from i2ibench.evaluation.protocol import load_protocol
+from i2ibench.evaluation.sharded import evaluate_parts, write_shard
+from i2ibench.evaluation.shards import Shard
 from i2ibench.evaluation.summary import overall_values
 from i2ibench.metrics import manifold
-from i2ibench.metrics.interface import Context, TrainingTarget, registered_metric
+from i2ibench.metrics.interface import Context, PairMetric, TrainingTarget, registered_metric
 
 I2I = load_protocol("i2i-1")
 OURS = [n for n in registry.metrics.names() if registry.metrics.entry(n).provider == "i2ibench"]
@@ -91,6 +93,47 @@ def test_order_workers_and_shards_change_nothing_without_networks(draw):
 def test_order_workers_and_shards_change_nothing_with_networks(draw, all_networks):
     context = Context(allow_unverified_weights=True)
     _check_shards(draw(5, size=64), WITH_NETWORK, context, examples=2)
+
+
+def _check_part_files(drawn, names, folder, **options):
+    scored = [(drawn.predictions, I2I)]
+    options = {"metrics": names, "workers": 2, "use_cache": False, **options}
+    [whole] = evaluate_together(drawn.dataset, scored, **options)
+    for number in (3, 1, 2):  # in any order
+        shard = Shard(number, 3)
+        write_shard(drawn.dataset, scored, shard, folder / shard.file_name, **options)
+    [merged] = evaluate_parts(drawn.dataset, scored, folder, **options)
+    pair_metrics = [*whole.pair_columns.metrics]
+    assert {*pair_metrics} == {n for n in names if issubclass(registered_metric(n), PairMetric)}
+    for name in pair_metrics:
+        columns = (each.pair_columns.metrics[name] for each in (merged, whole))
+        np.testing.assert_array_equal(*columns)
+    for group in (None, *whole.groups):
+        found, expected = (
+            each.metrics if group is None else each.groups[group].metrics
+            for each in (merged, whole)
+        )
+        assert [*found] == [*expected]
+        for name, value in expected.items():
+            if value.value is not None:
+                assert found[name].value == pytest.approx(value.value, abs=1e-9, rel=1e-9), name
+            for field in ("n", "signature", "unavailable"):
+                assert getattr(found[name], field) == getattr(value, field)
+    return merged
+
+
+def test_parts_as_files_give_the_values_of_one_pass_without_networks(draw, tmp_path):
+    training = draw(8, size=176, seed=5, split="train").dataset
+    _check_part_files(
+        draw(9, size=176), WITHOUT_NETWORK, tmp_path / "parts", training_targets=training
+    )
+
+
+def test_parts_as_files_give_the_values_of_one_pass_with_networks(draw, all_networks, tmp_path):
+    found = _check_part_files(
+        draw(7, size=64), WITH_NETWORK, tmp_path / "parts", allow_unverified_weights=True
+    )
+    assert found.metrics["fid"].value > 0
 
 
 def test_a_pair_in_both_shards_is_refused(draw):

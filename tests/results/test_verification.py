@@ -17,7 +17,7 @@ from i2ibench.data.dataset import open_dataset
 from i2ibench.data.images import read_image, write_png
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError, MissingError, UsageError
-from i2ibench.evaluation import one_pass
+from i2ibench.evaluation import begin_pass
 from i2ibench.evaluation.one_pass import evaluate
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import load_protocol
@@ -222,7 +222,7 @@ def test_one_changed_byte_is_found_though_size_and_time_are_as_they_were(
 def test_verification_takes_no_feature_from_the_cache(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(one_pass, "FeatureStore", None)  # calling it would fail
+    monkeypatch.setattr(begin_pass, "FeatureStore", None)  # calling it would fail
     assert _verify(run).findings == ()
 
 

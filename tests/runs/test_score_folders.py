@@ -23,6 +23,7 @@ from i2ibench.runs.options import Options
 from i2ibench.runs.python_interface import evaluate
 from i2ibench.runs.run import run
 from i2ibench.runs.score_folders import evaluate_side_by_side, evaluate_together
+from i2ibench.runs.score_shard import evaluate_shard
 from i2ibench.translation.manifest import Manifest, write_manifest
 
 BOTH = ["psnr", "ssim"]
@@ -284,3 +285,58 @@ def test_two_evaluations_into_one_folder_take_turns_to_write(folders, tmp_path, 
     assert not (output / "scores.csv").exists()
     evaluate(predictions, targets=targets, metrics=BOTH, output=output)
     assert (output / "result.json").exists()
+
+
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "shards"
+
+
+def test_shards_in_processes_give_the_result_of_one_pass(folders, tmp_path, monkeypatch):
+    predictions, targets = folders
+    left = _cache(tmp_path, monkeypatch)
+    write_blurred({p.stem: p for p in predictions.iterdir()}, tmp_path / "blurred", 2.0)
+    both, told = [predictions, tmp_path / "blurred"], []
+    options = {"targets": targets, "metrics": [*BOTH, "swd"]}
+    whole = evaluate_together(both, EvaluationOptions(**options, output=tmp_path / "whole"))
+    sharded = evaluate_together(
+        both,
+        EvaluationOptions(**options, shards=2, output=tmp_path / "sharded"),
+        lambda done, total: told.append((done, total)),
+    )
+    for one, other in zip(whole, sharded, strict=True):
+        assert other.metrics == one.metrics
+        scores = [tmp_path / kind / one.model.name / "scores.csv" for kind in ("whole", "sharded")]
+        assert scores[0].read_bytes() == scores[1].read_bytes()
+    assert told[-1] == (3, 3)
+    assert [*left.iterdir()] == [], "the parts are removed"
+
+
+def test_an_error_of_a_shard_is_told_as_if_there_were_none(folders, tmp_path, monkeypatch):
+    predictions, targets = folders
+    left = _cache(tmp_path, monkeypatch)
+    content = (predictions / "c.png").read_bytes()
+    (predictions / "c.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"c\.png"):
+        evaluate(predictions, targets=targets, metrics=BOTH, shards=2)
+    assert [*left.iterdir()] == []
+
+
+def test_a_shard_alone_writes_a_part_that_the_same_call_merges(folders, tmp_path, monkeypatch):
+    predictions, targets = folders
+    _cache(tmp_path, monkeypatch)
+    parts = tmp_path / "parts"
+    options = {"targets": targets, "metrics": BOTH, "device": "cpu"}
+    for number in (2, 1):
+        alone = EvaluationOptions(**options, output=parts)
+        assert evaluate_shard([predictions], alone, f"{number}/2").parent == parts
+    merged = evaluate(predictions, **options, merge=parts)
+    assert merged.metrics == evaluate(predictions, **options).metrics
+    for wrong, said in (
+        ({"output": None}, "as --output"),
+        ({"output": parts, "merge": parts}, "neither --shards nor --merge"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            evaluate_shard([predictions], EvaluationOptions(**options, **wrong), "1/2")
+    with pytest.raises(UsageError, match="give one of them"):
+        EvaluationOptions(**options, merge=parts, shards=2)

@@ -28,7 +28,7 @@ from i2ibench.wording import count
 if TYPE_CHECKING:
     import ray
 
-# What a machine of the cluster could not do: its task is given back before it began.
+# The exit code where a machine is at fault: it does not fit, or its Ray has ended.
 UNFIT = 78
 # A machine that joins is seen after at most as long.
 _LOOK_SECONDS = 10.0
@@ -258,19 +258,34 @@ def _work(
             module, arguments, grace=GRACE_SECONDS, environment=environment, output=output
         )
     try:
-        return _waited(process), ""
+        if (code := _waited(process)) is not None:
+            return code, ""
+        _ended(process)
+        return UNFIT, "the Ray of its machine has ended"
     except KeyboardInterrupt:  # Ray has been asked to cancel it
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(GRACE_SECONDS), ""
-        end_group(process)
-        return process.wait(), ""
+        return _ended(process), ""
     finally:
         if process.stdin is not None:
             process.stdin.close()  # whatever ends this task, the process is told
 
 
-def _waited(process: subprocess.Popen[bytes]) -> int:
-    while True:  # in short waits: a cancellation is no signal, and wakes none
+def _waited(process: subprocess.Popen[bytes]) -> int | None:
+    """Wait for a process and return its exit code; None where the Ray of this machine ends first.
+
+    Ray lets a task that works outlive it; but its other machines count this one as lost.
+    """
+    machine = os.getppid()
+    while os.getppid() == machine:
+        # In short waits: a cancellation is no signal, and wakes none.
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(1.0)
+    return None
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Ask a process to put its work in order and end; return its exit code."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(GRACE_SECONDS)
+    end_group(process)
+    return process.wait()

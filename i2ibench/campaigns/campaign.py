@@ -28,6 +28,7 @@ from i2ibench.wording import count, duration, some
 if TYPE_CHECKING:
     import pandas as pd
 
+    from i2ibench.campaigns.report import Report
     from i2ibench.ray_cluster import RayCluster
 
 # In the order in which a run passes them.
@@ -205,6 +206,19 @@ class Campaign(Printed):
             gpu=self.places.device != "cpu",
             memory_gb=memory_gb,
         )
+
+    def report(self) -> Report:
+        """Return what the finished runs say: the endpoint's test, methods, costs, curves.
+
+        >>> campaign.report().write("runs/campaigns", campaign.name)
+
+        Raises:
+            DataError: no run is finished, or a record is damaged.
+            UsageError: the endpoint names what the campaign has not.
+        """
+        from i2ibench.campaigns.report import report_of
+
+        return report_of(self)
 
     def prepare(self) -> None:
         """Make what runs share before any starts: drawn data, hashes, kept pixels.

@@ -135,14 +135,14 @@ class Drive:
         if state.kind == "finished":
             self.tell(f"finished: {run.id} {run.title}")
             return
-        if state.running:  # another driver has taken it up already, and it is waited for
-            self._waiting[run.id] = run
-            return
         if end.lost and self._lost[run.id] < _LOST_TRIES:
             self._lost[run.id] += 1
             self._attempts[run.id] -= 1
             self._waiting[run.id] = run
             self.tell(f"lost, and is started again: {run.id} {run.title}: {end.reason}")
+            return
+        if state.running:  # another driver has taken it up already, and it is waited for
+            self._waiting[run.id] = run
             return
         state = self._failure(run, end, state)
         tries = self._attempts[run.id]

@@ -1,4 +1,4 @@
-"""`i2ibench campaign list|run|status`: many runs from one file."""
+"""`i2ibench campaign list|run|status|report`: many runs from one file."""
 
 from __future__ import annotations
 
@@ -210,6 +210,36 @@ def status(
         watch_status(campaign)
     else:
         show_status(campaign)
+
+
+@app.command("report", cls=Verb)
+def report(
+    file: File,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the page and the markdown go; default: campaigns/ beside the runs.",
+        ),
+    ] = None,
+    output: Output = Options.output,
+    board: Board = BESIDE_RUNS,
+    data_root: DataRoot = None,
+    device: Device = "auto",
+) -> None:
+    """Write what the finished runs say, as one page and as markdown.
+
+    The endpoint that the file names stands first; then the methods with their ranks over seeds and
+    images, what each varied setting does, cost beside quality, what is not finished, and curves.
+
+        i2ibench campaign report campaigns/variance-penalty.toml
+    """
+    campaign = _open(file, output, board, data_root, device)
+    found = campaign.report()
+    for line in found.lines:
+        say(line)
+    for path in found.write(to or output / "campaigns", campaign.name):
+        answer(str(path))
 
 
 def _open(

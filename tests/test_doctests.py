@@ -26,6 +26,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("doctests")
     DrawnFolder(folder / "my-data").draw("train", 8).draw("test", 8)
     (folder / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
+    (folder / "campaign.toml").write_text(
+        'name = "mine"\ndatasets = ["my-data"]\nmodels = ["mean-colour"]\n'
+    )
     return folder
 
 

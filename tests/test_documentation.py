@@ -38,6 +38,13 @@ SMALL = [part for key, value in TINY.items() for part in ("--set", f"{key}={valu
 NOT_RUN = {
     "README.md": ["it installs"] * 2
     + ["it downloads", "data and weights of others", "it installs"],
+    "docs/campaigns.md": [
+        "it trains for minutes",
+        "several GPUs",
+        "another tool, and a cluster",
+        "a cluster",
+        "another tool",
+    ],
     "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
     "docs/metrics.md": ["weights of others"],
     "docs/weights.md": ["it downloads"],
@@ -51,6 +58,8 @@ BEFORE = {
 }
 # Whose files a page goes on with.
 FILES_OF = {"docs/your-method/checks.md": "docs/your-method/file.md"}
+# Verbs that have verbs of their own.
+GROUPS = {"campaign", "leaderboard", "weights", "export"}
 # What a page needs of an extra.
 NEEDS = {page: "onnxruntime" for page in PAGES if "onnx" in page}
 
@@ -81,6 +90,9 @@ def place(tmp_path, monkeypatch):
     for name in ("other_predictions", "pyramid_images", "targets", "real_images"):
         shutil.copytree(tmp_path / "small" / "IHC" / "test", tmp_path / name)
     (tmp_path / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
+    (tmp_path / "penalty.toml").write_text(
+        'name = "penalty"\ndatasets = ["small"]\nmodels = ["mean-colour"]\n'
+    )
     monkeypatch.chdir(tmp_path)
 
 
@@ -147,9 +159,7 @@ def test_commands_within_sentences_name_verbs_and_options_that_exist(capsys):
         text = BLOCK.sub("", (ROOT / page).read_text(encoding="utf-8"))
         for command in re.findall(r"`(i2ibench [a-z][^`]*)`", text):
             words = command.split()[1:]
-            verb = tuple(
-                words[:2] if words[0] in {"leaderboard", "weights", "export"} else words[:1]
-            )
+            verb = tuple(words[:2] if words[0] in GROUPS else words[:1])
             if verb not in known:
                 known[verb] = "" if run_app([*verb, "--help"]) else capsys.readouterr().out
             told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", known[verb]))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from i2ibench.errors import UsageError
-from i2ibench.executors import ProcessesHere, Work
+from i2ibench.executors import ProcessesHere, Work, gpus_here
 
 HELPER = """
 import json, os, signal, sys, threading
@@ -68,6 +68,24 @@ def test_cores_are_shared_out_and_gpus_are_not(monkeypatch):
     assert ProcessesHere(gpus=["0", "1"]).jobs == 2
     with pytest.raises(UsageError, match=r"--jobs 3.*--jobs 2"):
         ProcessesHere(3, gpus=["0", "1"])
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "names"),
+    [
+        ("auto", None, ("0", "1", "2")),
+        ("auto", "2,GPU-abc", ("2", "GPU-abc")),
+        ("cuda:1", "2,GPU-abc", ("GPU-abc",)),
+        ("cpu", "2", ()),
+    ],
+)
+def test_gpus_are_those_that_this_process_may_use(monkeypatch, device, visible, names):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus_here(device) == names
 
 
 def test_a_killed_process_is_told_by_its_signal(tmp_path):

@@ -19,6 +19,9 @@ from factories import pair_scores, result
 from fuzzing import each_mutation, mutated_bytes, mutated_value
 
 from i2ibench import registry
+from i2ibench.campaigns.campaign_file import parse_campaign, read_campaign
+from i2ibench.campaigns.run_status import read_status
+from i2ibench.campaigns.step_times import StepTimes
 from i2ibench.data.archives import unpack
 from i2ibench.data.cards import parse_card, read_card_file
 from i2ibench.errors import I2IBenchError
@@ -98,6 +101,41 @@ validation_fraction = 0.1
 crop = 24
 resize = 32
 """
+_CAMPAIGN = """
+version = 1
+name = "mine"
+datasets = ["synthetic"]
+models = ["pyramid", "varpyramid"]
+seeds = [0, 1]
+protocols = ["stain-2"]
+keep_best = "ssim"
+precision = "fp32"
+[budget]
+track = "equal-images"
+images = 300
+[set]
+"training.batch_size" = 2
+[[vary]]
+model = "varpyramid"
+"model.variance_weight" = [25, 100]
+[[also]]
+models = ["copy"]
+seeds = [3]
+"""
+_STATUS = {
+    "schema": 1,
+    "state": "working",
+    "attempt": 1,
+    "host": "h",
+    "pid": 3,
+    "started": "t",
+    "updated": "t",
+    "step": 3,
+    "total": 4,
+    "losses": {"G": 1.5},
+    "seconds_left": 2.5,
+}
+_TIMES = {"schema": 1, "times": {"a": {"what": "w", "seconds": 0.5, "steps": 3}}}
 _PROTOCOL = """
 id = "mine-1"
 title = "t"
@@ -230,6 +268,9 @@ READERS: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] =
     ),
     "recipe": ("r.toml", lambda _: _RECIPE.encode(), lambda p: load_recipe("pix2pix", "x", p, {})),
     "protocol": ("p.toml", lambda _: _PROTOCOL.encode(), load_protocol),
+    "campaign": ("mine.toml", lambda _: _CAMPAIGN.encode(), read_campaign),
+    "status": ("status.json", lambda _: json.dumps(_STATUS).encode(), read_status),
+    "times": ("mine.times.json", lambda _: json.dumps(_TIMES).encode(), StepTimes),
     "checkpoint": ("last.ckpt", _checkpoint, load_if_ours),
     "weights": ("w.pth", lambda _: _tensors(), _weights),
     "array": ("a.npy", _array, map_array),
@@ -271,7 +312,7 @@ def test_any_bytes_give_a_value_or_a_line(tmp_path: Path, reader: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("reader", ["result", "manifest", "summary", "reported"])
+@pytest.mark.parametrize("reader", ["result", "manifest", "summary", "reported", "status", "times"])
 def test_any_values_give_a_value_or_a_line(tmp_path: Path, reader: str) -> None:
     name, make, read = READERS[reader]
     right = json.loads(make(tmp_path))
@@ -287,7 +328,7 @@ def test_any_values_give_a_value_or_a_line(tmp_path: Path, reader: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("reader", ["card", "recipe", "protocol"])
+@pytest.mark.parametrize("reader", ["card", "recipe", "protocol", "campaign"])
 def test_any_settings_give_a_value_or_a_line(tmp_path: Path, reader: str) -> None:
     name, make, _ = READERS[reader]
     right = registry.tomllib.loads(make(tmp_path).decode())
@@ -297,6 +338,8 @@ def test_any_settings_give_a_value_or_a_line(tmp_path: Path, reader: str) -> Non
         try:
             if reader == "card":
                 parse_card("mine", value)
+            elif reader == "campaign":
+                parse_campaign(value, name)
             elif reader == "protocol":
                 sha256_json(parse_protocol(value, name).model_dump(mode="json"))
             else:

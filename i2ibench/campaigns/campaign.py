@@ -58,11 +58,9 @@ def campaign(
         data_root: folder that holds the data sets.
         tell: takes a line where something lasts or happens.
 
-    >>> campaign = i2ibench.campaign("campaign.toml")
-    >>> campaign.to_frame()["state"].tolist()
-    ['new', 'new']
+    >>> campaign = i2ibench.campaign("campaign.toml", device="cpu")
     >>> campaign.run().to_frame()["state"].tolist()
-    ['finished', 'finished']
+    ['finished']
 
     Raises:
         UsageError: the file is no campaign, or names what is unknown.

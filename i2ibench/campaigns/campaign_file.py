@@ -6,6 +6,7 @@ nothing of the campaign. Paths in the file are relative to the file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +25,9 @@ from i2ibench.settings import Settings, explain
 BUDGET_KEYS = ("training.epochs", "training.decay_epochs")
 
 Seed = Annotated[int, pydantic.Field(strict=True, ge=0)]
-Names = Annotated[tuple[str, ...], pydantic.Field(min_length=1)]
+# Of anything that is looked up, or may be a path; nothing that would break a line.
+Name = Annotated[str, pydantic.Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=4096)]
+Names = Annotated[tuple[Name, ...], pydantic.Field(min_length=1)]
 Seeds = Annotated[tuple[Seed, ...], pydantic.Field(min_length=1)]
 
 
@@ -34,7 +37,7 @@ class Vary(Settings):
     In the file the keys of the grid stand beside ``model``, each with the list of its values.
     """
 
-    model: str | None = None
+    model: Name | None = None
     models: Names | None = None
     grid: dict[str, Annotated[tuple[Any, ...], pydantic.Field(min_length=1)]]
 
@@ -229,7 +232,7 @@ def model_option(name: str, folder: Path) -> str:
     file, _ = _file_and_class(name)
     if name in registry.models or file is None:
         return name
-    return str(folder / Path(file).expanduser()) + name[len(file) :]
+    return _joined(file, folder) + name[len(file) :]
 
 
 def dataset_option(name: str, folder: Path) -> str:
@@ -243,9 +246,14 @@ def protocol_option(name: str, folder: Path) -> str:
 
 
 def _beside(name: str, folder: Path) -> str:
-    found = str(folder / Path(name).expanduser())
+    found = _joined(name, folder)
     # A bare word is first looked up among the names of the catalogue.
     return found if "/" in found or "\\" in found else f"./{found}"
+
+
+def _joined(name: str, folder: Path) -> str:
+    # Not Path.expanduser(): it raises for a user it does not know.
+    return str(folder / os.path.expanduser(name))  # noqa: PTH111
 
 
 def _check_model(name: str, folder: Path) -> None:
@@ -255,22 +263,23 @@ def _check_model(name: str, folder: Path) -> None:
     if file is None:
         if ":" not in name:  # package.module:Class is looked up when it is imported
             registry.models.entry(name)
-    elif not Path(model_option(file, folder)).is_file():
+    elif not os.path.isfile(model_option(file, folder)):  # noqa: PTH113 - of any text
         raise UsageError(f"models: {model_option(file, folder)}: no such file")
 
 
 def _check_dataset(name: str, folder: Path) -> None:
-    if name in registry.datasets or Path(dataset_option(name, folder)).exists():
+    place = dataset_option(name, folder)
+    if name in registry.datasets or os.path.exists(place):  # noqa: PTH110 - of any text
         return
     if "/" in name or name.lower().endswith((".toml", ".csv")):
-        raise UsageError(f"datasets: {dataset_option(name, folder)}: no such folder, CSV or card")
+        raise UsageError(f"datasets: {place}: no such folder, CSV or card")
     registry.datasets.entry(name)
 
 
 def _check_protocol(name: str, folder: Path) -> None:
     if not name.endswith(".toml"):
         registry.protocols.entry(name)
-    elif not Path(protocol_option(name, folder)).is_file():
+    elif not os.path.isfile(protocol_option(name, folder)):  # noqa: PTH113 - of any text
         raise UsageError(f"protocols: {protocol_option(name, folder)}: no such file")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class Estimates:
 
     def __init__(self, times: StepTimes) -> None:
         self._times = times
-        self._here = {key: provenance.environment().get(key) for key in ("cpu", "gpu")}
+        self._cpu, self._gpu = _machine()
         self._records: dict[Path, list[Result]] = {}
 
     def of(self, runs: Sequence[PlannedRun], states: Mapping[str, RunState]) -> list[Estimate]:
@@ -129,8 +130,8 @@ class Estimates:
     def _is_alike(self, result: Result, run: PlannedRun, plan: Plan) -> bool:
         recorded, asked = result.experiment or {}, run.experiment
         environment = result.environment
-        same_machine = environment.cpu == self._here["cpu"] and (
-            plan.device == "cpu" or environment.gpu == self._here["gpu"]
+        same_machine = environment.cpu == self._cpu and (
+            plan.device == "cpu" or environment.gpu == self._gpu
         )
         same_device = (environment.device or "").partition(":")[0] == plan.device.partition(":")[0]
         if not (same_machine and same_device and result.run_id):
@@ -138,6 +139,13 @@ class Estimates:
         if batches_per_epoch(plan) and result.model.parameters != plan.model.parameter_count():
             return False
         return _costly(recorded) == _costly(asked)
+
+
+@cache
+def _machine() -> tuple[object, object]:
+    """Return the processor and the GPU of this machine; a live view asks again and again."""
+    environment = provenance.environment()
+    return environment.get("cpu"), environment.get("gpu")
 
 
 def _costly(experiment: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from i2ibench.campaigns.budget import batches_per_epoch
 from i2ibench.campaigns.planned_runs import PlannedRun
 from i2ibench.campaigns.run_task import Task, on_one_gpu
 from i2ibench.campaigns.step_times import StepTime, StepTimes, step_key
+from i2ibench.durable import temporary_folder
 from i2ibench.errors import DataError, I2IBenchError, Interrupted
 from i2ibench.executors import Executor, Work
 from i2ibench.explain import explain
@@ -33,6 +33,8 @@ _STEPS = 20
 # Of slow steps fewer are measured.
 _SECONDS = 10.0
 _LEAST = 3
+# Longer than losses that were read together take to be told one after another.
+_WITHIN_A_BURST = 0.001
 _WAIT_SECONDS = 600.0
 
 
@@ -40,22 +42,49 @@ class _Enough(Interrupted):
     """The measurement is done; nothing of the training is kept."""
 
 
-class _Clock(Reporter):
-    """Times the steps of a training, and ends it."""
+class StepClock(Reporter):
+    """Times the steps of a training, and ends it when it has seen enough.
 
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self._last: float | None = None
+    On a GPU steps are told in bursts, when their losses are read: what counts is the time between
+    the beginnings of bursts, and the steps that were told within.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told = -math.inf
+        # Of each burst when it began, and the first step told in it.
+        self._bursts: list[tuple[float, int]] = []
 
     def training(self, step: int, total: int, losses: Mapping[str, float]) -> None:
         """A training step is done."""
-        clock = time.monotonic()
-        if self._last is not None and step > _WARMING:
-            self.seconds.append(clock - self._last)
-        self._last = clock
-        enough = len(self.seconds) >= _STEPS
-        if enough or (len(self.seconds) >= _LEAST and sum(self.seconds) > _SECONDS):
+        now = self._clock()
+        if now - self._told > _WITHIN_A_BURST:
+            self._bursts.append((now, step))
+        self._told = self._clock()
+        if self.steps >= _STEPS or (self.steps >= _LEAST and self._seconds > _SECONDS):
             raise _Enough
+
+    @property
+    def steps(self) -> int:
+        """How many steps are measured."""
+        measured = self._measured()
+        return measured[-1][1] - measured[1][1] if len(measured) > 2 else 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of one step, the mean; there must be some."""
+        return self._seconds / self.steps
+
+    @property
+    def _seconds(self) -> float:
+        measured = self._measured()
+        return measured[-2][0] - measured[0][0] if len(measured) > 2 else 0.0
+
+    def _measured(self) -> list[tuple[float, int]]:
+        return [each for each in self._bursts if each[1] > _WARMING]
 
 
 def measure(
@@ -92,11 +121,12 @@ def measured(run: PlannedRun, executor: Executor) -> StepTime:
     folder = run.folder
     if folder is None:
         raise DataError(f"{run.title}: {run.fault}")
-    with tempfile.TemporaryDirectory(prefix="i2ibench-measure-") as place:
-        answer = Path(place) / "answer.json"
-        options = replace(run.options, output=Path(place), board=None, tensorboard=False)
+    # Beside the runs: a process on another machine sees no temporary files of this one.
+    with temporary_folder(run.options.output / "campaigns" / "measured") as place:
+        answer = place / "answer.json"
+        options = replace(run.options, output=place, board=None, tensorboard=False)
         text = Task(options, folder, 1).to_text()
-        executor.start(Work(run.id, __name__, (text, str(answer), run.title), Path(place) / "log"))
+        executor.start(Work(run.id, __name__, (text, str(answer), run.title), place / "log"))
         while not (ended := executor.ended(_WAIT_SECONDS)):
             pass
         if not answer.exists():
@@ -115,7 +145,7 @@ def main(arguments: Sequence[str]) -> None:
     options = Task.from_text(text).options
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         options = on_one_gpu(options)
-    clock = _Clock()
+    clock = StepClock()
     try:
         train(options, clock)
     except _Enough:
@@ -124,7 +154,7 @@ def main(arguments: Sequence[str]) -> None:
         line, _ = explain(error) or (str(error), 1)
         write_json(Path(answer), {"error": line})
         sys.exit(1)
-    if not clock.seconds:
+    if not clock.steps:
         line = "its training is over before a step can be measured"
         write_json(Path(answer), {"error": line})
         sys.exit(1)
@@ -135,9 +165,9 @@ def main(arguments: Sequence[str]) -> None:
     where = environment.get("gpu") or f"{environment['cpu']}, {threads} threads"
     time_of_step = StepTime(
         what=title,
-        seconds=statistics.median(clock.seconds),
+        seconds=clock.seconds,
         memory_mb=None if memory is None else memory / (1 << 20),
-        steps=len(clock.seconds),
+        steps=clock.steps,
         where=str(where),
     )
     write_json(Path(answer), time_of_step.model_dump())

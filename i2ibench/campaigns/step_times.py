@@ -23,7 +23,7 @@ class StepTime(Settings):
 
     Attributes:
         what: was measured, for whoever opens the file.
-        seconds: of one step, the median.
+        seconds: of one step, the mean.
         memory_mb: the most that was held, in MiB; None where the platform is silent.
         steps: that were measured.
         where: processor or GPU, and threads.

@@ -2,9 +2,10 @@
 
     python tests/campaigns/forked_drivers.py FOLDER
 
-One run fails, one is killed in its training, and the driver is killed within a third. Drivers and runs are forked from this process, which
-has imported everything; otherwise they are what ``i2ibench campaign run`` starts. Prints as JSON
-what was found after the first driver, and at the end.
+One run fails, one is killed in its training, and the driver is killed within a third. Drivers and
+runs are forked from this process, which has imported everything; otherwise they are what
+``i2ibench campaign run`` starts. Prints as JSON what was found after the first driver, and at the
+end.
 """
 
 from __future__ import annotations
@@ -74,7 +75,10 @@ class {name}(TrainableModel):
         self.steps += 1
         if self.steps == 5:
             {happens}
-        yield Phase("all", lambda: {{"l1": (self.translate(batch.source) - batch.target).abs().mean()}})
+        yield Phase("all", lambda: {{"l1": self.off(batch).abs().mean()}})
+
+    def off(self, batch):
+        return self.translate(batch.source) - batch.target
 """
 HAPPENS = {
     "Breaks": 'raise RuntimeError("no luck")',

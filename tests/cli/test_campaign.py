@@ -50,7 +50,7 @@ def test_a_campaign_is_listed_run_and_found_finished(capsys):
     for _ in range(2):
         code, out, err = call(capsys, "campaign", "run", "mine.toml", "--json")
         assert code == 0 and json.loads(out)[0]["state"] == "finished"
-        assert "started" not in err
+        assert "started:" not in err
     code, out, _ = call(capsys, "campaign", "status", "mine.toml", "--watch")
     assert code == 0 and "1 run: 1 finished" in out
 

@@ -1,4 +1,4 @@
-"""Where work runs: here, in processes that end with this one.
+"""Where work runs: here, in processes that end with this one (``ray_cluster`` is another place).
 
 An executor starts pieces of work in free places and says which have ended, and how. What a piece
 of work did is read from the files it wrote; nothing comes back through the executor.
@@ -21,7 +21,7 @@ from i2ibench.runtime import usable_cores
 from i2ibench.wording import count
 
 # How long a process may take to put its work in order: a step of a large network, a checkpoint.
-_GRACE_SECONDS = 60.0
+GRACE_SECONDS = 60.0
 # Each library that computes with threads has a variable of its own.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -35,20 +35,31 @@ class Work:
         module: that is imported.
         arguments: of its ``main``.
         log: what it prints is appended to this file.
+        memory_mb: the most that it is known to hold, in MiB; None where nothing is known.
     """
 
     name: str
     module: str
     arguments: tuple[str, ...]
     log: Path
+    memory_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A piece of work that has ended: with an exit code, or a signal as a negative number."""
+    """A piece of work that has ended.
+
+    Attributes:
+        name: of the work.
+        code: its exit code, or the signal that killed it as a negative number.
+        reason: in words, where the place knows more than the code says.
+        lost: whether the place is at fault, not the work: it can be done in another.
+    """
 
     name: str
     code: int
+    reason: str = ""
+    lost: bool = False
 
 
 class Executor(Protocol):
@@ -120,7 +131,7 @@ class ProcessesHere:
                 process = start_helper(
                     work.module,
                     work.arguments,
-                    grace=_GRACE_SECONDS,
+                    grace=GRACE_SECONDS,
                     environment=self._environment(place),
                     output=output,
                 )
@@ -155,7 +166,7 @@ class ProcessesHere:
         try:
             for process in processes:
                 process.terminate()
-            while self._running and self.ended(_GRACE_SECONDS):
+            while self._running and self.ended(GRACE_SECONDS):
                 pass
         finally:
             for process in processes:
@@ -167,9 +178,13 @@ class ProcessesHere:
         self._ends.put(Ended(name, process.wait()))
 
     def _environment(self, place: int) -> dict[str, str]:
-        threads = dict.fromkeys(_THREADS, str(self.threads))
         gpu = self._gpus[place]
-        return {**threads, **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})}
+        return {**threads_of(self.threads), **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})}
+
+
+def threads_of(threads: int) -> dict[str, str]:
+    """Return the environment in which libraries compute with so many threads."""
+    return dict.fromkeys(_THREADS, str(threads))
 
 
 def gpus_here(device: str) -> tuple[str, ...]:

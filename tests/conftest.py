@@ -70,3 +70,12 @@ def drawn(tmp_path: Path) -> DrawnFolder:
 def seeded_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of random Inception weights: torch-fidelity's keys and shapes, no meaning."""
     return write_inception(tmp_path_factory.mktemp("inception"))
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """The address of a local Ray cluster of two workers, one for the whole session."""
+    from ray_clusters import ray_cluster
+
+    with ray_cluster() as address:
+        yield address

@@ -28,6 +28,9 @@ from i2ibench.wording import count, duration, some
 if TYPE_CHECKING:
     import pandas as pd
 
+    from i2ibench.campaigns.report import Report
+    from i2ibench.ray_cluster import RayCluster
+
 # In the order in which a run passes them.
 KINDS = ("finished", "translated", "trained", "training", "new", "failed", "blocked")
 
@@ -161,9 +164,59 @@ class Campaign(Printed):
         if self.content.budget.track == "equal-time":
             self.measure(executor)
         self.prepare()
-        Drive(self.runs, executor, retries, self.tell).to_the_end()
+        Drive(self.runs, executor, retries, self.tell, self._memory()).to_the_end()
         self._refuse_unfinished()
         return self
+
+    def on_ray(
+        self,
+        address: str | None = None,
+        *,
+        jobs: int | None = None,
+        threads: int | None = None,
+        memory_gb: float | None = None,
+    ) -> RayCluster:
+        """Connect to a Ray cluster, to be given to ``run`` as ``executor``.
+
+        >>> with campaign.on_ray("10.0.0.1:6379", threads=8) as cluster:
+        ...     campaign.run(executor=cluster)
+
+        Args:
+            address: of its head; by default of ``RAY_ADDRESS``, else of the cluster that runs on
+                this machine, else one of this machine alone is started.
+            jobs: runs at a time; by default as many as the machines have room for.
+            threads: CPUs of each; by default those of the smallest machine, shared among its GPUs.
+            memory_gb: of each, in GiB; by default what finished runs alike have held, and none is
+                asked for where there are none.
+
+        Raises:
+            MissingError: Ray is not installed: ``pip install 'i2ibench[ray]'``.
+            UsageError: no cluster there, or one whose machines do not share the folder of the runs,
+                or have other versions.
+        """
+        from i2ibench.ray_cluster import RayCluster
+
+        return RayCluster(
+            address,
+            self.places.output,
+            jobs=jobs,
+            threads=threads,
+            gpu=self.places.device != "cpu",
+            memory_gb=memory_gb,
+        )
+
+    def report(self) -> Report:
+        """Return what the finished runs say: the endpoint's test, methods, costs, curves.
+
+        >>> campaign.report().write("runs/campaigns", campaign.name)
+
+        Raises:
+            DataError: no run is finished, or a record is damaged.
+            UsageError: the endpoint names what the campaign has not.
+        """
+        from i2ibench.campaigns.report import report_of
+
+        return report_of(self)
 
     def prepare(self) -> None:
         """Make what runs share before any starts: drawn data, hashes, kept pixels.
@@ -234,6 +287,11 @@ class Campaign(Printed):
         running = sum(state.running for state in states)
         parts = [f"{found[kind]} {kind}" for kind in KINDS if found[kind]]
         return ", ".join([*parts, *([f"{running} running now"] if running else [])])
+
+    def _memory(self) -> dict[str, float]:
+        """Return the most that runs are known to hold, by id, in MiB."""
+        known = zip(self.runs, self.estimates(), strict=True)
+        return {run.id: cost.memory_mb for run, cost in known if run.id and cost.memory_mb}
 
     def _plan(self, content: CampaignFile) -> PlannedCampaign:
         try:

@@ -14,12 +14,13 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from i2ibench import registry
+from i2ibench.campaigns.endpoint import Endpoint
+from i2ibench.campaigns.recipe_keys import RecipeSettings, checked_keys, flat
 from i2ibench.errors import UsageError
 from i2ibench.files import is_safe_name
 from i2ibench.reading import read_toml
 from i2ibench.settings import Settings, explain
 
-SECTIONS = ("model", "training", "images")
 # What a budget track decides, and [set] therefore cannot.
 BUDGET_KEYS = ("training.epochs", "training.decay_epochs")
 
@@ -28,34 +29,6 @@ Seed = Annotated[int, pydantic.Field(strict=True, ge=0)]
 Name = Annotated[str, pydantic.Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=4096)]
 Names = Annotated[tuple[Name, ...], pydantic.Field(min_length=1)]
 Seeds = Annotated[tuple[Seed, ...], pydantic.Field(min_length=1)]
-
-
-def _flat(value: Any) -> Any:
-    """Return ``{"training": {"epochs": 1}}`` as ``{"training.epochs": 1}``."""
-    if not isinstance(value, dict):
-        return value
-    flat: dict[str, Any] = {}
-    for key, inner in value.items():
-        if key in SECTIONS and isinstance(inner, dict):
-            flat.update({f"{key}.{name}": each for name, each in inner.items()})
-        else:
-            flat[key] = inner
-    return flat
-
-
-def _checked_keys(settings: dict[str, Any]) -> dict[str, Any]:
-    for key in settings:
-        section, dot, name = key.partition(".")
-        if not dot or not name:
-            raise ValueError(f"{key}: name the section too, e.g. training.epochs")
-        if section not in SECTIONS:
-            raise ValueError(registry.unknown_name("section", section, [*SECTIONS]))
-    return settings
-
-
-RecipeSettings = Annotated[
-    dict[str, Any], pydantic.BeforeValidator(_flat), pydantic.AfterValidator(_checked_keys)
-]
 
 
 class Vary(Settings):
@@ -73,12 +46,12 @@ class Vary(Settings):
     def _gather(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
-        flat = _flat(content)
-        grid = {key: values for key, values in flat.items() if "." in key}
+        given = flat(content)
+        grid = {key: values for key, values in given.items() if "." in key}
         for key, values in grid.items():
             if not isinstance(values, list | tuple):
                 raise ValueError(f"{key}: give a list of values, e.g. [{values!r}]")
-        return {**{k: v for k, v in flat.items() if k not in grid}, "grid": grid}
+        return {**{k: v for k, v in given.items() if k not in grid}, "grid": grid}
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Vary:
@@ -86,7 +59,7 @@ class Vary(Settings):
             raise ValueError("name what is varied, by model or by models")
         if not self.grid:
             raise ValueError('give a key to vary, e.g. "model.ngf" = [16, 32]')
-        _checked_keys(self.grid)
+        checked_keys(self.grid)
         return self
 
     @property
@@ -150,6 +123,7 @@ class CampaignFile(Settings):
         vary: grids over such settings.
         also: further runs.
         budget: how long each method is trained.
+        endpoint: what decides, named before the first run; its test stands first in the report.
         keep_best: as ``run --keep-best``.
         validation_fraction: as ``run --validation-fraction``.
         direction: as ``run --direction``.
@@ -170,6 +144,7 @@ class CampaignFile(Settings):
     vary: tuple[Vary, ...] = ()
     also: tuple[Also, ...] = ()
     budget: Budget = Budget(track="as-published")
+    endpoint: Endpoint | None = None
     keep_best: str | None = None
     validation_fraction: Annotated[float, pydantic.Field(gt=0, le=0.5)] | None = None
     direction: str | None = None
@@ -203,6 +178,9 @@ class CampaignFile(Settings):
                     raise ValueError(
                         f"vary.{number}: {registry.unknown_name('model', name, sorted(known))}"
                     )
+        for name in self.endpoint.models if self.endpoint is not None else ():
+            if name not in known:
+                raise ValueError(f"endpoint: {registry.unknown_name('model', name, sorted(known))}")
         if self.budget.track != "as-published":
             self._refuse_own_budgets()
         return self
@@ -231,6 +209,9 @@ def read_campaign(path: Path) -> CampaignFile:
         ):
             for name in names:
                 check(name, path.parent)
+        if campaign.endpoint is not None:
+            for name in (campaign.endpoint.metric, *campaign.endpoint.secondary):
+                registry.metrics.entry(name)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
     return campaign

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import platform
 import signal
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from i2ibench.campaigns.planned_runs import PlannedRun
@@ -28,6 +29,8 @@ _LOOK_SECONDS = 1.0
 _WAIT_SECONDS = 3600.0
 # What the same command would answer again.
 _NEVER_RETRIED = {UsageError.exit_code, DataError.exit_code, MissingError.exit_code}
+# A run whose machine was lost is not at fault; still, it may be what ends its machines.
+_LOST_TRIES = 3
 
 
 @dataclass
@@ -40,16 +43,19 @@ class Drive:
         retries: how often a run that fails is tried again, beyond the first time. Wrong usage,
             bad data and missing weights are not tried again.
         tell: takes a line where something happens.
+        memory_mb: the most that a run is known to hold, by its id.
     """
 
     runs: Sequence[PlannedRun]
     executor: Executor
     retries: int
     tell: Callable[[str], None]
+    memory_mb: Mapping[str, float] = field(default_factory=dict)
     _attempts: dict[str, int] = field(default_factory=dict)
     _waiting: dict[str, PlannedRun] = field(default_factory=dict)
     _active: dict[str, PlannedRun] = field(default_factory=dict)
     _elsewhere: set[str] = field(default_factory=set)
+    _lost: Counter[str] = field(default_factory=Counter)
 
     def to_the_end(self) -> None:
         """Start runs until all are finished or have failed.
@@ -113,7 +119,7 @@ class Drive:
     def _start(self, run: PlannedRun) -> None:
         attempt = self._attempts.get(run.id, 0) + 1
         self._attempts[run.id] = attempt
-        self.executor.start(work_of(run, attempt))
+        self.executor.start(work_of(run, attempt, self.memory_mb.get(run.id)))
         del self._waiting[run.id]
         self._active[run.id] = run
         again = f", attempt {attempt}" if attempt > 1 else ""
@@ -128,6 +134,12 @@ class Drive:
         state = state_of(run)
         if state.kind == "finished":
             self.tell(f"finished: {run.id} {run.title}")
+            return
+        if end.lost and self._lost[run.id] < _LOST_TRIES:
+            self._lost[run.id] += 1
+            self._attempts[run.id] -= 1
+            self._waiting[run.id] = run
+            self.tell(f"lost, and is started again: {run.id} {run.title}: {end.reason}")
             return
         if state.running:  # another driver has taken it up already, and it is waited for
             self._waiting[run.id] = run
@@ -147,10 +159,10 @@ class Drive:
         folder = run.folder
         if folder is None:
             return state
-        reason = how_it_ended(end.code)
+        reason = end.reason or how_it_ended(end.code)
         if end.code == Interrupted.exit_code and state.reason:
             reason = state.reason
-        elif end.code >= 0:
+        elif end.code >= 0 and not end.lost:
             reason = f"{reason}; see {folder.log}"
         try:
             said = read_status(folder.status)

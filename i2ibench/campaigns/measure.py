@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from i2ibench.campaigns.budget import batches_per_epoch
 from i2ibench.campaigns.planned_runs import PlannedRun
 from i2ibench.campaigns.run_task import Task, on_one_gpu
 from i2ibench.campaigns.step_times import StepTime, StepTimes, step_key
+from i2ibench.durable import temporary_folder
 from i2ibench.errors import DataError, I2IBenchError, Interrupted
 from i2ibench.executors import Executor, Work
 from i2ibench.explain import explain
@@ -121,11 +121,12 @@ def measured(run: PlannedRun, executor: Executor) -> StepTime:
     folder = run.folder
     if folder is None:
         raise DataError(f"{run.title}: {run.fault}")
-    with tempfile.TemporaryDirectory(prefix="i2ibench-measure-") as place:
-        answer = Path(place) / "answer.json"
-        options = replace(run.options, output=Path(place), board=None, tensorboard=False)
+    # Beside the runs: a process on another machine sees no temporary files of this one.
+    with temporary_folder(run.options.output / "campaigns" / "measured") as place:
+        answer = place / "answer.json"
+        options = replace(run.options, output=place, board=None, tensorboard=False)
         text = Task(options, folder, 1).to_text()
-        executor.start(Work(run.id, __name__, (text, str(answer), run.title), Path(place) / "log"))
+        executor.start(Work(run.id, __name__, (text, str(answer), run.title), place / "log"))
         while not (ended := executor.ended(_WAIT_SECONDS)):
             pass
         if not answer.exists():

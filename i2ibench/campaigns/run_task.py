@@ -46,12 +46,13 @@ class Task:
         return cls(Options(**content["options"]), folder, content["attempt"])
 
 
-def work_of(run: PlannedRun, attempt: int) -> Work:
-    """Return what an executor is given to make a run."""
+def work_of(run: PlannedRun, attempt: int, memory_mb: float | None = None) -> Work:
+    """Return what an executor is given to make a run, with the most memory it is known to hold."""
     folder = run.folder
     if folder is None:
         raise ValueError(f"{run.title} cannot start")
-    return Work(run.id, WORKER, (Task(run.options, folder, attempt).to_text(),), folder.log)
+    text = Task(run.options, folder, attempt).to_text()
+    return Work(run.id, WORKER, (text,), folder.log, memory_mb)
 
 
 def command(options: Options) -> list[str]:

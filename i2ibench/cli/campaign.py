@@ -1,7 +1,8 @@
-"""`i2ibench campaign list|run|status`: many runs from one file."""
+"""`i2ibench campaign list|run|status|report`: many runs from one file."""
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,12 +25,22 @@ from i2ibench.wording import NO_VALUE, count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from i2ibench.campaigns.campaign import Campaign
     from i2ibench.campaigns.estimates import Estimate
     from i2ibench.campaigns.run_state import RunState
+    from i2ibench.executors import Executor
 
 app = verb_group("List, make and watch the many runs that one file declares.")
+
+
+class Where(str, Enum):
+    """Where runs are made."""
+
+    here = "here"
+    ray = "ray"
+
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="TOML file of the campaign.")]
 
@@ -107,6 +118,26 @@ def run(
             help="Try a run that fails so often again; wrong usage and bad data are not.",
         ),
     ] = 0,
+    on: Annotated[
+        Where,
+        typer.Option("--on", help="Where they run: on this machine, or on a Ray cluster."),
+    ] = Where.here,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Head of the Ray cluster; default: $RAY_ADDRESS, one that runs here, else a new "
+            "one of this machine.",
+        ),
+    ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="GIB",
+            help="Memory that Ray keeps for each run; default: what runs alike have held.",
+        ),
+    ] = None,
     output: Output = Options.output,
     board: Board = BESIDE_RUNS,
     data_root: DataRoot = None,
@@ -119,15 +150,27 @@ def run(
     whatever stopped it. Ctrl-C lets every run save its work first.
 
         i2ibench campaign run campaigns/synthetic-board.toml --jobs 2
+
+        i2ibench campaign run campaigns/bci-paper.toml --on ray --address 10.0.0.1:6379 --threads 8
     """
+    from contextlib import nullcontext
+
     from i2ibench.errors import I2IBenchError
 
+    if on is Where.here and (address is not None or memory is not None):
+        raise UsageError("--address and --memory are for --on ray")
     campaign = _open(file, output, board, data_root, device)
-    if campaign.content.budget.track == "equal-time":
-        campaign.measure(campaign.processes(jobs, threads))
-    _say_remarks(campaign)
+    place: AbstractContextManager[Executor]
+    if on is Where.ray:
+        place = campaign.on_ray(address, jobs=jobs, threads=threads, memory_gb=memory)
+    else:
+        place = nullcontext(campaign.processes(jobs, threads))
     try:
-        campaign.run(jobs=jobs, threads=threads, retries=retries)
+        with place as executor:
+            if campaign.content.budget.track == "equal-time":
+                campaign.measure(executor)
+            _say_remarks(campaign)
+            campaign.run(retries=retries, executor=executor)
     except I2IBenchError:
         if json:
             print_json(campaign.rows())
@@ -167,6 +210,36 @@ def status(
         watch_status(campaign)
     else:
         show_status(campaign)
+
+
+@app.command("report", cls=Verb)
+def report(
+    file: File,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the page and the markdown go; default: campaigns/ beside the runs.",
+        ),
+    ] = None,
+    output: Output = Options.output,
+    board: Board = BESIDE_RUNS,
+    data_root: DataRoot = None,
+    device: Device = "auto",
+) -> None:
+    """Write what the finished runs say, as one page and as markdown.
+
+    The endpoint that the file names stands first; then the methods with their ranks over seeds and
+    images, what each varied setting does, cost beside quality, what is not finished, and curves.
+
+        i2ibench campaign report campaigns/variance-penalty.toml
+    """
+    campaign = _open(file, output, board, data_root, device)
+    found = campaign.report()
+    for line in found.lines:
+        say(line)
+    for path in found.write(to or output / "campaigns", campaign.name):
+        answer(str(path))
 
 
 def _open(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +15,21 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from i2ibench import limits
 from i2ibench.data.images import read_image, read_pair
 from i2ibench.data.pairs import ImagePair, PairedDataset
 from i2ibench.errors import DataError
 from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.files import json_text, write_text
 from i2ibench.metrics.presentation import column_title, metric_title, table_order
-from i2ibench.reading import read_text, reading
 from i2ibench.results.cells import NumberCell, record_cell
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.results.record import MetricRecord, Result
 from i2ibench.web.charts import line_chart, strip_chart
+from i2ibench.web.curves import read_curves
 from i2ibench.web.pictures import fit
 
 _TILE = 192
 _EXTREMES = 3
-_NOT_LOSSES = {"step", "epoch", "seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +118,7 @@ def _strips(result: Result, scores: pd.DataFrame) -> list[str]:
 def _curves(history: Path | None) -> list[str]:
     if history is None or not history.exists():
         return []
-    with reading(history, "a table of training steps"):
-        rows = list(csv.DictReader(io.StringIO(read_text(history, limits.CSV_BYTES))))
-        steps = np.array([float(row["step"]) for row in rows])
-        names = [name for name in rows[0] if name not in _NOT_LOSSES] if rows else []
-        columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
+    steps, columns = read_curves(history)
     return [line_chart(name, steps, values) for name, values in columns.items()]
 
 

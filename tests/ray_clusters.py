@@ -1,0 +1,36 @@
+"""A local Ray cluster of two workers, for the tests that need one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def ray_cluster(workers: int = 2) -> Iterator[str]:
+    """Start a head without CPUs and ``workers`` machines of one CPU each; yield its address."""
+    pytest.importorskip("ray", reason="the package ray is not installed")
+    if sys.platform == "win32":
+        pytest.skip("Ray's machines of one computer are for POSIX")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
+
+    # Short: the path of a socket has at most 107 bytes.
+    place = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    small = {"object_store_memory": 80 << 20, "include_dashboard": False}
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": place, **small}
+    )
+    try:
+        for _ in range(workers):
+            cluster.add_node(num_cpus=1, wait=False, **small)
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+        shutil.rmtree(place, ignore_errors=True)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from i2ibench import registry
 from i2ibench.errors import DataError, UsageError
-from i2ibench.escaping import code, markdown
+from i2ibench.escaping import address, code, markdown
 from i2ibench.files import is_safe_name, list_folder, visible_files, write_text
 from i2ibench.leaderboard.check import check_entries
 from i2ibench.leaderboard.entries import Entry, board_lock, each_once, read_entries
 from i2ibench.leaderboard.entries import add_entry as add_entry
 from i2ibench.leaderboard.entry_files import end_replacements, written_text
-from i2ibench.leaderboard.markdown import READING, link, measured_section, page_title, table
+from i2ibench.leaderboard.how_to_read import reading_section
+from i2ibench.leaderboard.markdown import link, measured_section, page_title, table
 from i2ibench.leaderboard.protocol_effect import protocol_effects
 from i2ibench.leaderboard.reported import Reported, entry_files, published_datasets, reported_groups
 from i2ibench.leaderboard.reported_markdown import reported_section
 from i2ibench.leaderboard.rows import Track, tracks
+from i2ibench.leaderboard.site_facts import SiteFacts, read_site_facts
 from i2ibench.notebook import Printed, Table
 from i2ibench.wording import NO_VALUE, count, some
 
@@ -42,12 +44,14 @@ class Board(Printed):
         entries: the measured ones.
         tracks: the measured ones by what may be compared.
         reported: published numbers by comparable group.
+        site: where the boards are published, and how they are cited.
     """
 
     dataset: str
     entries: tuple[Entry, ...]
     tracks: tuple[Track, ...]
     reported: tuple[Reported, ...]
+    site: SiteFacts = field(default_factory=SiteFacts)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a number, in the columns of ``leaderboard show --format csv``."""
@@ -61,7 +65,7 @@ class Board(Printed):
             f"{count(track.dataset.pairs or 0, 'pair')}"
             for track in self.tracks
         ]
-        return [f"board of {self.dataset}", _contents(self), some(shown, 4) or "no protocol yet"]
+        return [f"board of {self.dataset}", contents(self), some(shown, 4) or "no protocol yet"]
 
     def _tables(self) -> Iterable[Table]:
         from i2ibench.leaderboard.plain_tables import notebook_tables
@@ -94,9 +98,8 @@ def read_board(folder: str | Path, dataset: str, *, use_cache: bool = True) -> B
         raise UsageError(registry.unknown_name("board", dataset, known))
     entries = each_once(read_entries(folder, dataset))
     reported = reported_groups(dataset, folder)
-    return Board(
-        dataset, tuple(entries), tuple(tracks(entries, use_cache=use_cache)), tuple(reported)
-    )
+    measured = tuple(tracks(entries, use_cache=use_cache))
+    return Board(dataset, tuple(entries), measured, tuple(reported), read_site_facts(folder))
 
 
 def build_board(folder: str | Path, dataset: str) -> Path:
@@ -145,11 +148,12 @@ def render(folder: Path, dataset: str, *, use_cache: bool = True) -> dict[Path, 
 def render_page(board: Board) -> str:
     """Return the markdown of one board."""
     name = board.dataset
-    parts = [_GENERATED, page_title(name, _card(name)), _contents(board), "## Measured"]
+    parts = [_GENERATED, page_title(name, card_of(name)), contents(board), _site(board)]
+    parts.append("## Measured")
     parts += [measured_section(track) for track in board.tracks]
     parts += protocol_effects(board.tracks)
     if board.entries:
-        parts.append(READING)
+        parts.append(reading_section())
     else:
         command = code(f"i2ibench run --model pix2pix --dataset {name}")
         parts.append(f"No entries yet. Add one: {command}")
@@ -177,7 +181,8 @@ def _with_entries(folder: Path) -> set[str]:
     return {name for name in names if entry_files(folder, name)}
 
 
-def _contents(board: Board) -> str:
+def contents(board: Board) -> str:
+    """Say how many entries a board has, and from when."""
     counts = []
     if board.entries:
         newest = max(entry.result.created for entry in board.entries)
@@ -186,6 +191,15 @@ def _contents(board: Board) -> str:
     if number:
         counts.append(f"{_entries(number)} reported in the literature, shown apart")
     return f"{'; '.join(counts)}."
+
+
+def _site(board: Board) -> str:
+    """Point to the same board as a page, where it is published, else to what makes it."""
+    words = "with filters, rank plots and a page a method"
+    page = board.site.board_address(board.dataset)
+    if page is None:
+        return f"The same {words}: {code('i2ibench leaderboard site OUT')}."
+    return f"[The same {words}]({address(page)})."
 
 
 def _entries(number: int) -> str:
@@ -200,7 +214,7 @@ def _index(folder: Path, board: Board) -> str:
             measured, reported = map(str, numbers)
         else:
             measured, reported = _numbers(folder, name)
-        title = markdown(str(_card(name).get("title", "")))
+        title = markdown(str(card_of(name).get("title", "")))
         linked = f"[{markdown(name)}]({link(f'{name}.md')})"
         rows.append([linked, title, measured, reported])
     header = ["board", "data set", "measured", "reported"]
@@ -219,7 +233,8 @@ def _numbers(folder: Path, dataset: str) -> tuple[str, str]:
         return NO_VALUE, NO_VALUE
 
 
-def _card(dataset: str) -> dict[str, object]:
+def card_of(dataset: str) -> dict[str, object]:
+    """Return the card of a registered data set; nothing of any other."""
     if dataset not in registry.datasets.names():
         return {}
     try:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 from i2ibench import escaping, wording
 from i2ibench.leaderboard import remarks
 from i2ibench.leaderboard.placement import PlacedRow, Ranking, rank_track
-from i2ibench.leaderboard.ranking import RULE
 from i2ibench.leaderboard.remarks import Footnotes, small_print
 from i2ibench.leaderboard.rows import MACRO, OVERALL, Column, Row, Track
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
@@ -22,41 +21,13 @@ _IN_LINKS = frozenset("/.-_~+,=@")
 # Wider tables do not fit a page of GitHub.
 COLUMNS_A_TABLE = 6
 
-READING = f"""### How to read these tables
-
-- **Arrows** point to better values. Small print: 95 % interval of the mean over other pairs or \
-slides, for the weights that were trained; ± standard deviation over seeds, which the interval \
-does not hold; #1-3 the rank in the column.
-- **Ranks.** {RULE} "#1-3" means: tested two at a time, \
-these ranks are left open.
-- **Bold** marks the best group of a column: the methods than which none is surely better. Where \
-little can be told apart, that group is large, and no praise.
-- **Closed forms** neither train nor draw anything: they have no seeds that could differ, and rank.
-- **One set of weights**: a single training, a checkpoint from elsewhere, or predictions that were \
-given. It says nothing of the method's other seeds, so it has no rank, is never bold, and changes \
-no rank. "+3 -1 of 5": these weights are surely better than 3 of the 5 other rows, and surely \
-worse than 1.
-- **Order.** All tables list rows by their value in the first ranked column overall, methods and \
-single sets of weights alike. The order itself claims nothing, and there is no place over columns.
-- **Means of levels** are those of the levels that count: a mark names the others, in which too \
-few targets let the metric be defined.
-- **reproduced**: the predictions were made again from the weights; **verified**: the numbers were \
-computed again from the predictions.
-- Neither intervals nor ranks are given below {FEWEST_UNITS} independent pairs or clusters, nor \
-intervals where most of fewer than 100 of them share one value. FID \
-and other distances of sets have no scores per pair that could be tested, so they never rank. Nor \
-do they have an interval, because none is known to hold; KID-marginal's is Student's with the \
-jackknife's standard error, given where pairs are independent and its simulated coverage holds.
-- An **oracle** reads the target: no method and no bound, but a scale to read others by; never \
-ranked."""
-
 
 def measured_section(track: Track) -> str:
     """Return everything a board says about one track."""
     ranking = rank_track(track)
     tables = _Tables(track.dataset.group_name)
     parts = [_headline(track)]
-    parts.append(tables.of(ranking, track.main_columns))
+    parts += _main(ranking, track, tables)
     parts.append(_reading(track, ranking))
     parts += [_level(track, level, tables) for level in track.groups]
     if MACRO in track.columns:
@@ -104,12 +75,19 @@ class _Tables:
         rows = []
         for placed in ranking.rows:
             cells = [self._cell(placed, *shown, notes) for shown, notes in named]
-            rows.append([_label(placed.row), *cells])
+            rows.append([self._label(placed.row), *cells])
         return table(["method", *header], rows)
 
-    def reason(self, ranking: Ranking, column: Column) -> str:
-        """Return the marks of the reasons why no row has a value in ``column``."""
-        cells = [placed.row.tables[OVERALL][column] for placed in ranking.rows]
+    def absent(self, ranking: Ranking, columns: Sequence[Shown]) -> list[str]:
+        """Return a line that names metrics without any value, with the marks of their reasons."""
+        named = [
+            f"{remarks.title(column.metric)}<sup>{self._reason(ranking, column, name)}</sup>"
+            for column, name in columns
+        ]
+        return [f"Not computed: {', '.join(named)}."] if named else []
+
+    def _reason(self, ranking: Ranking, column: Column, name: str) -> str:
+        cells = [placed.row.tables[name][column] for placed in ranking.rows]
         reasons = dict.fromkeys(cell.reason for cell in cells if cell.reason)
         return ",".join(self.notes.mark(reason) for reason in reasons)
 
@@ -119,6 +97,14 @@ class _Tables:
         lines = [*self.signatures.lines(), *notes]
         listed = "\n".join(f"- <sup>{mark}</sup> {note}" for mark, note in lines)
         return f"#### Definitions and remarks\n\n{listed}"
+
+    def _label(self, row: Row) -> str:
+        signs = [
+            f"{escaping.markdown(sign)}<sup>{self.notes.mark(why)}</sup>"
+            for sign, why in remarks.signs(row)
+        ]
+        said = ", ".join(filter(None, [remarks.kind(row), *signs]))
+        return escaping.markdown(row.label) + remarks.small_print(said)
 
     def _header(
         self, column: Column, name: str, shared: Sequence[str], *, signed: bool = True
@@ -138,6 +124,13 @@ class _Tables:
         marks = f"<sup>{','.join(own)}</sup>" if own else ""
         spread = f"± {cell.deviation}" if cell.deviation else ""
         return value + marks + remarks.small_print(cell.interval, f"{spread} {cell.place}".strip())
+
+
+def _main(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
+    """Return the main table; its metrics without any value in a line below."""
+    known = [shown for shown in track.main_columns if _has_values(ranking, *shown)]
+    unknown = [shown for shown in track.main_columns if shown not in known]
+    return [tables.of(ranking, known), *tables.absent(ranking, unknown)]
 
 
 def _headline(track: Track) -> str:
@@ -197,24 +190,17 @@ def _further(ranking: Ranking, track: Track, tables: _Tables) -> list[str]:
     parts = ["#### Further metrics"] if others else []
     chunks = range(0, len(known), COLUMNS_A_TABLE)
     parts += [tables.of(ranking, known[i : i + COLUMNS_A_TABLE]) for i in chunks]
-    absent = [
-        f"{remarks.title(column.metric)}<sup>{mark}</sup>"
-        for column in others
-        if (column, OVERALL) not in known
-        for mark in [tables.reason(ranking, column)]
-    ]
-    if absent:
-        parts.append(f"Not computed: {', '.join(absent)}.")
-    return parts
+    unknown = [(column, OVERALL) for column in others if (column, OVERALL) not in known]
+    return parts + tables.absent(ranking, unknown)
 
 
 def _with_values(ranking: Ranking, columns: Sequence[Column], name: str) -> list[Shown]:
     """Return the columns of a table in which some row has a value."""
-    return [
-        (column, name)
-        for column in columns
-        if any(placed.row.tables[name][column].value is not None for placed in ranking.rows)
-    ]
+    return [(column, name) for column in columns if _has_values(ranking, column, name)]
+
+
+def _has_values(ranking: Ranking, column: Column, name: str) -> bool:
+    return any(placed.row.tables[name][column].value is not None for placed in ranking.rows)
 
 
 def _methods(ranking: Ranking) -> str:
@@ -233,10 +219,6 @@ def _methods(ranking: Ranking) -> str:
             ]
         )
     return "#### How they were made\n\n" + table(header, rows)
-
-
-def _label(row: Row) -> str:
-    return escaping.markdown(row.label) + remarks.small_print(remarks.kind(row))
 
 
 def _links(row: Row) -> str:

@@ -61,8 +61,9 @@ def _measured(dataset: str, track: Track, simultaneous: bool) -> Table:
         header.append(f"{title}\nmean of levels" if name == MACRO else title)
     rows = []
     for placed in ranking.rows:
-        kind = remarks.kind(placed.row)
-        label = f"{placed.row.label} ({kind})" if kind else placed.row.label
+        signs = (word for word, _ in remarks.signs(placed.row))
+        said = ", ".join(filter(None, [remarks.kind(placed.row), *signs]))
+        label = f"{placed.row.label} ({said})" if said else placed.row.label
         cells = [_cell(placed.cell(*shown, simultaneous=simultaneous)) for shown in columns]
         rows.append([escape(label), *cells])
     title = f"{dataset}, protocol {track.protocol}, {track.dataset.pairs} pairs"

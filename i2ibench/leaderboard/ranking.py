@@ -63,12 +63,14 @@ class Standing:
     """What a column says of a contestant: a rank of a method, or a claim of one set of weights.
 
     ``simultaneous`` is the rank after Holm's correction over all pairs of methods in the column.
-    All are None where nothing could be tested.
+    All are None where nothing could be tested. ``ahead_of``: the places, among the contestants, of
+    those it is surely better than.
     """
 
     rank: Span | None = None
     simultaneous: Span | None = None
     claim: WeightsClaim | None = None
+    ahead_of: tuple[int, ...] = ()
 
 
 def rank_column(
@@ -94,12 +96,14 @@ def rank_column(
     together = _simultaneous(tests, methods)
     standings = [Standing()] * len(contestants)
     for place, i in enumerate(entered):
+        ahead = tuple(entered[other] for other in np.flatnonzero(surely[place]))
         if not methods[place]:
             counts = int(surely[place].sum()), int(surely[:, place].sum()), len(entered) - 1
-            standings[i] = Standing(claim=WeightsClaim(*counts) if len(entered) > 1 else None)
+            claim = WeightsClaim(*counts) if len(entered) > 1 else None
+            standings[i] = Standing(claim=claim, ahead_of=ahead)
         elif methods.sum() > 1:
             alone, joint = (_span(table, methods, place) for table in (surely, together))
-            standings[i] = Standing(rank=alone, simultaneous=joint)
+            standings[i] = Standing(rank=alone, simultaneous=joint, ahead_of=ahead)
     return standings
 
 

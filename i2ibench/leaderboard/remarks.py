@@ -9,8 +9,15 @@ from dataclasses import dataclass, field
 from i2ibench.escaping import address, code, markdown
 from i2ibench.evaluation.scores import Better
 from i2ibench.leaderboard.placement import Ranking
-from i2ibench.leaderboard.rows import Cell, Column, Row, Track
-from i2ibench.metrics.presentation import beside, column_title, metric_title, summary
+from i2ibench.leaderboard.rows import OVERALL, Cell, Column, Row, Track
+from i2ibench.metrics.presentation import (
+    beside,
+    column_title,
+    metric_title,
+    number,
+    sign_of,
+    summary,
+)
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.statistics.design_effect import CORRELATIONS, design_effect
 from i2ibench.wording import NO_VALUE
@@ -77,6 +84,18 @@ def kind(row: Row) -> str:
     if row.is_oracle:
         return "oracle"
     return "" if row.is_method else "one set of weights"
+
+
+def signs(row: Row) -> list[tuple[str, str]]:
+    """Return what a metric's value says of a row beyond the number, and why: ``unstained``."""
+    found = []
+    for column, cell in row.tables.get(OVERALL, {}).items():
+        known = None if cell.value is None else sign_of(column.metric, cell.value)
+        if known is not None and cell.value is not None:
+            word, below = known
+            value = number(cell.value, column.metric)
+            found.append((word, f"{word}: {metric_title(column.metric)} {value}, below {below:g}"))
+    return found
 
 
 def ranking_words(ranking: Ranking) -> list[str]:

@@ -104,6 +104,7 @@ class Metric:
 
     ``range``: the least and the largest value that it can have; a number outside is no value of it.
     ``beside``: what a reader should hold beside a value, by the name of the groups it is about.
+    ``sign_below``: a bound, and a word by which tables mark a method whose mean lies below it.
 
     How tables show it: ``title``, by default the name; ``digits`` after the point, by default four
     significant ones; ``position``, by which further metrics are ordered, then by name.
@@ -124,6 +125,7 @@ class Metric:
     weights: ClassVar[tuple[str, ...]] = ()
     runs_network: ClassVar[bool] = _NamesWeights()  # type: ignore[assignment]
     beside: ClassVar[Mapping[str, str]] = {}
+    sign_below: ClassVar[tuple[float, str] | None] = None
     range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     # Smallest height and width the definition holds for.
     minimum_size: ClassVar[int] = 1

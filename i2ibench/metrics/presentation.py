@@ -23,6 +23,7 @@ __all__ = [
     "direction",
     "metric_title",
     "number",
+    "sign_of",
     "summary",
     "table_order",
 ]
@@ -75,6 +76,15 @@ def beside(metric: str, groups: str | None) -> str:
 def summary(metric: str) -> str:
     """Return what a registered metric is, in a sentence; nothing of any other name."""
     return registry.metrics.summary(metric) if metric in registry.metrics else ""
+
+
+def sign_of(metric: str, value: float) -> tuple[str, float] | None:
+    """Return what a mean below a metric's bound says of a method, and the bound; else None."""
+    found = _known(metric)
+    if found is None or isinstance(found, ReportedMetric) or found.sign_below is None:
+        return None
+    below, word = found.sign_below
+    return (word, below) if value < below else None
 
 
 def direction(metric: str) -> Better | None:

@@ -89,6 +89,8 @@ class DABSensitivity(_MaskMetric):
     name = "dab-tpr"
     title = "DAB-TPR"
     position = 304
+    # A method that stains less than a hundredth of what is stained has translated nothing.
+    sign_below = (0.01, "unstained")
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the share in [0, 1], or NaN."""

@@ -7,18 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from i2ibench.seeds import derive_seed
 from i2ibench.statistics.bootstrap import (
     FEWEST_UNITS,
-    LEVEL,
     RESAMPLES,
     Codes,
     Floats,
     sum_by_cluster,
 )
 from i2ibench.statistics.draws import draw_counts
+from i2ibench.statistics.percentiles import percentile_interval
 
 Places = npt.NDArray[np.intp]
 Statistic = Literal["accuracy", "quadratic-kappa"]
@@ -90,16 +89,8 @@ def agreement_interval(
     estimate = float(of(tables.sum(0)[None])[0])
     draws = draw_counts(derive_seed(seed, "agreement", units), RESAMPLES, units)
     values = np.concatenate([of(weights @ tables) for weights in draws])
-    known = values[np.isfinite(values)]
-    if np.isnan(estimate) or len(known) <= 0.95 * len(values) or np.ptp(known) == 0:
-        return None
-    wanted = special.stdtrit(units - 1, (1 + LEVEL) / 2) * np.sqrt(units / (units - 1))
-    factor = wanted / special.ndtri((1 + LEVEL) / 2)
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return (
-        float(estimate - factor * (estimate - low)),
-        float(min(1.0, estimate + factor * (high - estimate))),
-    )
+    found = percentile_interval(estimate, values, units)
+    return None if found is None else (found[0], min(1.0, found[1]))
 
 
 def _of_tables(statistic: Statistic) -> Callable[[npt.NDArray[Any]], Floats]:

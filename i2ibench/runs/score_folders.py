@@ -29,9 +29,11 @@ from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.folder import RunFolder
 from i2ibench.runs.outputs import alone_in, check_names, check_outputs, model_name, model_names
 from i2ibench.runs.shard_processes import parts_of_processes
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
+from i2ibench.web.run_page import write_run_page
 
 Progress = Callable[[int, int], None]
 Named = Mapping[str, Path]
@@ -233,14 +235,29 @@ def _evaluate(
         )
         for request, evaluation in zip(requests, evaluations, strict=True)
     ]
-    for request, evaluation, result in zip(requests, evaluations, results, strict=True):
+    every = zip(requests, evaluations, results, scored, strict=True)
+    for request, evaluation, result, (files, _) in every:
         if request.output is not None:
             # Of two evaluations into one folder the later stands, whole: never scores of one
             # beside the record of the other.
             with alone_in(request.output, patience=_PATIENCE):
                 write_pair_scores(request.output / "scores.csv", evaluation)
                 write_result(request.output / "result.json", result)
+                write_run_page(
+                    page_beside(request.output).parent,
+                    result,
+                    pairs,
+                    files,
+                    evaluation.pair_scores,
+                    preparation=request.protocol.preparation,
+                    with_pictures=not options.without_pictures,
+                )
     return results
+
+
+def page_beside(output: Path) -> Path:
+    """Return the page of a result that ``evaluate`` wrote into a folder."""
+    return RunFolder(output).page
 
 
 def opened_dataset(options: EvaluationOptions) -> Dataset:

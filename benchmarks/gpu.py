@@ -33,7 +33,8 @@ from i2ibench.models.policy import InferencePolicy
 from i2ibench.runtime import allow_tf32
 from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import Manifest
-from i2ibench.translation.translate import quantize, to_batch, translate
+from i2ibench.translation.translate import translate
+from i2ibench.translation.translate_image import quantize, to_batch
 
 Row = tuple[str, float, float]
 

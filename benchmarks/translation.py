@@ -26,7 +26,7 @@ from i2ibench.data.pairs import ImageRef
 from i2ibench.models.interface import InferencePolicy, TranslationModel
 from i2ibench.runs.initial_model import model_from_checkpoint
 from i2ibench.translation.inference import inference_mode
-from i2ibench.translation.translate import quantize, translate_image
+from i2ibench.translation.translate_image import quantize, translate_image
 
 
 def main() -> None:

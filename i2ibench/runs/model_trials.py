@@ -28,7 +28,7 @@ from i2ibench.training.contract import Trial, training_findings
 from i2ibench.training.engine import lay_out, lay_out_states, memory_layout
 from i2ibench.training.step import check_optimizers, train_step
 from i2ibench.translation.inference import inference_mode
-from i2ibench.translation.translate import translate_image
+from i2ibench.translation.translate_image import translate_image
 
 _SEED = 7
 _LARGEST_SECTION = 512

@@ -17,7 +17,7 @@ from i2ibench.results.stored_result import StoredResult
 from i2ibench.runs.reproduce import LIMITS, precision_of
 from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import Manifest
-from i2ibench.translation.translate import padded, to_batch, translate_image
+from i2ibench.translation.translate_image import padded, to_batch, translate_image
 
 # In grey levels, before rounding. Sums in another order made 0.02 at most and 0.0001 in the mean in
 # networks of full width. With a mean of 0.01 about one value in a hundred rounds to its neighbour;

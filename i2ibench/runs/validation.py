@@ -31,7 +31,7 @@ from i2ibench.training.best_state import Validation
 from i2ibench.training.logs import Log
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.translation.inference import inference_mode
-from i2ibench.translation.translate import translate_image
+from i2ibench.translation.translate_image import translate_image
 
 # Few enough to cost little beside an epoch, enough to see a trend; the test split decides.
 _MOST_PAIRS = 32

@@ -17,7 +17,7 @@ from torchvision.transforms.functional import (
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError
 from i2ibench.models.policy import InferencePolicy
-from i2ibench.translation.translate import quantize
+from i2ibench.translation.translate_image import quantize
 
 OFFICIAL = Preparation(scale_width=320, centre_crop=256)
 

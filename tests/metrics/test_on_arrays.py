@@ -144,7 +144,7 @@ def test_bytes_and_floats_of_either_library_give_one_value():
 
 def test_floats_are_rounded_as_translation_rounds_them():
     from i2ibench.models.policy import InferencePolicy
-    from i2ibench.translation.translate import quantize
+    from i2ibench.translation.translate_image import quantize
 
     images = torch.rand(3, 40, 40, generator=torch.Generator().manual_seed(1)) * 2 - 1
     on_a_board = quantize(images, InferencePolicy())

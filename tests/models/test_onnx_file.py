@@ -18,7 +18,7 @@ from i2ibench.runs.options import Options
 from i2ibench.runs.plan import resolve
 from i2ibench.runs.run import run
 from i2ibench.translation.inference import inference_mode
-from i2ibench.translation.translate import translate_image
+from i2ibench.translation.translate_image import translate_image
 
 onnx = pytest.importorskip("onnx", reason="the extra i2ibench[onnx] is not installed")
 pytest.importorskip("onnxruntime", reason="the extra i2ibench[onnx] is not installed")

@@ -14,7 +14,7 @@ from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError, UsageError
 from i2ibench.models.policy import InferencePolicy
-from i2ibench.translation.translate import quantize
+from i2ibench.translation.translate_image import quantize
 
 
 @pytest.fixture

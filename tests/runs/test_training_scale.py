@@ -25,7 +25,7 @@ from i2ibench.runs.run import run, translate
 from i2ibench.runs.trainable import check_test_scale
 from i2ibench.translation.inference import inference_mode
 from i2ibench.translation.manifest import read_manifest
-from i2ibench.translation.translate import translate_image
+from i2ibench.translation.translate_image import translate_image
 
 AT_HALF = {**TINY, "images.resize": 32, "images.test_scale": "training"}
 

@@ -25,7 +25,7 @@ from i2ibench.training.logs import TensorBoardLog, WandbLog
 from i2ibench.training.loop import Training, train
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.translation.inference import inference_mode
-from i2ibench.translation.translate import translate_image
+from i2ibench.translation.translate_image import translate_image
 
 SMALL = {"generator": "resnet_6blocks", "ngf": 2, "ndf": 2}
 

@@ -14,12 +14,8 @@ from i2ibench.models.interface import ModelConfig, TranslationModel, build_model
 from i2ibench.models.policy import InferencePolicy
 from i2ibench.translation.manifest import Manifest, read_manifest
 from i2ibench.translation.tiling import Tiling, choose_tiling, translate_tiled
-from i2ibench.translation.translate import (
-    inference_mode,
-    quantize,
-    translate,
-    translate_image,
-)
+from i2ibench.translation.translate import inference_mode, translate
+from i2ibench.translation.translate_image import quantize, translate_image
 
 POLICY = InferencePolicy()
 BATCH = InferencePolicy(normalization="batch", dropout=True, quantization="truncate", seed=1)

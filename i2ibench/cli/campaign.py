@@ -123,8 +123,7 @@ def run(
     from i2ibench.errors import I2IBenchError
 
     campaign = _open(file, output, board, data_root, device)
-    if campaign.content.budget.track == "equal-time":
-        campaign.measure(campaign.processes(jobs, threads))
+    campaign.measure_budget(campaign.processes(jobs, threads))
     _say_remarks(campaign)
     try:
         campaign.run(jobs=jobs, threads=threads, retries=retries)

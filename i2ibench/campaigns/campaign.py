@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from i2ibench.campaigns.budget import UnmeasuredError
 from i2ibench.campaigns.campaign_file import Budget, CampaignFile, read_campaign
 from i2ibench.campaigns.cells import Places
 from i2ibench.campaigns.drive import Drive
@@ -131,6 +132,11 @@ class Campaign(Printed):
         measure(self._plan(published).runs, self.times, executor, self.tell)
         self.__dict__.pop("planned", None)
 
+    def measure_budget(self, executor: Executor) -> None:
+        """Measure the steps that the epochs of ``equal-time`` follow from, if they are unknown."""
+        if any(isinstance(run.fault, UnmeasuredError) for run in self.runs):
+            self.measure(executor)
+
     def processes(self, jobs: int | None = None, threads: int | None = None) -> ProcessesHere:
         """Return what runs on this machine: ``jobs`` processes of ``threads`` threads each."""
         return ProcessesHere(jobs, threads, gpus_here(self.places.device))
@@ -161,8 +167,7 @@ class Campaign(Printed):
         """
         executor = executor or self.processes(jobs, threads)
         self.tell(f"{self.name}: {executor}")
-        if self.content.budget.track == "equal-time":
-            self.measure(executor)
+        self.measure_budget(executor)
         self.prepare()
         Drive(self.runs, executor, retries, self.tell, self._memory()).to_the_end()
         self._refuse_unfinished()

@@ -6,7 +6,6 @@ nothing of the campaign. Paths in the file are relative to the file.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from i2ibench import registry
+from i2ibench.campaigns.campaign_names import check_dataset, check_model, check_protocol
 from i2ibench.campaigns.endpoint import Endpoint
 from i2ibench.campaigns.recipe_keys import RecipeSettings, checked_keys, flat
 from i2ibench.errors import UsageError
@@ -203,9 +203,9 @@ def read_campaign(path: Path) -> CampaignFile:
     campaign = parse_campaign(content, str(path))
     try:
         for names, check in (
-            (_all(campaign, "models"), _check_model),
-            (_all(campaign, "datasets"), _check_dataset),
-            (_all(campaign, "protocols"), _check_protocol),
+            (_all(campaign, "models"), check_model),
+            (_all(campaign, "datasets"), check_dataset),
+            (_all(campaign, "protocols"), check_protocol),
         ):
             for name in names:
                 check(name, path.parent)
@@ -225,70 +225,6 @@ def parse_campaign(content: Mapping[str, Any], where: str) -> CampaignFile:
         raise UsageError(f"{where}: {explain(error, CampaignFile)}") from None
     except TypeError as error:  # a key that is no name
         raise UsageError(f"{where}: {error}") from None
-
-
-def model_option(name: str, folder: Path) -> str:
-    """Return what ``--model`` is given for a model of a campaign whose file lies in ``folder``."""
-    file, _ = _file_and_class(name)
-    if name in registry.models or file is None:
-        return name
-    return _joined(file, folder) + name[len(file) :]
-
-
-def dataset_option(name: str, folder: Path) -> str:
-    """Return what ``--dataset`` is given for a data set of a campaign."""
-    return name if name in registry.datasets else _beside(name, folder)
-
-
-def protocol_option(name: str, folder: Path) -> str:
-    """Return what ``--protocol`` is given for a protocol of a campaign."""
-    return _beside(name, folder) if name.endswith(".toml") else name
-
-
-def _beside(name: str, folder: Path) -> str:
-    found = _joined(name, folder)
-    # A bare word is first looked up among the names of the catalogue.
-    return found if "/" in found or "\\" in found else f"./{found}"
-
-
-def _joined(name: str, folder: Path) -> str:
-    # Not Path.expanduser(): it raises for a user it does not know.
-    return str(folder / os.path.expanduser(name))  # noqa: PTH111
-
-
-def _check_model(name: str, folder: Path) -> None:
-    file, _ = _file_and_class(name)
-    if name in registry.models:
-        return
-    if file is None:
-        if ":" not in name:  # package.module:Class is looked up when it is imported
-            registry.models.entry(name)
-    elif not os.path.isfile(model_option(file, folder)):  # noqa: PTH113 - of any text
-        raise UsageError(f"models: {model_option(file, folder)}: no such file")
-
-
-def _check_dataset(name: str, folder: Path) -> None:
-    place = dataset_option(name, folder)
-    if name in registry.datasets or os.path.exists(place):  # noqa: PTH110 - of any text
-        return
-    if "/" in name or name.lower().endswith((".toml", ".csv")):
-        raise UsageError(f"datasets: {place}: no such folder, CSV or card")
-    registry.datasets.entry(name)
-
-
-def _check_protocol(name: str, folder: Path) -> None:
-    if not name.endswith(".toml"):
-        registry.protocols.entry(name)
-    elif not os.path.isfile(protocol_option(name, folder)):  # noqa: PTH113 - of any text
-        raise UsageError(f"protocols: {protocol_option(name, folder)}: no such file")
-
-
-def _file_and_class(model: str) -> tuple[str | None, str]:
-    """Return the file that a model names, or None, and the class in it."""
-    if model.lower().endswith((".py", ".toml", ".onnx")):
-        return model, ""
-    before, _, after = model.rpartition(":")
-    return (before, after) if before.lower().endswith(".py") else (None, "")
 
 
 def _all(campaign: CampaignFile, key: str) -> list[str]:

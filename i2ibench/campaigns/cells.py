@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2ibench.campaigns.campaign_file import (
-    Also,
-    CampaignFile,
-    dataset_option,
-    model_option,
-    protocol_option,
-)
+from i2ibench.campaigns.campaign_file import Also, CampaignFile
+from i2ibench.campaigns.campaign_names import dataset_option, model_option, protocol_option
 from i2ibench.runs.options import BESIDE_RUNS, Options
 
 

@@ -63,12 +63,12 @@ class Drive:
         Raises:
             Interrupted: after Ctrl-C or SIGTERM, when all processes have ended.
         """
-        self._waiting = {
-            run.id: run for run in self.runs if state_of(run).kind not in ("finished", "blocked")
-        }
-        done = len(self.runs) - len(self._waiting)
-        if done:
-            self.tell(f"{count(done, 'run')} already finished or not to be started")
+        kinds = [(run, state_of(run).kind) for run in self.runs]
+        self._waiting = {run.id: run for run, kind in kinds if kind not in ("finished", "blocked")}
+        for kind, said in (("finished", "already finished"), ("blocked", "cannot start")):
+            number = sum(each == kind for _, each in kinds)
+            if number:
+                self.tell(f"{count(number, 'run')} {said}")
         try:
             while self._waiting or self._active:
                 self._start_what_can()

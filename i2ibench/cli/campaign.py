@@ -167,8 +167,7 @@ def run(
         place = nullcontext(campaign.processes(jobs, threads))
     try:
         with place as executor:
-            if campaign.content.budget.track == "equal-time":
-                campaign.measure(executor)
+            campaign.measure_budget(executor)
             _say_remarks(campaign)
             campaign.run(retries=retries, executor=executor)
     except I2IBenchError:

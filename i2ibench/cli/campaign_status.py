@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from i2ibench.cli.terminal import answer, escape, out, table
+from i2ibench.cli.terminal import answer, escape, out, seen, table
 from i2ibench.wording import NO_VALUE, count, duration, some
 
 if TYPE_CHECKING:
@@ -47,11 +47,13 @@ def watch_status(campaign: Campaign) -> None:
 
 def _live(campaign: Campaign, states: Sequence[RunState]) -> Group:
     from rich.console import Group
+    from rich.text import Text
 
     each = [*zip(campaign.runs, states, strict=True)]
     at_work = [(run, state) for run, state in each if state.running]
-    failures = [escape(line) for line in reasons(campaign, states)[-_MOST_FAILED:]]
-    return Group(_table(campaign, at_work), *failures, escape(_summary(campaign, states)))
+    lines = [*reasons(campaign, states)[-_MOST_FAILED:], _summary(campaign, states)]
+    shown = [_table(campaign, at_work)] if at_work else []
+    return Group(*shown, *(Text(seen(line)) for line in lines))
 
 
 def varying(runs: Sequence[PlannedRun]) -> list[str]:

@@ -6,6 +6,7 @@ from i2ibench.data.scale import bits_of
 from i2ibench.files import sha256_file
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.guard import code_of
+from i2ibench.models.interface import TranslationModel
 from i2ibench.runs.initial_model import model_from_checkpoint
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.preflight import before_translation
@@ -14,11 +15,31 @@ from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.train_stage import trained_weights
 from i2ibench.runtime import allow_tf32
 from i2ibench.translation.manifest import Manifest
+from i2ibench.translation.translate import seeded
 from i2ibench.translation.translate import translate as translate_dataset
 
 
 def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     """Write the predictions of the test split."""
+    model, manifest = model_and_manifest(plan)
+    if isinstance(model, ExternalProgram):
+        return translate_by_program(plan, model, manifest, reporter)
+    allow_tf32(plan.precision)
+    before_translation(plan, model)
+    reporter.stage(f"translating {len(plan.test)} images")
+    with code_of(plan.options.model, "failed in translation"):
+        return translate_dataset(
+            model,
+            plan.test,
+            plan.folder.predictions,
+            manifest,
+            device=plan.device,
+            progress=reporter.progress,
+        )
+
+
+def model_and_manifest(plan: Plan) -> tuple[TranslationModel, Manifest]:
+    """Return the model with its weights, and what says how its predictions are made."""
     model, checkpoint = plan.model, plan.options.checkpoint
     if plan.train is not None:
         checkpoint = trained_weights(plan)
@@ -35,20 +56,7 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         bits=bits_of(plan.test).get("source"),
         scaled_to=plan.scaled_to,
     )
-    if isinstance(model, ExternalProgram):
-        return translate_by_program(plan, model, manifest, reporter)
-    allow_tf32(plan.precision)
-    before_translation(plan, model)
-    reporter.stage(f"translating {len(plan.test)} images")
-    with code_of(plan.options.model, "failed in translation"):
-        return translate_dataset(
-            model,
-            plan.test,
-            plan.folder.predictions,
-            manifest,
-            device=plan.device,
-            progress=reporter.progress,
-        )
+    return model, seeded(manifest, model)
 
 
 def _seed_of_the_run(plan: Plan) -> int | None:

@@ -58,9 +58,8 @@ def translate(
             where an image's prediction would depend on others there is no batch.
         progress: called with (done, total).
     """
-    if model.stochastic and manifest.stochastic_seed is None:
-        manifest = manifest.model_copy(update={"seed": 0})
-    done, earlier = _prepare_folder(folder, manifest, dataset)
+    manifest = seeded(manifest, model)
+    done, earlier = begin(folder, manifest, dataset)
     model.to(device).to(memory_format=torch.channels_last)
     start, made = time.perf_counter(), False
     try:
@@ -88,6 +87,13 @@ def translate(
     finished = manifest.finished(files, earlier + spent)
     write_manifest(folder, finished)
     return finished
+
+
+def seeded(manifest: Manifest, model: TranslationModel) -> Manifest:
+    """Return a manifest that names a seed where the model draws."""
+    if model.stochastic and manifest.stochastic_seed is None:
+        return manifest.model_copy(update={"seed": 0})
+    return manifest
 
 
 def predict(
@@ -325,12 +331,12 @@ def padded(image: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
     return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="symmetric")
 
 
-def _prepare_folder(
-    folder: Path, manifest: Manifest, dataset: PairedDataset
-) -> tuple[set[str], float]:
-    """Return the ids already translated in the same way, and the seconds spent on them.
+def begin(folder: Path, manifest: Manifest, dataset: PairedDataset) -> tuple[set[str], float]:
+    """Write the origin of predictions to be made into a folder, and return what is there already.
 
-    Predictions of another origin are removed.
+    Returns:
+        The ids already translated in the same way, and the seconds spent on them. Predictions of
+        another origin are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ids = {pair.id for pair in dataset}

@@ -66,6 +66,11 @@ class Executor(Protocol):
     """What a campaign asks of a place where work runs."""
 
     @property
+    def threads(self) -> int:
+        """How many threads a piece of work computes with."""
+        ...
+
+    @property
     def free(self) -> int:
         """How many pieces of work could be started now."""
         ...

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 UNFIT = 78
 # A machine that joins is seen after at most as long.
 _LOOK_SECONDS = 10.0
+# A process of Ray that is told to end would kill those that it started; ours save their work first.
+_LEFT_ALONE = {"env_vars": {"RAY_kill_child_processes_on_worker_exit": "false"}}
 # Of a cluster of our own: nothing large goes through Ray's memory.
 _STORE_BYTES = 128 << 20
 
@@ -47,6 +49,7 @@ class RayCluster:
         threads: CPUs of each; by default those of the smallest machine, shared among its GPUs.
         gpu: whether each takes a GPU, where the cluster has any.
         memory_gb: of each, in GiB; by default what is known of the work, else none is asked for.
+        remedy: what gives another folder than ``storage``, for whom a machine does not see it.
 
     Raises:
         MissingError: Ray is not installed.
@@ -62,12 +65,13 @@ class RayCluster:
         threads: int | None = None,
         gpu: bool = True,
         memory_gb: float | None = None,
+        remedy: str = "put --output where all share it",
     ) -> None:
         self._ray = _imported()
         self._own = _connect(self._ray, address)
         try:
             self._machines = Machines(self._ray)
-            self._versions = self._machines.check(storage.resolve())
+            self._versions = self._machines.check(storage.resolve(), remedy)
             self.gpus = 1 if gpu and self._machines.gpus else 0
             self.threads = threads or self._machines.share(self.gpus)
         except BaseException:
@@ -114,6 +118,7 @@ class RayCluster:
             name=work.name,
             num_cpus=self.threads,
             num_gpus=self.gpus,
+            runtime_env=_LEFT_ALONE,
             **({"memory": int(memory * (1 << 20))} if memory else {}),
         )
         self._running[work.name] = placed.remote(

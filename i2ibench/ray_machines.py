@@ -63,10 +63,14 @@ class Machines:
             for each in self._alive()
         )
 
-    def check(self, storage: Path) -> dict[str, str]:
+    def check(self, storage: Path, remedy: str) -> dict[str, str]:
         """Ask every machine for its versions, and whether it shares a folder with this one.
 
         Each reads a file that is written here, and writes one that is read here.
+
+        Args:
+            storage: the folder.
+            remedy: what gives another.
 
         Returns:
             The versions, which are everywhere the same.
@@ -83,13 +87,15 @@ class Machines:
         asked = storage / f".shared-{token}"
         asked.write_text(token)
         try:
-            self._compare(machines, asked, token)
+            self._compare(machines, asked, token, remedy)
         finally:
             for path in storage.glob(f"{asked.name}*"):
                 path.unlink(missing_ok=True)
         return versions()
 
-    def _compare(self, machines: list[dict[str, Any]], asked: Path, token: str) -> None:
+    def _compare(
+        self, machines: list[dict[str, Any]], asked: Path, token: str, remedy: str
+    ) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         look = self._ray.remote(num_cpus=0, max_retries=0)(_looker())
@@ -106,7 +112,7 @@ class Machines:
                 line = str(error).strip().splitlines()[-1]
                 raise UsageError(f"machine {name} of the Ray cluster: {line}") from None
             back = Path(f"{asked}.{each['NodeID']}")
-            if fault := _fault(found, back, token):
+            if fault := _fault(found, back, token, remedy):
                 raise UsageError(f"machine {name} of the Ray cluster {fault}")
 
     def _alive(self) -> list[dict[str, Any]]:
@@ -133,13 +139,13 @@ def unfit(folder: str, wanted: Mapping[str, str]) -> str:
     return "" if Path(folder).is_dir() else _no_folder(folder)
 
 
-def _fault(found: Mapping[str, Any], back: Path, token: str) -> str:
+def _fault(found: Mapping[str, Any], back: Path, token: str, remedy: str) -> str:
     """Return what is wrong with a machine's answer; empty where nothing is."""
     for name, version in versions().items():
         if found["versions"].get(name) != version:
             return _other_version(name, found["versions"].get(name) or "none", version)
     if found["read"] != token:
-        return f"does not see what is written to {back.parent}; put --output where all share it"
+        return f"does not see what is written to {back.parent}; {remedy}"
     if not found["folder"]:
         return _no_folder(str(Path.cwd()))
     with contextlib.suppress(OSError):
@@ -149,7 +155,7 @@ def _fault(found: Mapping[str, Any], back: Path, token: str) -> str:
             threading.Event().wait(_LOOK_SECONDS)
     return (
         f"writes to {back.parent} what is not seen here ({found['error'] or 'another folder'}); "
-        "put --output where all share it"
+        f"{remedy}"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from i2ibench import escaping
-from i2ibench.campaigns.campaign_file import model_option
+from i2ibench.campaigns.campaign_names import model_option
 from i2ibench.campaigns.cell_results import cells_of
 from i2ibench.campaigns.report_sections import (
     cost_sections,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,7 @@ from i2ibench.cli.campaign_status import (
     watch_status,
 )
 from i2ibench.cli.options import Board, DataRoot, Device, Json, Output
+from i2ibench.cli.ray_options import Address, On, Where
 from i2ibench.cli.terminal import answer, print_json, say, table, write_answer
 from i2ibench.cli.verb import Verb, verb_group
 from i2ibench.errors import UsageError
@@ -33,13 +33,6 @@ if TYPE_CHECKING:
     from i2ibench.executors import Executor
 
 app = verb_group("List, make and watch the many runs that one file declares.")
-
-
-class Where(str, Enum):
-    """Where runs are made."""
-
-    here = "here"
-    ray = "ray"
 
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="TOML file of the campaign.")]
@@ -118,18 +111,8 @@ def run(
             help="Try a run that fails so often again; wrong usage and bad data are not.",
         ),
     ] = 0,
-    on: Annotated[
-        Where,
-        typer.Option("--on", help="Where they run: on this machine, or on a Ray cluster."),
-    ] = Where.here,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="Head of the Ray cluster; default: $RAY_ADDRESS, one that runs here, else a new "
-            "one of this machine.",
-        ),
-    ] = None,
+    on: On = Where.here,
+    address: Address = None,
     memory: Annotated[
         float | None,
         typer.Option(

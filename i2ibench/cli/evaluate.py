@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2ibench.cli.options import Json, takes_options_of
+from i2ibench.cli.ray_options import Address, Cores, On, Where, place_of
 from i2ibench.cli.terminal import answer, escape, print_json, say
+from i2ibench.errors import UsageError
+from i2ibench.files import cache_folder
 from i2ibench.runs import python_interface
 from i2ibench.runs.evaluation_options import EvaluationOptions
 from i2ibench.runs.option_fields import HOW
@@ -40,6 +43,9 @@ def evaluate(
             rich_help_panel=HOW,
         ),
     ] = None,
+    on: On = Where.here,
+    address: Address = None,
+    threads: Cores = None,
     json: Json = False,
 ) -> None:
     """Score a folder of predictions against the targets of a data set.
@@ -55,13 +61,26 @@ def evaluate(
     i2ibench evaluate predictions -d bci --shard 2/8 --output parts
 
     i2ibench evaluate predictions -d bci --merge parts
+
+    i2ibench evaluate predictions -d bci --on ray --shards 8
     """
     from i2ibench.cli.progress import RichReporter
     from i2ibench.cli.results import show_result
     from i2ibench.runs.score_folders import evaluate_folders, page_beside
     from i2ibench.runs.score_shard import evaluate_shard
 
-    with closing(RichReporter()) as reporter:
+    if shard is not None and on is not Where.here:
+        raise UsageError("--shard scores one shard here; give --shards K to have all on Ray")
+    place = place_of(
+        on,
+        options.shards,
+        cache_folder() / "shards",
+        address=address,
+        threads=threads,
+        device=options.device,
+        remedy="point $I2IBENCH_CACHE to a folder that all share",
+    )
+    with place as executor, closing(RichReporter()) as reporter:
         if shard is not None:
             part = evaluate_shard(predictions, options, shard, reporter.progress)
             reporter.close()
@@ -69,7 +88,7 @@ def evaluate(
                 print_json({"part": str(part)})
             say(f"written to {part}")
             return
-        results = evaluate_folders(predictions, options, reporter.progress)
+        results = evaluate_folders(predictions, options, reporter.progress, executor)
     if len(predictions) > 1:
         _show_together(results, options.output, json)
     elif len(results) > 1:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import UsageError
+from i2ibench.executors import Executor
 from i2ibench.leaderboard.board import build_board
 from i2ibench.leaderboard.entries import EntryExistsError, add_entry
 from i2ibench.notebook import Picture, Printed, Table
@@ -32,6 +33,7 @@ from i2ibench.runs.plan import Plan, Verb, resolve
 from i2ibench.runs.report_stage import write_report
 from i2ibench.runs.reporter import Reporter as Reporter
 from i2ibench.runs.train_stage import adopt_training, is_trained, train_stage
+from i2ibench.runs.translate_shards import translate_shards
 from i2ibench.runs.translate_stage import translate_stage
 
 if TYPE_CHECKING:
@@ -125,8 +127,17 @@ def train(options: Options, reporter: Reporter | None = None) -> RunFolder:
     return plan.folder
 
 
-def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
-    """Translate the test split with a finished training or ``options.checkpoint``."""
+def translate(
+    options: Options,
+    reporter: Reporter | None = None,
+    *,
+    executor: Executor | None = None,
+    shards: int = 1,
+) -> RunFolder:
+    """Translate the test split with a finished training or ``options.checkpoint``.
+
+    ``executor``: what does it in so many ``shards``; the predictions are the same.
+    """
     reporter = reporter_here(reporter)
     plan = _open(options, reporter, "translate")
     if not (plan.train is None or is_trained(plan.folder) or adopt_training(plan, reporter)):
@@ -135,6 +146,8 @@ def translate(options: Options, reporter: Reporter | None = None) -> RunFolder:
             "the same options first, or give --checkpoint"
         )
     with working_in(plan.folder):
+        if executor is not None:
+            translate_shards(plan, executor, shards, reporter)
         translate_stage(plan, reporter)
     return plan.folder
 

@@ -21,6 +21,7 @@ from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.protocol_comparison import check_same_files
 from i2ibench.evaluation.sharded import evaluate_parts
+from i2ibench.executors import Executor
 from i2ibench.provenance import stopwatch
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.build_record import build_result
@@ -52,7 +53,10 @@ class Request:
 
 
 def evaluate(
-    predictions: Path, options: EvaluationOptions, progress: Progress | None = None
+    predictions: Path,
+    options: EvaluationOptions,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Result:
     """Score a folder of images that any tool made, matched to the pairs by id.
 
@@ -62,15 +66,19 @@ def evaluate(
             ``scores.csv``; a result there is replaced, unless it is a run's, or the weights behind
             one of its values have gone away since.
         progress: called with the pairs done and all pairs.
+        executor: where the processes of ``options.shards`` run; by default here.
     """
     name, opened = _one_name(predictions, options), opened_dataset(options)
     request = Request(predictions, one_protocol(options, opened), name, options.output)
-    [result] = _evaluate([request], opened, options, progress)
+    [result] = _evaluate([request], opened, options, progress, executor)
     return result
 
 
 def evaluate_together(
-    predictions: Sequence[str | Path], options: EvaluationOptions, progress: Progress | None = None
+    predictions: Sequence[str | Path],
+    options: EvaluationOptions,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> list[Result]:
     """Score the predictions of several models against the same targets, in one pass over them.
 
@@ -88,6 +96,7 @@ def evaluate_together(
             for the folders' names, or where these are the same, the parts by which their paths
             differ. ``output`` receives a folder named by each model.
         progress: called with the pairs done and all pairs.
+        executor: as in ``evaluate``.
     """
     if not predictions:
         raise UsageError("no predictions to score; give a folder for each model")
@@ -102,11 +111,14 @@ def evaluate_together(
         Request(folder, protocol, name, output / name if output is not None else None)
         for folder, name in zip(folders, named, strict=True)
     ]
-    return _evaluate(requests, opened, options, progress)
+    return _evaluate(requests, opened, options, progress, executor)
 
 
 def evaluate_side_by_side(
-    predictions: str | Path, options: EvaluationOptions, progress: Progress | None = None
+    predictions: str | Path,
+    options: EvaluationOptions,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> list[Result]:
     """Score the same predictions under each of two protocols, see ``check_same_files``.
 
@@ -122,6 +134,7 @@ def evaluate_side_by_side(
         options: two protocols, at most one name. ``output`` receives a folder named by each
             protocol's id, with its result and scores.
         progress: called with the pairs done and all pairs.
+        executor: as in ``evaluate``.
     """
     if len(options.protocols) != 2:
         raise UsageError(f"one protocol or two, not {len(options.protocols)}")
@@ -133,11 +146,14 @@ def evaluate_side_by_side(
         Request(folder, rules, name, output / rules.id if output is not None else None)
         for rules in (first, second)
     ]
-    return _evaluate(requests, opened_dataset(options), options, progress)
+    return _evaluate(requests, opened_dataset(options), options, progress, executor)
 
 
 def evaluate_folders(
-    predictions: Sequence[Path], options: EvaluationOptions, progress: Progress | None = None
+    predictions: Sequence[Path],
+    options: EvaluationOptions,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> list[Result]:
     """Score what the command line was given: one folder, several models, or two protocols."""
     count, names = len(predictions), len(options.names)
@@ -146,10 +162,10 @@ def evaluate_folders(
     if count > 1 and len(options.protocols) > 1:
         raise UsageError("several folders, or two protocols; not both in one call")
     if count != 1:
-        return evaluate_together(predictions, options, progress)
+        return evaluate_together(predictions, options, progress, executor)
     if len(options.protocols) > 1:
-        return evaluate_side_by_side(predictions[0], options, progress)
-    return [evaluate(predictions[0], options, progress)]
+        return evaluate_side_by_side(predictions[0], options, progress, executor)
+    return [evaluate(predictions[0], options, progress, executor)]
 
 
 def one_protocol(options: EvaluationOptions, dataset: Dataset) -> Protocol:
@@ -199,6 +215,7 @@ def _evaluate(
     opened: Dataset,
     options: EvaluationOptions,
     progress: Progress | None,
+    executor: Executor | None,
 ) -> list[Result]:
     folders = list(dict.fromkeys(request.predictions for request in requests))
     pairs, scored = matched_pairs(requests, opened, options)
@@ -216,7 +233,7 @@ def _evaluate(
     elif options.shards > 1:
         with (
             stopwatch() as watch,
-            parts_of_processes(folders, options, len(pairs), progress) as parts,
+            parts_of_processes(folders, options, len(pairs), progress, executor) as parts,
         ):
             evaluations = evaluate_parts(pairs, scored, parts, **said)
         seconds = watch.seconds / len(evaluations)

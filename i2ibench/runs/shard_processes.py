@@ -15,10 +15,13 @@ from typing import Any
 
 from i2ibench import errors
 from i2ibench.durable import held, temporary_folder
+from i2ibench.errors import DataError
 from i2ibench.evaluation.shards import Shard
+from i2ibench.executors import Executor, Work
 from i2ibench.files import cache_folder, read_json, write_json
 from i2ibench.processes import start_helper
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.shared_work import do_all, said_last
 from i2ibench.runtime import usable_cores
 
 Progress = Callable[[int, int], None]
@@ -32,8 +35,12 @@ def parts_of_processes(
     options: EvaluationOptions,
     pairs: int,
     progress: Progress | None,
+    executor: Executor | None = None,
 ) -> Iterator[Path]:
     """Score ``options.shards`` shards, a process each; yield the folder of their parts.
+
+    ``executor``: where the processes run, by default all at once on this machine; other machines
+    must share the cache folder.
 
     The folder lies in the cache and is removed afterwards; what a killed process leaves there, the
     next one removes. The first process that fails ends the others.
@@ -44,7 +51,10 @@ def parts_of_processes(
     place = cache_folder() / "shards" / "parts"
     with temporary_folder(place) as folder:
         told = _Told(folder, pairs, progress)
-        _score(predictions, options, folder, told)
+        if executor is None:
+            _score(predictions, options, folder, told)
+        else:
+            _score_elsewhere(predictions, options, folder, told, executor)
         yield folder
 
 
@@ -76,6 +86,35 @@ def _score(
         for process in started:
             process.kill()
             process.wait()
+
+
+def _score_elsewhere(
+    predictions: Sequence[Path],
+    options: EvaluationOptions,
+    folder: Path,
+    told: _Told,
+    executor: Executor,
+) -> None:
+    options = replace(options, device=options.device.partition(":")[0])  # whichever GPU is given
+    asked = json.dumps([[str(each) for each in predictions], _as_json(options)])
+    shards = [Shard(number, options.shards) for number in range(1, options.shards + 1)]
+    works = {
+        f"{s.number}/{s.total}": Work(
+            f"{s.number}/{s.total}",
+            __name__,
+            (asked, f"{s.number}/{s.total}", str(executor.threads), str(folder)),
+            folder / f"{s.number}.log",
+        )
+        for s in shards
+    }
+    failed = do_all([*works.values()], executor, lambda: told.look(shards))
+    if failed is None:
+        return
+    shard = Shard.of(failed.name)
+    if (folder / f"{shard.number}.error.json").exists():
+        raise _error_of(shard, folder)
+    reason = failed.reason or said_last(works[failed.name]) or f"ended with {failed.code}"
+    raise DataError(f"shard {failed.name} of the evaluation: {reason}")
 
 
 def _error_of(shard: Shard, folder: Path) -> Exception:

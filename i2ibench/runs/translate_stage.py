@@ -7,6 +7,7 @@ from i2ibench.files import sha256_file
 from i2ibench.models.config import config_values
 from i2ibench.models.foreign.program import ExternalProgram
 from i2ibench.models.guard import code_of
+from i2ibench.models.interface import TranslationModel
 from i2ibench.runs.initial_model import model_from_checkpoint
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.preflight import before_translation
@@ -16,38 +17,19 @@ from i2ibench.runs.train_stage import trained_weights
 from i2ibench.runtime import allow_tf32
 from i2ibench.translation.manifest import Manifest
 from i2ibench.translation.spread import Spread, samples_of
+from i2ibench.translation.translate import seeded
 from i2ibench.translation.translate import translate as translate_dataset
 
 
 def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     """Write the predictions of the test split."""
-    model, checkpoint = plan.model, plan.options.checkpoint
-    if plan.train is not None:
-        checkpoint = trained_weights(plan)
-        asked = config_values(plan.model.config)
-        model = model_from_checkpoint(plan.options.model, checkpoint, config=asked)
-    manifest = Manifest(
-        model=plan.options.model,
-        checkpoint_sha256=sha256_file(checkpoint) if checkpoint else None,
-        protocol=plan.protocol.id,
-        preparation=plan.protocol.preparation.model_dump(mode="json"),
-        inference=plan.protocol.inference,
-        precision=plan.precision,
-        tile=plan.options.tile,
-        seed=_seed_of_the_run(plan),
-        bits=bits_of(plan.test).get("source"),
-        scaled_to=plan.scaled_to,
-    )
+    model, manifest = model_and_manifest(plan)
     if isinstance(model, ExternalProgram):
         return translate_by_program(plan, model, manifest, reporter)
     allow_tf32(plan.precision)
     before_translation(plan, model)
     reporter.stage(f"translating {len(plan.test)} images")
-    samples = samples_of(model, plan.protocol.inference)
-    spread = None
-    if samples > 1:
-        spread = Spread(plan.folder.spread, samples)
-        manifest = manifest.model_copy(update={"spread_samples": samples})
+    spread = spread_of(plan, manifest)
     with code_of(plan.options.model, "failed in translation"):
         made = translate_dataset(
             model,
@@ -61,10 +43,40 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
     if spread is not None:
         mean = spread.summarize(pair.id for pair in plan.test)
         reporter.stage(
-            f"{samples} samples of a pair lie {mean:.2f} grey levels apart (standard deviation, "
-            f"mean over {len(plan.test)} pairs): {plan.folder.spread}"
+            f"{manifest.spread_samples} samples of a pair lie {mean:.2f} grey levels apart "
+            f"(standard deviation, mean over {len(plan.test)} pairs): {plan.folder.spread}"
         )
     return made
+
+
+def model_and_manifest(plan: Plan) -> tuple[TranslationModel, Manifest]:
+    """Return the model with its weights, and what says how its predictions are made."""
+    model, checkpoint = plan.model, plan.options.checkpoint
+    if plan.train is not None:
+        checkpoint = trained_weights(plan)
+        asked = config_values(plan.model.config)
+        model = model_from_checkpoint(plan.options.model, checkpoint, config=asked)
+    samples = samples_of(model, plan.protocol.inference)
+    manifest = Manifest(
+        model=plan.options.model,
+        checkpoint_sha256=sha256_file(checkpoint) if checkpoint else None,
+        protocol=plan.protocol.id,
+        preparation=plan.protocol.preparation.model_dump(mode="json"),
+        inference=plan.protocol.inference,
+        precision=plan.precision,
+        tile=plan.options.tile,
+        seed=_seed_of_the_run(plan),
+        bits=bits_of(plan.test).get("source"),
+        scaled_to=plan.scaled_to,
+        spread_samples=samples if samples > 1 else None,
+    )
+    return model, seeded(manifest, model)
+
+
+def spread_of(plan: Plan, manifest: Manifest) -> Spread | None:
+    """Return what keeps how far the samples of a pair lie apart, where there are several."""
+    samples = manifest.spread_samples
+    return None if samples is None else Spread(plan.folder.spread, samples)
 
 
 def _seed_of_the_run(plan: Plan) -> int | None:

@@ -63,9 +63,8 @@ def translate(
         progress: called with (done, total).
         spread: keeps how far the samples of a stochastic model lie apart, where it is given.
     """
-    if model.stochastic and manifest.stochastic_seed is None:
-        manifest = manifest.model_copy(update={"seed": 0})
-    done, earlier = _prepare_folder(folder, manifest, dataset)
+    manifest = seeded(manifest, model)
+    done, earlier = begin(folder, manifest, dataset)
     if spread is not None:
         done = {pair_id for pair_id in done if spread.has(pair_id)}
     model.to(device).to(memory_format=torch.channels_last)
@@ -98,8 +97,20 @@ def translate(
     return finished
 
 
+def seeded(manifest: Manifest, model: TranslationModel) -> Manifest:
+    """Return a manifest that names a seed where the model draws."""
+    if model.stochastic and manifest.stochastic_seed is None:
+        return manifest.model_copy(update={"seed": 0})
+    return manifest
+
+
 def predict(
-    model: TranslationModel, pairs: Iterable[ImagePair], manifest: Manifest, *, device: str = "cpu"
+    model: TranslationModel,
+    pairs: Iterable[ImagePair],
+    manifest: Manifest,
+    *,
+    device: str = "cpu",
+    spread: Spread | None = None,
 ) -> Iterator[tuple[ImagePair, NDArray[np.uint8]]]:
     """Yield each pair with its prediction, uint8 ``(H, W, 3)``, made as a manifest says.
 
@@ -108,7 +119,7 @@ def predict(
     model.to(device).to(memory_format=torch.channels_last)
     with inference_mode(model, manifest.inference):
         size = batch_size(model, manifest, device)
-        yield from _predictions(model, pairs, manifest, device, size)
+        yield from _predictions(model, pairs, manifest, device, size, spread)
 
 
 def _spent(start: float, spread: Spread | None) -> float:
@@ -199,12 +210,12 @@ def _naming(model: str, pairs: list[ImagePair]) -> Iterator[None]:
         raise PluginError(f"model {model} failed on {names}: {named(error)}") from error
 
 
-def _prepare_folder(
-    folder: Path, manifest: Manifest, dataset: PairedDataset
-) -> tuple[set[str], float]:
-    """Return the ids already translated in the same way, and the seconds spent on them.
+def begin(folder: Path, manifest: Manifest, dataset: PairedDataset) -> tuple[set[str], float]:
+    """Write the origin of predictions to be made into a folder, and return what is there already.
 
-    Predictions of another origin are removed.
+    Returns:
+        The ids already translated in the same way, and the seconds spent on them. Predictions of
+        another origin are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ids = {pair.id for pair in dataset}

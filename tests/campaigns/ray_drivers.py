@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 from forked_drivers import CAMPAIGN, HAPPENS, MODEL, PROTOCOL, found
@@ -80,7 +81,7 @@ def main() -> None:
     campaign = opened("campaign.toml")
     first = drive("campaign.toml", address)
     while any(s.running or "without a word" in s.reason for s in campaign.states()):
-        os.sched_yield()  # what the driver had started puts its work in order
+        threading.Event().wait(0.05)  # what the driver had started puts its work in order
     after_first = found(campaign)
     second = drive("campaign.toml", address)
     curves = {run.title: run.folder.curves for run in campaign.runs}

@@ -32,7 +32,7 @@ def found(tmp_path_factory, ray_address):
         start_new_session=True,
     )
     try:
-        said, complained = process.communicate(timeout=400)
+        said, complained = process.communicate(timeout=1200)
     finally:
         end_group(process)
         process.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ class Board(Printed):
     entries: tuple[Entry, ...]
     tracks: tuple[Track, ...]
     reported: tuple[Reported, ...]
-    site: SiteFacts = SiteFacts()
+    site: SiteFacts = field(default_factory=SiteFacts)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a number, in the columns of ``leaderboard show --format csv``."""

@@ -30,7 +30,7 @@ POINTS: tuple[tuple[str, str], ...] = (
         "One set of weights:",
         "a single training, a checkpoint from elsewhere, or predictions that were given. It says "
         "nothing of the method's other seeds, so it has no rank, is never bold, and changes no "
-        "rank. \"+3 -1 of 5\": these weights are surely better than 3 of the 5 other rows, and "
+        'rank. "+3 -1 of 5": these weights are surely better than 3 of the 5 other rows, and '
         "surely worse than 1.",
     ),
     (

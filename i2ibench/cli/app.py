@@ -25,6 +25,7 @@ VERBS = {
     "evaluate": "i2ibench.cli.evaluate:evaluate",
     "import": "i2ibench.cli.import_predictions:import_predictions",
     "campaign": "i2ibench.cli.campaign:app",
+    "report": "i2ibench.cli.report:report",
     "compare": "i2ibench.cli.compare:compare",
     "verify": "i2ibench.cli.verify:verify",
     "leaderboard": "i2ibench.cli.leaderboard:app",

@@ -104,6 +104,8 @@ class Metric:
     ``beside``: what a reader should hold beside a value, by the name of the groups it is about.
     ``sign_below``: a bound, and a word by which tables mark a method whose mean lies below it.
 
+    ``trap``: when not to trust its values, in one sentence.
+
     How tables show it: ``title``, by default the name; ``digits`` after the point, by default four
     significant ones; ``position``, by which further metrics are ordered, then by name.
 
@@ -113,6 +115,7 @@ class Metric:
 
     name: ClassVar[str]
     title: ClassVar[str] = ""
+    trap: ClassVar[str] = ""
     unit: ClassVar[str] = ""
     better: ClassVar[Literal["higher", "lower"] | None]
     digits: ClassVar[int | None] = None

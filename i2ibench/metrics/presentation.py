@@ -26,6 +26,7 @@ __all__ = [
     "sign_of",
     "summary",
     "table_order",
+    "trap",
 ]
 
 Better = Literal["higher", "lower"]
@@ -85,6 +86,12 @@ def sign_of(metric: str, value: float) -> tuple[str, float] | None:
         return None
     below, word = found.sign_below
     return (word, below) if value < below else None
+
+
+def trap(metric: str) -> str:
+    """Return when not to trust a metric, in a sentence; nothing where it says nothing."""
+    found = _known(metric)
+    return "" if found is None or isinstance(found, ReportedMetric) else found.trap
 
 
 def direction(metric: str) -> Better | None:

@@ -1,4 +1,4 @@
-"""`i2ibench leaderboard build|show|check|add|remove`: boards and their entries."""
+"""`i2ibench leaderboard build|show|check|add|remove|site`: boards and their entries."""
 
 from __future__ import annotations
 
@@ -93,6 +93,21 @@ def show(
         write_answer(export(content, format))
     else:
         _print(content, simultaneous)
+
+
+@app.command(cls=Verb)
+def site(
+    out: Annotated[Path, typer.Argument(help="Folder for the site: a new one, or a former site.")],
+    board: Board = DEFAULT_FOLDER,
+) -> None:
+    """Write all boards as one static site, for GitHub Pages or to open from the disk.
+
+    i2ibench leaderboard site public
+    """
+    from i2ibench.web.site import build_site
+
+    made = build_site(board, out)
+    say(f"written: {made.index} ({made.files} files, {made.size / 2**20:.1f} MiB)")
 
 
 @app.command(cls=Verb)

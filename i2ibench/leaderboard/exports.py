@@ -94,7 +94,7 @@ def board_frame(board: Board) -> pd.DataFrame:
 
 def latex_board(board: Board) -> str:
     """Return one booktabs table a track; the best group of each column is bold."""
-    return "\n".join(_latex_table(board.dataset, track) for track in board.tracks)
+    return "\n".join(latex_track(board.dataset, track) for track in board.tracks)
 
 
 def _measured_lines(dataset: str, track: Track, name: str) -> Iterable[dict[str, object]]:
@@ -143,7 +143,8 @@ def _reported_lines(dataset: str, reported: Reported) -> Iterable[dict[str, obje
             }
 
 
-def _latex_table(dataset: str, track: Track) -> str:
+def latex_track(dataset: str, track: Track) -> str:
+    """Return the booktabs table of one track."""
     ranking = rank_track(track)
     columns = [
         (column, name)

@@ -147,18 +147,8 @@ def _headline(track: Track) -> str:
 
 
 def _reading(track: Track, ranking: Ranking) -> str:
-    sentences = []
-    made = next((row.intervals.statement for row in track.rows if row.intervals), None)
-    recorded = next((r.result.intervals for r in track.rows if r.result.intervals), None)
-    statement = made or (recorded.model_dump() if recorded else None)
-    if statement and statement.keys() >= {"unit", "units", "resamples", "method"}:
-        unit = "pairs" if statement["unit"] == "pair" else "clusters (slides or patients)"
-        sentences.append(
-            escaping.markdown(
-                f"Intervals: {statement['method']}, {statement['resamples']} resamples of "
-                f"{statement['units']} {unit}."
-            )
-        )
+    made = remarks.interval_words(track)
+    sentences = [escaping.markdown(made)] if made else []
     sentences += [*remarks.hidden_clusters(track), *remarks.ranking_words(ranking)]
     return remarks.small_print(" ".join(sentences)).removeprefix("<br>")
 
@@ -212,9 +202,9 @@ def _methods(ranking: Ranking) -> str:
             [
                 escaping.markdown(row.label) + remarks.small_print(*remarks.described(row)),
                 remarks.parameters(row),
-                remarks.budget(row),
-                wording.duration(_mean_cost(row, "train_seconds")),
-                remarks.device(row),
+                escaping.markdown(remarks.budget(row)),
+                wording.duration(remarks.mean_cost(row, "train_seconds")),
+                escaping.markdown(remarks.device(row)),
                 _links(row),
             ]
         )
@@ -229,12 +219,6 @@ def _links(row: Row) -> str:
         status = "" if result.status == "measured" else f", {result.status}"
         links.append(f"[{name}]({link(f'{entry.path.parent.name}/{entry.path.name}')}){status}")
     return ", ".join(links)
-
-
-def _mean_cost(row: Row, key: str) -> float | None:
-    found = [getattr(entry.result.cost, key) for entry in row.entries]
-    numbers = [float(value) for value in found if isinstance(value, int | float)]
-    return sum(numbers) / len(numbers) if numbers else None
 
 
 def _escape(cell: str) -> str:

@@ -173,7 +173,7 @@ def budget(row: Row) -> str:
     if is_unknown or (result.model.method and training.steps is None):
         said = result.model.method or {}
         known = [said.get(key) for key in ("training_data", "training_budget")]
-        return "; ".join(markdown(str(each)) for each in known if each) or "not stated"
+        return "; ".join(str(each) for each in known if each) or "not stated"
     if not training:
         return "none" if not result.cost.train_seconds else "closed form"
     parts: list[str] = []
@@ -188,16 +188,16 @@ def budget(row: Row) -> str:
         parts.append(f"batch {training.batch_size}")
     images = training.images or {}
     parts += [f"{key} {images[key]}" for key in ("resize", "crop") if images.get(key)]
-    return markdown(", ".join(parts))
+    return ", ".join(parts)
 
 
 def device(row: Row) -> str:
     """Name the hardware of a row; where predictions were given, what its authors say."""
     if row.result.model.is_external:
-        return markdown(str((row.result.model.method or {}).get("hardware") or NO_VALUE))
+        return str((row.result.model.method or {}).get("hardware") or NO_VALUE)
     environment = row.result.environment
     if (environment.device or "").startswith("cuda"):
-        return markdown(environment.gpu or "GPU")
+        return environment.gpu or "GPU"
     cores = environment.torch_threads or environment.cpu_count
     if not cores:
         return NO_VALUE
@@ -210,6 +210,27 @@ def parameters(row: Row) -> str:
     number = (model.method or {}).get("parameters") if model.parameters is None else None
     number = model.parameters if number is None else number
     return f"{number:,}" if isinstance(number, int) else NO_VALUE
+
+
+def mean_cost(row: Row, key: str) -> float | None:
+    """Return the mean over entries of what a stage cost, None where no entry says."""
+    found = [getattr(entry.result.cost, key) for entry in row.entries]
+    numbers = [float(value) for value in found if isinstance(value, int | float)]
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def interval_words(track: Track) -> str:
+    """Say how the intervals of a track were made, nothing where none were."""
+    made = next((row.intervals.statement for row in track.rows if row.intervals), None)
+    recorded = next((r.result.intervals for r in track.rows if r.result.intervals), None)
+    statement = made or (recorded.model_dump() if recorded else None)
+    if not statement or not statement.keys() >= {"unit", "units", "resamples", "method"}:
+        return ""
+    unit = "pairs" if statement["unit"] == "pair" else "clusters (slides or patients)"
+    return (
+        f"Intervals: {statement['method']}, {statement['resamples']} resamples of "
+        f"{statement['units']} {unit}."
+    )
 
 
 def described(row: Row) -> list[str]:

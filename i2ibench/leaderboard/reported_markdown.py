@@ -13,11 +13,14 @@ from i2ibench.leaderboard.markdown import COLUMNS_A_TABLE, table
 from i2ibench.leaderboard.remarks import Footnotes
 from i2ibench.leaderboard.reported import Reported, ReportedEntry
 from i2ibench.leaderboard.reported_table import (
+    BESIDE,
+    Beside,
     ReportedRow,
+    beside_measured,
     level_rows,
     reported_rows,
 )
-from i2ibench.leaderboard.rows import OVERALL, Track
+from i2ibench.leaderboard.rows import Track
 from i2ibench.metrics.presentation import direction, metric_title, table_order
 from i2ibench.results.cells import NumberCell
 from i2ibench.wording import NO_VALUE
@@ -183,17 +186,10 @@ def _remarks(reported: Reported) -> list[str]:
 def _differences(groups: Sequence[Reported], tracks: Sequence[Track]) -> str | None:
     """Return measured minus reported where a measured model implements a reported method."""
     rows = []
-    for track in tracks:
-        for row in track.rows:
-            measured = {column.metric: cell.value for column, cell in row.tables[OVERALL].items()}
-            for entry in (entry for group in groups for entry in group.entries):
-                if entry.model is None or entry.model != row.result.model.name:
-                    continue
-                differences = [_difference(measured, entry, m) for m in ("psnr", "ssim")]
-                if any(found != NO_VALUE for found in differences):
-                    said = (row.label, track.protocol, entry.method, entry.source)
-                    own = [markdown(each) for each in said]
-                    rows.append([*own, *differences])
+    for found in beside_measured(groups, tracks):
+        said = (found.row.label, found.track.protocol, found.entry.method, found.entry.source)
+        differences = [_difference(found, metric) for metric in BESIDE]
+        rows.append([*map(markdown, said), *differences])
     if not rows:
         return None
     header = ["measured", "protocol", "reported", "source", "Δ PSNR", "Δ SSIM"]
@@ -204,8 +200,8 @@ def _differences(groups: Sequence[Reported], tracks: Sequence[Track]) -> str | N
     )
 
 
-def _difference(measured: dict[str, float | None], entry: ReportedEntry, metric: str) -> str:
-    value = measured.get(metric)
-    if value is None or metric not in entry.metrics:
+def _difference(found: Beside, metric: str) -> str:
+    if metric not in found.numbers:
         return NO_VALUE
-    return f"{value - entry.metrics[metric]:+.{2 if metric == 'psnr' else 3}f}"
+    measured, reported = found.numbers[metric]
+    return f"{measured - reported:+.{2 if metric == 'psnr' else 3}f}"

@@ -10,10 +10,14 @@ import pandas as pd
 
 from i2ibench.leaderboard.ranking import Contestant, WeightsClaim, rank_column
 from i2ibench.leaderboard.reported import Reported, ReportedEntry
+from i2ibench.leaderboard.rows import OVERALL, Row, Track
 from i2ibench.metrics.presentation import direction, table_order
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.statistics.bootstrap import Floats, mean_intervals
+
+# What may stand beside each other, measured and reported.
+BESIDE = ("psnr", "ssim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,42 @@ class ReportedRow:
         return NumberCell(
             found.value, metric, found.ci95, claim=found.claim, like=found.mean, style="printed"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A measured row whose model implements what a source reports.
+
+    ``numbers``: measured and reported value by metric, of those that both have.
+    """
+
+    row: Row
+    track: Track
+    entry: ReportedEntry
+    numbers: Mapping[str, tuple[float, float]]
+
+
+def beside_measured(groups: Sequence[Reported], tracks: Sequence[Track]) -> list[Beside]:
+    """Return measured rows beside what is reported of the same method, where both have a number.
+
+    Of metrics that mean the same under any protocol: FID does not.
+    """
+    found = []
+    for track in tracks:
+        for row in track.rows:
+            measured = {column.metric: cell.value for column, cell in row.tables[OVERALL].items()}
+            for entry in (entry for group in groups for entry in group.entries):
+                if entry.model is None or entry.model != row.result.model.name:
+                    continue
+                numbers = {
+                    metric: (value, entry.metrics[metric])
+                    for metric in BESIDE
+                    for value in [measured.get(metric)]
+                    if value is not None and metric in entry.metrics
+                }
+                if numbers:
+                    found.append(Beside(row, track, entry, numbers))
+    return found
 
 
 def reported_rows(reported: Reported) -> list[ReportedRow]:

@@ -50,6 +50,8 @@ class MethodFacts(Settings):
         training_data: what it was trained on.
         training_budget: for how long, e.g. ``"200 epochs, batch 1"``.
         hardware: what it was trained on.
+        family: its kind, e.g. ``"conditional GAN"``.
+        licence: of its code.
     """
 
     title: _Line
@@ -61,6 +63,8 @@ class MethodFacts(Settings):
     training_data: _Line | None = None
     training_budget: _Line | None = None
     hardware: _Line | None = None
+    family: _Line | None = None
+    licence: _Line | None = None
 
     def recorded(self) -> dict[str, Any]:
         """Return what is said as JSON values; what is not said is absent."""

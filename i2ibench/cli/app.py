@@ -26,6 +26,7 @@ VERBS = {
     "import": "i2ibench.cli.import_predictions:import_predictions",
     "campaign": "i2ibench.cli.campaign:app",
     "compare": "i2ibench.cli.compare:compare",
+    "study": "i2ibench.cli.study:app",
     "verify": "i2ibench.cli.verify:verify",
     "leaderboard": "i2ibench.cli.leaderboard:app",
     "models": "i2ibench.cli.models:models",

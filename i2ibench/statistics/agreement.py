@@ -89,8 +89,8 @@ def agreement_interval(
     estimate = float(of(tables.sum(0)[None])[0])
     draws = draw_counts(derive_seed(seed, "agreement", units), RESAMPLES, units)
     values = np.concatenate([of(weights @ tables) for weights in draws])
-    found = percentile_interval(estimate, values, units)
-    return None if found is None else (found[0], min(1.0, found[1]))
+    interval = percentile_interval(estimate, values, units)
+    return None if interval is None else (interval[0], min(1.0, interval[1]))
 
 
 def _of_tables(statistic: Statistic) -> Callable[[npt.NDArray[Any]], Floats]:

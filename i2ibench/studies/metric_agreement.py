@@ -80,7 +80,7 @@ def metric_agreements(
 
 def _errors(read: pd.DataFrame) -> Floats:
     found, truth = (read[column].to_numpy(dtype=np.float64) for column in ("read", "truth"))
-    return np.abs(found - truth)
+    return np.asarray(np.abs(found - truth), dtype=np.float64)
 
 
 def _scores(facts: MetricFacts, makers: Iterable[str], pairs: Iterable[str]) -> Floats:

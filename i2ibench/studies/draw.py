@@ -74,7 +74,7 @@ def draw_items(
     ratings: list[Item] = []
     preferences: list[Item] = []
     notes = []
-    for level, pairs in levels.items():
+    for height, (level, pairs) in enumerate(levels.items()):
         order = _by_turns(pairs, derive_seed(design.seed, "study order", level))
         images, comparisons = (
             min(wanted, len(order)) for wanted in (design.images, design.comparisons)
@@ -90,10 +90,11 @@ def draw_items(
             for _ in range(images):
                 ratings.append(Rating(pair=order[place % len(order)].id, maker=maker))
                 place += 1
-        for one, other in combinations(makers, 2):
+        for turn, (one, other) in enumerate(combinations(makers, 2), start=height):
             for number in range(comparisons):
                 pair = order[place % len(order)].id
-                sides = (one, other) if (number + len(preferences)) % 2 else (other, one)
+                # Each is on the left as often as on the right.
+                sides = (one, other) if (number + turn) % 2 else (other, one)
                 preferences.append(Preference(pair=pair, left=sides[0], right=sides[1]))
                 place += 1
     return Drawn(

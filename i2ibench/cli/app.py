@@ -25,6 +25,7 @@ VERBS = {
     "evaluate": "i2ibench.cli.evaluate:evaluate",
     "import": "i2ibench.cli.import_predictions:import_predictions",
     "campaign": "i2ibench.cli.campaign:app",
+    "report": "i2ibench.cli.report:report",
     "compare": "i2ibench.cli.compare:compare",
     "study": "i2ibench.cli.study:app",
     "verify": "i2ibench.cli.verify:verify",

@@ -43,7 +43,7 @@ def evaluate(
     """
     from i2ibench.cli.progress import RichReporter
     from i2ibench.cli.results import show_result
-    from i2ibench.runs.score_folders import evaluate_folders
+    from i2ibench.runs.score_folders import evaluate_folders, page_beside
 
     with closing(RichReporter()) as reporter:
         results = evaluate_folders(predictions, options, reporter.progress)
@@ -55,8 +55,17 @@ def evaluate(
         if json:
             print_json(results[0].to_json())
         show_result(results[0], beside_json=json)
-    if options.output is not None:
-        say(f"written to {options.output}")
+    if options.output is None:
+        say("for a page with every pair: --output FOLDER")
+        return
+    say(f"written to {options.output}")
+    for result in results:
+        folder = options.output
+        if len(predictions) > 1:
+            folder /= result.model.name
+        elif len(results) > 1:
+            folder /= result.protocol.id
+        say(f"page         {page_beside(folder)}")
 
 
 def _show_together(results: list[Result], output: Path | None, json: bool) -> None:

@@ -125,6 +125,7 @@ Direction = Annotated[str | None, option("direction")]
 Output = Annotated[Path, option("output")]
 Limit = Annotated[int | None, option("limit")]
 Settings = Annotated[list[str] | None, option("settings")]
+WithoutPictures = Annotated[bool, option("without_pictures")]
 UnverifiedWeights = Annotated[bool, option("allow_unverified_weights")]
 # Not of a table: what a record says, where nothing is given.
 RecordedDataset = Annotated[

@@ -49,7 +49,7 @@ def run(
     for outcome in outcomes:
         show_result(outcome.result, beside_json=json)
         say(f"run folder   {outcome.folder}")
-        say(f"pictures     {outcome.folder / 'report' / 'samples.png'}")
+        say(f"page         {outcome.page}")
     board = outcomes[-1].board
     if board is not None:
         folder = "" if str(board.parent) == "leaderboards" else f" --board {_quoted(board.parent)}"

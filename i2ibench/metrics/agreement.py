@@ -173,6 +173,7 @@ class GroupAccuracy(_ReadsGroups, KeyedSetMetric[Reading]):
     """
 
     name = "group-accuracy"
+    trap = "Means nothing without its ceiling, the same reader on real targets."
     range = (0.0, 1.0)
     beside: ClassVar[Mapping[str, str]] = _PEOPLE
     position = 360
@@ -231,6 +232,7 @@ class GroupKappa(GroupAccuracy):
     """
 
     name = "group-kappa"
+    trap = "Means nothing without its ceiling, the same reader on real targets."
     range = (-1.0, 1.0)
     position = 370
     agreement: ClassVar[Agreement | None] = Agreement(

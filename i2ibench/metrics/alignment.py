@@ -51,6 +51,7 @@ class ShiftDistance(PairMetric):
     """
 
     name = "shift"
+    trap = "Means nothing where shift-confidence is below 0.2."
     range = (0.0, math.inf)
     position = 510
     unit = "px"
@@ -103,6 +104,7 @@ class PSNRAligned(PairMetric):
     """
 
     name = "psnr-aligned"
+    trap = "Rewards blur as PSNR does; only the offset of the sections is taken out."
     range = (0.0, math.inf)
     title = "PSNR-aligned"
     digits = 2
@@ -134,6 +136,7 @@ class SSIMAligned(PairMetric):
     """
 
     name = "ssim-aligned"
+    trap = "Rewards blur as SSIM does; only the offset of the sections is taken out."
     range = (-1.0, 1.0)
     title = "SSIM-aligned"
     digits = 4

@@ -37,6 +37,7 @@ class DISTS(PairMetric):
     """
 
     name = "dists"
+    trap = "Not to be trusted for a model that was trained with the same network as a loss."
     range = (0.0, math.inf)
     title = "DISTS"
     position = 150

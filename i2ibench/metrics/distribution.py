@@ -40,6 +40,10 @@ class FID(FeatureMetric):
     """
 
     name = "fid"
+    trap = (
+        "Biased upwards below 2,048 images, and differently for each model; never "
+        "compare sets of unequal size."
+    )
     range = (0.0, math.inf)
     title = "FID"
     digits = 2
@@ -83,6 +87,10 @@ class FIDClean(FID):
     """
 
     name = "fid-clean"
+    trap = (
+        "Biased upwards below 2,048 images, and differently for each model; never "
+        "compare sets of unequal size."
+    )
     title = "FID-clean"
     position = 220
     version = 2  # 1 did not clip what the resize overshoots to [0, 255]

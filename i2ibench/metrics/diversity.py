@@ -132,6 +132,7 @@ class VarianceRatio(_OfVariances[PixelTotals]):
     """
 
     name = "variance-ratio"
+    trap = "Below 1 it is no proof of collapse: blur alone lowers it."
     position = 410
     unit = ""
     better = None
@@ -161,6 +162,7 @@ class DistanceRatio(KeyedSetMetric[Thumbnails]):
     """
 
     name = "distance-ratio"
+    trap = "Below 1 it is no proof of collapse: blur alone lowers it."
     range = (0.0, math.inf)
     position = 430
     better = None

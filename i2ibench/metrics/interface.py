@@ -103,6 +103,8 @@ class Metric:
     ``range``: the least and the largest value that it can have; a number outside is no value of it.
     ``beside``: what a reader should hold beside a value, by the name of the groups it is about.
 
+    ``trap``: when not to trust its values, in one sentence.
+
     How tables show it: ``title``, by default the name; ``digits`` after the point, by default four
     significant ones; ``position``, by which further metrics are ordered, then by name.
 
@@ -112,6 +114,7 @@ class Metric:
 
     name: ClassVar[str]
     title: ClassVar[str] = ""
+    trap: ClassVar[str] = ""
     unit: ClassVar[str] = ""
     better: ClassVar[Literal["higher", "lower"] | None]
     digits: ClassVar[int | None] = None

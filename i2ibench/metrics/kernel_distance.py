@@ -50,6 +50,9 @@ class KID(FeatureMetric):
     """
 
     name = "kid"
+    trap = (
+        "Cannot compare a model that keeps pairs together with one that does not; use kid-marginal."
+    )
     title = "KID"
     position = 210
     better = "lower"

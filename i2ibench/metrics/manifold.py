@@ -43,6 +43,7 @@ class Precision(FeatureMetric):
     """
 
     name = "precision"
+    trap = "Of few pairs every ball holds everything; never compare unequal numbers of pairs."
     range = (0.0, 1.0)
     position = 230
     better = "higher"
@@ -81,6 +82,7 @@ class Recall(Precision):
     """
 
     name = "recall"
+    trap = "Of few pairs every ball holds everything; never compare unequal numbers of pairs."
     range = (0.0, 1.0)
     position = 240
 

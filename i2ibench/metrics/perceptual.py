@@ -44,6 +44,7 @@ class LPIPSAlex(PairMetric):
     """
 
     name = "lpips"
+    trap = "Not to be trusted for a model that was trained with the same network as a loss."
     range = (0.0, math.inf)
     title = "LPIPS"
     digits = 4

@@ -25,6 +25,7 @@ __all__ = [
     "number",
     "summary",
     "table_order",
+    "trap",
 ]
 
 Better = Literal["higher", "lower"]
@@ -75,6 +76,12 @@ def beside(metric: str, groups: str | None) -> str:
 def summary(metric: str) -> str:
     """Return what a registered metric is, in a sentence; nothing of any other name."""
     return registry.metrics.summary(metric) if metric in registry.metrics else ""
+
+
+def trap(metric: str) -> str:
+    """Return when not to trust a metric, in a sentence; nothing where it says nothing."""
+    found = _known(metric)
+    return "" if found is None or isinstance(found, ReportedMetric) else found.trap
 
 
 def direction(metric: str) -> Better | None:

@@ -68,6 +68,7 @@ class SWD(SetMetric[SWDState]):
     """
 
     name = "swd"
+    trap = "Blind to how strong a stain is: it standardises each set."
     range = (0.0, math.inf)
     title = "SWD"
     position = 60

@@ -100,6 +100,7 @@ class DABDensityError(PairMetric):
     """
 
     name = "dab-od-error"
+    trap = "Blind to where the stain is: the right amount in the wrong place costs nothing."
     range = (0.0, math.inf)
     version = 2
     position = 310
@@ -123,6 +124,7 @@ class DABAreaError(PairMetric):
     """
 
     name = "dab-area-error"
+    trap = "Blind to where the stain is: the right amount in the wrong place costs nothing."
     range = (0.0, 1.0)
     version = 2
     position = 320
@@ -150,6 +152,7 @@ class DABHistogramDistance(PairMetric):
     """
 
     name = "dab-histogram-distance"
+    trap = "Blind to where the stain is."
     range = (0.0, math.inf)
     version = 2
     position = 330
@@ -178,6 +181,7 @@ class IntegratedDensityCorrelation(KeyedSetMetric[Densities]):
     """
 
     name = "dab-iod-correlation"
+    trap = "High already where the level alone is found; read it within each level."
     range = (-1.0, 1.0)
     version = 2
     position = 340

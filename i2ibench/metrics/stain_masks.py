@@ -54,6 +54,7 @@ class DABDice(_MaskMetric):
     """
 
     name = "dab-dice"
+    trap = "Punishes the offset of adjacent sections; read dab-dice-tolerant beside it."
     title = "DAB-Dice"
     position = 302
 
@@ -70,6 +71,7 @@ class DABIoU(_MaskMetric):
     """
 
     name = "dab-iou"
+    trap = "Punishes the offset of adjacent sections; read dab-dice-tolerant beside it."
     title = "DAB-IoU"
     position = 303
 
@@ -105,6 +107,7 @@ class DABSpecificity(_MaskMetric):
     """
 
     name = "dab-tnr"
+    trap = "Never alone: an image without any stain has 1."
     title = "DAB-TNR"
     position = 305
     undefined_means = "targets are positive everywhere"
@@ -135,6 +138,10 @@ class DABHausdorff95(_SurfaceMetric):
     """
 
     name = "dab-hd95"
+    trap = (
+        "Undefined where a mask is empty: read it with the number of pairs; a prediction "
+        "without stain has none."
+    )
     range = (0.0, math.inf)
     title = "DAB-HD95"
     position = 306
@@ -155,6 +162,10 @@ class DABSurfaceDistance(_SurfaceMetric):
     """
 
     name = "dab-asd"
+    trap = (
+        "Undefined where a mask is empty: read it with the number of pairs; a prediction "
+        "without stain has none."
+    )
     range = (0.0, math.inf)
     title = "DAB-ASD"
     position = 307

@@ -82,6 +82,7 @@ class DABStrengthCorrelation(_StrengthMetric):
     """
 
     name = "dab-p90-correlation"
+    trap = "High already where the level alone is found; read it within each level."
     range = (-1.0, 1.0)
     title = "DAB-p90 correlation"
     position = 352

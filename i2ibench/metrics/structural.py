@@ -39,6 +39,7 @@ class SSIM(PairMetric):
     """
 
     name = "ssim"
+    trap = "Rewards blur, and says little where sections are misaligned."
     range = (-1.0, 1.0)
     title = "SSIM"
     digits = 4
@@ -71,6 +72,7 @@ class SSIMGaussian(PairMetric):
     """
 
     name = "ssim-gaussian"
+    trap = "Rewards blur, and says little where sections are misaligned."
     range = (-1.0, 1.0)
     title = "SSIM-gaussian"
     digits = 4
@@ -105,6 +107,7 @@ class MSSSIM(PairMetric):
     """
 
     name = "ms-ssim"
+    trap = "Rewards blur, and says little where sections are misaligned."
     range = (-1.0, 1.0)
     title = "MS-SSIM"
     position = 130

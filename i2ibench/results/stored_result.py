@@ -70,7 +70,7 @@ def open_stored(
     path = path / "result.json" if path.is_dir() else path
     targets, data_root = _optional(targets), _optional(data_root)
     result, intact = parse_unsealed(read_json(path), path)
-    opened, pairs = _open_pairs(result, dataset, targets, data_root)
+    opened, pairs = open_pairs(result, dataset, targets, data_root)
     folder = _optional(predictions) or path.parent / "predictions"
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the predictions with --predictions")
@@ -102,9 +102,10 @@ def _optional(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _open_pairs(
+def open_pairs(
     result: Result, dataset: str | None, targets: Path | None, data_root: Path | None
 ) -> tuple[Dataset, PairedDataset]:
+    """Return the data set that a result names, or that is given instead, and the scored pairs."""
     recorded = result.dataset
     if targets is not None:
         found = Dataset.of_targets(targets, limit=recorded.limit)

@@ -16,7 +16,6 @@ from i2ibench.runs.folder import RunFolder
 from i2ibench.runs.plan import Plan
 from i2ibench.runs.reporter import Reporter
 from i2ibench.translation.manifest import read_manifest
-from i2ibench.web.run_page import write_page
 
 
 def metrics_to_add(plan: Plan, result: Result) -> list[str]:
@@ -74,14 +73,6 @@ def add_metrics(plan: Plan, result: Result, names: list[str], reporter: Reporter
         created=provenance.now(),
     )
     write_text(folder.scores, pair_scores_csv(scores))
-    write_page(
-        folder.pictures / "index.html",
-        extended,
-        plan.test,
-        predictions,
-        scores,
-        folder.path / "training.csv",
-    )
     write_result(folder.result, extended)
     if result.status != "measured":
         warnings.warn(

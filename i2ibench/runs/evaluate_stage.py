@@ -1,4 +1,4 @@
-"""The third stage of a run: scores, pictures and the record."""
+"""The third stage of a run: scores, samples and the record."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ from i2ibench.training.checkpoint import summarize
 from i2ibench.training.checkpoint_summary import CheckpointSummary
 from i2ibench.translation.manifest import Manifest
 from i2ibench.web.pictures import contact_sheet
-from i2ibench.web.run_page import write_page
 
 
 def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result:
-    """Score the predictions, write ``scores.csv``, pictures and, last, ``result.json``."""
+    """Score the predictions, write ``scores.csv``, samples and, last, ``result.json``."""
     folder = plan.folder
     predictions = {
         identifier: folder.predictions / f"{identifier}.png" for identifier in manifest.files
@@ -49,16 +48,9 @@ def evaluate_stage(plan: Plan, manifest: Manifest, reporter: Reporter) -> Result
         training_targets=plan.training_pairs,
     )
     write_pair_scores(folder.scores, evaluation)
-    contact_sheet(plan.test, predictions, folder.pictures / "samples.png")
+    if not plan.options.without_pictures:
+        contact_sheet(plan.test, predictions, folder.pictures / "samples.png")
     result = _record(plan, manifest, evaluation)
-    write_page(
-        folder.pictures / "index.html",
-        result,
-        plan.test,
-        predictions,
-        evaluation.pair_scores,
-        folder.path / "training.csv",
-    )
     write_result(folder.result, result)
     return result
 

@@ -77,8 +77,8 @@ class EvaluationOptions(SharedOptions):
     output: Path | None = field(
         default=None,
         metadata=shown(
-            "Write result.json and scores.csv here; of several models or two protocols, into a "
-            "folder each below here.",
+            "Write result.json, scores.csv and a page here; of several models or two protocols, "
+            "into a folder each below here.",
             WHERE,
             metavar="FOLDER",
             short="-o",

@@ -87,6 +87,11 @@ class RunFolder:
         return self.path / "report"
 
     @property
+    def page(self) -> Path:
+        """The page of the run; its pictures and scripts lie in ``assets/`` beside it."""
+        return self.pictures / "index.html"
+
+    @property
     def status(self) -> Path:
         """How far a process of a campaign has come with the run, or why it failed."""
         return self.path / "status.json"

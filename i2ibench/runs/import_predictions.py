@@ -33,11 +33,11 @@ from i2ibench.results.record_files import read_result, write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.folder import RunFolder, open_run_folder, working_in
 from i2ibench.runs.import_options import ImportOptions
+from i2ibench.runs.report_stage import write_report
 from i2ibench.runs.reporter import Reporter
 from i2ibench.runs.run import Outcome
 from i2ibench.runs.score_folders import dataset_record
 from i2ibench.web.pictures import contact_sheet
-from i2ibench.web.run_page import write_page
 from i2ibench.wording import some
 
 _UNASKED = (
@@ -88,7 +88,18 @@ def import_predictions(
                 reporter.stage(f"scoring {len(found)} predictions of {options.name}")
                 kept = _keep(found, run_folder)
                 result = _scored(asked, kept, run_folder, reporter)
-    return Outcome(result, run_folder.path, _enter_board(asked, result, run_folder))
+            board = _enter_board(asked, result, run_folder)
+            write_report(
+                run_folder,
+                result,
+                asked.pairs,
+                _kept_as(found, run_folder),
+                asked.protocol.preparation,
+                board=board,
+                with_pictures=not options.without_pictures,
+                reporter=reporter,
+            )
+    return Outcome(result, run_folder.path, board)
 
 
 def _check_name(name: str) -> None:
@@ -155,12 +166,18 @@ def _experiment(asked: _Import, found: Mapping[str, Path]) -> dict[str, Any]:
 
 def _keep(found: Mapping[str, Path], folder: RunFolder) -> dict[str, Path]:
     """Copy the images as they are, each under its pair's id."""
-    kept = {}
+    kept = _kept_as(found, folder)
     for pair_id, path in found.items():
-        kept[pair_id] = folder.predictions / f"{pair_id}{path.suffix.lower()}"
         if not kept[pair_id].exists() or sha256_file(kept[pair_id]) != sha256_file(path):
             write_bytes(kept[pair_id], path.read_bytes())
     return kept
+
+
+def _kept_as(found: Mapping[str, Path], folder: RunFolder) -> dict[str, Path]:
+    return {
+        pair_id: folder.predictions / f"{pair_id}{path.suffix.lower()}"
+        for pair_id, path in found.items()
+    }
 
 
 def _finished(asked: _Import, folder: RunFolder, reporter: Reporter) -> Result | None:
@@ -192,7 +209,8 @@ def _scored(
         training_targets=asked.dataset.split_if_there("train"),
     )
     write_pair_scores(folder.scores, evaluation)
-    contact_sheet(asked.pairs, predictions, folder.pictures / "samples.png")
+    if not asked.options.without_pictures:
+        contact_sheet(asked.pairs, predictions, folder.pictures / "samples.png")
     result = build_result(
         model=_model(asked),
         dataset=dataset_record(asked.pairs, None),
@@ -204,8 +222,6 @@ def _scored(
         run_id=folder.path.name,
         experiment=_experiment(asked, predictions),
     )
-    page = folder.pictures / "index.html"
-    write_page(page, result, asked.pairs, predictions, evaluation.pair_scores)
     write_result(folder.result, result)
     return result
 

@@ -53,6 +53,14 @@ class SharedOptions:
         default=False,
         metadata=shown("Accept metric weights of unknown hash; the signature then says so.", HOW),
     )
+    without_pictures: bool = field(
+        default=False,
+        metadata=shown(
+            "Leave images out of the page, for data that may not be published; thumbnails are "
+            "blurred.",
+            WHERE,
+        ),
+    )
     data_root: Path | None = field(
         default=None,
         metadata=shown(

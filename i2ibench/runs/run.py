@@ -29,6 +29,7 @@ from i2ibench.runs.folder import RunFolder, is_first_process, working_in
 from i2ibench.runs.notebook_reporter import reporter_here
 from i2ibench.runs.options import Options
 from i2ibench.runs.plan import Plan, Verb, resolve
+from i2ibench.runs.report_stage import write_report
 from i2ibench.runs.reporter import Reporter as Reporter
 from i2ibench.runs.train_stage import adopt_training, is_trained, train_stage
 from i2ibench.runs.translate_stage import translate_stage
@@ -44,6 +45,11 @@ class Outcome(Printed):
     result: Result
     folder: Path
     board: Path | None
+
+    @property
+    def page(self) -> Path:
+        """The page to look at: where it stands, its scores, every pair."""
+        return RunFolder(self.folder).page
 
     def to_frame(self) -> pd.DataFrame:
         """Return the scores per pair: ``id``, ``group``, ``cluster``, then a column a metric."""
@@ -84,7 +90,19 @@ def run_plan(plan: Plan, reporter: Reporter) -> Outcome:
             train_stage(plan, reporter)
             manifest = translate_stage(plan, reporter)
             result = evaluate_stage(plan, manifest, reporter)
-        return Outcome(result, folder.path, _enter_board(plan, result))
+        board = _enter_board(plan, result)
+        if is_first_process():
+            write_report(
+                folder,
+                result,
+                plan.test,
+                {pair.id: folder.predictions / f"{pair.id}.png" for pair in plan.test},
+                plan.protocol.preparation,
+                board=board,
+                with_pictures=not plan.options.without_pictures,
+                reporter=reporter,
+            )
+        return Outcome(result, folder.path, board)
 
 
 def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None) -> list[Outcome]:

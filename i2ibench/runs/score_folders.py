@@ -26,8 +26,10 @@ from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
+from i2ibench.runs.folder import RunFolder
 from i2ibench.runs.outputs import alone_in, check_names, check_outputs, model_name, model_names
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
+from i2ibench.web.run_page import write_run_page
 
 Progress = Callable[[int, int], None]
 # Seconds that another process may take to write two files.
@@ -206,7 +208,21 @@ def _evaluate(
             with alone_in(request.output, patience=_PATIENCE):
                 write_pair_scores(request.output / "scores.csv", evaluation)
                 write_result(request.output / "result.json", result)
+                write_run_page(
+                    page_beside(request.output).parent,
+                    result,
+                    pairs,
+                    found[request.predictions],
+                    evaluation.pair_scores,
+                    preparation=request.protocol.preparation,
+                    with_pictures=not options.without_pictures,
+                )
     return results
+
+
+def page_beside(output: Path) -> Path:
+    """Return the page of a result that ``evaluate`` wrote into a folder."""
+    return RunFolder(output).page
 
 
 def _opened(options: EvaluationOptions) -> Dataset:

@@ -1,204 +1,102 @@
-"""One run as a single HTML file: scores, charts, best and worst pairs, definitions, origin."""
+"""The page of one run: where it stands, its scores, every pair, its training, its origin."""
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import cv2
-import jinja2
-import numpy as np
 import pandas as pd
-from markupsafe import Markup
-from numpy.typing import NDArray
 
-from i2ibench import limits
-from i2ibench.data.images import read_image, read_pair
-from i2ibench.data.pairs import ImagePair, PairedDataset
-from i2ibench.errors import DataError
-from i2ibench.evaluation.protocol import DEFAULT_MAIN
-from i2ibench.files import json_text, write_text
-from i2ibench.metrics.presentation import column_title, metric_title, table_order
-from i2ibench.reading import read_text, reading
-from i2ibench.results.cells import NumberCell, record_cell
-from i2ibench.results.evaluation_intervals import metric_columns
-from i2ibench.results.record import MetricRecord, Result
-from i2ibench.web.charts import line_chart, strip_chart
-from i2ibench.web.pictures import fit
-
-_TILE = 192
-_EXTREMES = 3
-_NOT_LOSSES = {"step", "epoch", "seconds"}
+from i2ibench.data.pairs import PairedDataset
+from i2ibench.data.preparation import Preparation
+from i2ibench.leaderboard.board import Board
+from i2ibench.results.record import Result
+from i2ibench.web import run_sections as sections
+from i2ibench.web.explorer import SCRIPTS, ShownMethod, explorer
+from i2ibench.web.page import render_page, write_page
+from i2ibench.web.verdict import verdict_of
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """A pair on the page: its caption and three images as data addresses."""
-
-    caption: str
-    images: tuple[str, str, str]
-
-
-def write_page(
-    path: Path,
+def write_run_page(
+    folder: Path,
     result: Result,
-    dataset: PairedDataset,
+    dataset: PairedDataset | None,
     predictions: Mapping[str, Path],
     pair_scores: pd.DataFrame,
-    history: Path | None = None,
+    *,
+    preparation: Preparation | None = None,
+    training: Path | None = None,
+    board: Board | None = None,
+    with_pictures: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write one self-contained HTML file about a run, without scripts or outside addresses.
+    """Write ``index.html`` and ``assets/`` into ``folder``, and return the page.
 
     Args:
-        path: of the HTML file.
+        folder: of the page; what did not change in it is not written again.
         result: the run's record.
-        dataset: the scored pairs.
+        dataset: the scored pairs; None where the images are not at hand.
         predictions: image files by pair id.
         pair_scores: scores per pair, as in ``scores.csv``.
-        history: ``training.csv``; None or absent where nothing was trained.
+        preparation: of the images by the protocol.
+        training: the run folder, which may hold ``training.csv``, ``validation.csv`` and previews.
+        board: that holds the result; None where it is on none.
+        with_pictures: without them the page shows thumbnails blurred beyond recognition.
+        progress: called with the pairs drawn and all pairs.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("i2ibench.web", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    scores = pair_scores.reset_index(drop=True)
+    shown = explorer(
+        folder,
+        dataset,
+        [ShownMethod(result.model.name, scores, predictions)],
+        sections.pair_metrics(result, scores),
+        preparation=preparation,
+        stain=has_stain(result),
+        with_pictures=with_pictures,
+        progress=progress,
     )
-    page = environment.get_template("run_page.html.j2").render(
-        result=result,
-        title=f"{result.model.name} on {result.dataset.name}",
-        table=_score_table(result),
-        strips=[Markup(chart) for chart in _strips(result, pair_scores)],  # noqa: S704
-        curves=[Markup(chart) for chart in _curves(history)],  # noqa: S704
-        extremes=_extremes(result, dataset, predictions, pair_scores),
-        definitions=_definitions(result),
-        origin=_origin(result),
-    )
-    write_text(path, page)
-    return path
-
-
-def _score_table(result: Result) -> dict[str, Any]:
-    groups = list(result.groups)
-    unit = result.dataset.group_name or "group"
-    header = ["metric", "overall", *(f"{unit} {name}" for name in groups)]
-    if groups:
-        header.append("mean of levels")
-    rows = []
-    for name in _in_order(result):
-        record = result.metrics[name]
-        records = [record, *(result.groups[group].metrics.get(name) for group in groups)]
-        if groups:
-            records.append(result.macro.get(name))
-        title = f"{column_title(name, record.better)} {record.unit}".strip()
-        rows.append([(title, ""), *(_cell(found, name) for found in records)])
-    return {"header": header, "rows": rows}
-
-
-def _cell(record: MetricRecord | None, metric: str) -> tuple[str, str]:
-    """Return value and small print."""
-    cell = record_cell(record, metric)
-    return cell.text, cell.interval
-
-
-def _strips(result: Result, scores: pd.DataFrame) -> list[str]:
-    charts = []
-    for name in metric_columns(scores):
-        defined = scores[scores[name].notna()]
-        parts: dict[str, NDArray[np.float64]] = {"all": defined[name].to_numpy(np.float64)}
-        intervals = {"all": result.metrics[name].ci95 if name in result.metrics else None}
-        for group, record in result.groups.items():
-            parts[group] = defined[name][defined["group"] == group].to_numpy(np.float64)
-            intervals[group] = record.metrics[name].ci95 if name in record.metrics else None
-        charts.append(strip_chart(metric_title(name), parts, intervals))
-    return charts
-
-
-def _curves(history: Path | None) -> list[str]:
-    if history is None or not history.exists():
-        return []
-    with reading(history, "a table of training steps"):
-        rows = list(csv.DictReader(io.StringIO(read_text(history, limits.CSV_BYTES))))
-        steps = np.array([float(row["step"]) for row in rows])
-        names = [name for name in rows[0] if name not in _NOT_LOSSES] if rows else []
-        columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
-    return [line_chart(name, steps, values) for name, values in columns.items()]
-
-
-def _extremes(
-    result: Result,
-    dataset: PairedDataset,
-    predictions: Mapping[str, Path],
-    scores: pd.DataFrame,
-) -> list[dict[str, Any]]:
-    """Return the best and worst pairs of every pair metric with a direction."""
-    pairs = {pair.id: pair for pair in dataset}
-    found = []
-    for name in metric_columns(scores):
-        record = result.metrics.get(name)
-        defined = scores[scores[name].notna()]
-        if record is None or record.better is None or not len(defined):
-            continue
-        ordered = defined.sort_values(name, ascending=record.better == "lower", kind="stable")
-        best, worst = ordered.head(_EXTREMES), ordered.tail(_EXTREMES).iloc[::-1]
-        for words, rows in (("best", best), ("worst", worst)):
-            pictures = [
-                _picture(pairs[row["id"]], predictions[row["id"]], name, row[name], dataset)
-                for _, row in rows.iterrows()
-            ]
-            found.append({"title": f"{metric_title(name)}: {words}", "pictures": pictures})
-    return found
-
-
-def _picture(
-    pair: ImagePair, prediction: Path, metric: str, score: float, dataset: PairedDataset
-) -> _Picture:
-    source, target = read_pair(pair)
-    group = f", {dataset.group_name} {pair.group}" if pair.group is not None else ""
-    images = (source, target, read_image(pair.prediction(prediction)))
-    return _Picture(
-        f"{pair.id}{group}: {NumberCell(score, metric).text}",
-        (_address(images[0]), _address(images[1]), _address(images[2])),
-    )
-
-
-def _address(image: NDArray[np.uint8]) -> str:
-    """Return a small JPEG of an image as a data address."""
-    small = cv2.cvtColor(fit(image, _TILE), cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    if not done:
-        raise DataError("a picture of the page cannot be encoded as JPEG")
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
-
-
-def _definitions(result: Result) -> list[tuple[str, str, str]]:
-    return [
-        (
-            metric_title(name),
-            result.metrics[name].signature,
-            "; ".join(
-                filter(None, [result.metrics[name].unavailable, *result.metrics[name].notes])
-            ),
-        )
-        for name in _in_order(result)
+    charts = sections.distributions(result, scores)
+    curves, previews = [], []
+    if training is not None:
+        curves = sections.curves(training / "training.csv")
+        curves += sections.curves(training / "validation.csv")
+        previews = sections.previews(training / "previews", folder, with_pictures=with_pictures)
+    missing = sections.missing(result)
+    named = [
+        ("verdict", "Verdict", True),
+        ("scores", "Scores", True),
+        ("distributions", "Every pair", bool(charts)),
+        ("extremes", "Worst and best", bool(charts)),
+        ("pairs", "Explorer", True),
+        ("training", "Training", bool(curves or previews)),
+        ("cost", "Cost", True),
+        ("definitions", "Definitions", True),
+        ("missing", "Not measured", bool(missing)),
+        ("origin", "Origin", True),
     ]
+    page = render_page(
+        "run_page.html.j2",
+        title=f"{result.model.name} on {result.dataset.name}",
+        sections=[(anchor, name) for anchor, name, there in named if there],
+        result=result,
+        verdict=None if board is None else verdict_of(board, result),
+        headline=sections.headline(result),
+        table=sections.score_table(result),
+        charts=charts,
+        extremes=sections.extremes(result, scores, shown),
+        explorer=shown,
+        licence=sections.licence_of(result.dataset.name),
+        curves=curves,
+        previews=previews,
+        cost=sections.cost(result),
+        definitions=sections.definitions(result),
+        missing=missing,
+        origin=sections.provenance_facts(result),
+        record=sections.record_parts(result),
+    )
+    return write_page(folder, page, SCRIPTS)
 
 
-def _in_order(result: Result) -> list[str]:
-    main = result.protocol.main or DEFAULT_MAIN
-    return sorted(result.metrics, key=lambda metric: table_order(metric, main))
-
-
-def _origin(result: Result) -> list[tuple[str, str]]:
-    """Return everything else the record holds, as JSON by heading."""
-    content = result.to_json()
-    named = ("model", "dataset", "protocol", "training", "cost", "intervals", "environment")
-    parts = [(name, json_text(content[name])) for name in named if content.get(name)]
-    if result.verified:
-        parts.append(("verified", json_text(content["verified"])))
-    return parts
+def has_stain(result: Result) -> bool:
+    """Whether the result was scored by DAB, so that DAB is worth showing."""
+    return any(name.startswith("dab-") for name in result.metrics)

@@ -156,7 +156,7 @@ def test_images_too_small_for_a_metric_are_not_scored_again_and_again(
     assert run(options).result == first.result
 
 
-@pytest.mark.parametrize("torn", ["score", "write_page", "write_result"])
+@pytest.mark.parametrize("torn", ["score", "write_result"])
 def test_an_interrupt_loses_nothing_and_the_same_command_goes_on(options, bring, monkeypatch, torn):
     first = run(options)
     bring()

@@ -1,7 +1,8 @@
-"""Pictures and the page of a run: complete, self-contained, safe whatever names data have."""
+"""Pictures and the page of a run: complete, alone, safe whatever names data have."""
 
 from __future__ import annotations
 
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,12 +18,16 @@ from i2ibench.data.dataset import Dataset, open_dataset
 from i2ibench.data.images import read_image, read_pair, write_png
 from i2ibench.data.pairs import ImageRef, PairedDataset
 from i2ibench.errors import DataError, UsageError
+from i2ibench.evaluation.scores import MetricValue
+from i2ibench.leaderboard.board import read_board
+from i2ibench.leaderboard.entries import add_entry
 from i2ibench.results.pair_scores import pair_scores_csv
 from i2ibench.results.record_files import write_result
-from i2ibench.web.charts import line_chart, strip_chart
+from i2ibench.web.charts import Strip, interval_bar, line_chart, strip_chart
 from i2ibench.web.extremes import draw_extremes
 from i2ibench.web.pictures import contact_sheet, fit
-from i2ibench.web.run_page import write_page
+from i2ibench.web.run_page import write_run_page
+from i2ibench.web.verdict import verdict_of
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "img"}:
+        if tag not in {"meta", "img", "link", "input"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs) -> None:
@@ -98,23 +103,39 @@ def test_fit_keeps_the_aspect_ratio(shape: tuple[int, int]) -> None:
     assert min(fitted.shape[:2]) == max(1, round(64 * min(shape) / max(shape)))
 
 
+def _page(folder: Path, pairs, predictions, scores, result=None, **more):
+    """Write a page and return its text."""
+    made = result if result is not None else factories.result(scores)
+    return write_run_page(folder, made, pairs, predictions, scores, **more).read_text("utf-8")
+
+
 def test_the_page_is_whole_and_needs_nothing_from_outside(pairs, predictions, tmp_path) -> None:
     scores = _scores(pairs)
-    history = tmp_path / "training.csv"
-    history.write_text("step,epoch,learning_rate,seconds,l1\n1,0,0.1,0.5,3.0\n2,0,0.1,1.0,2.0\n")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "training.csv").write_text(
+        "step,epoch,learning_rate,seconds,l1\n1,0,0.1,0.5,3.0\n2,0,0.1,1.0,2.0\n"
+    )
+    write_png(run / "previews/step-000002.png", np.zeros((8, 24, 3), np.uint8))
     result = factories.result(scores, "pyramid", run_id="abc")
-    page = write_page(tmp_path / "p.html", result, pairs, predictions, scores, history).read_text()
+    page = _page(tmp_path / "report", pairs, predictions, scores, result, training=run)
     reader = _Reader()
     reader.feed(page)
     assert reader.open == []
-    assert "script" not in {tag for tag, _ in reader.tags}
-    images = [attrs["src"] for tag, attrs in reader.tags if tag == "img"]
-    assert len(images) == 2 * 3 * 3, "three best and three worst pairs, three images each"
-    assert all(address.startswith("data:image/jpeg;base64,") for address in images)
-    assert not re.search(r"(href|src)=\"(?!data:)", page)
+    addresses = [
+        attrs[name] for _, attrs in reader.tags for name in ("src", "href") if name in attrs
+    ]
+    assert addresses
+    for address in addresses:
+        assert address.startswith(("#", "data:")) or (tmp_path / "report" / address).is_file()
+    anchors = {attrs["id"] for _, attrs in reader.tags if "id" in attrs}
+    assert {a[1:] for a in addresses if a.startswith("#") and "=" not in a} <= anchors
     worst = scores["id"][scores["psnr"].idxmin()]
-    assert f"{worst}, HER2" in page.split("PSNR: worst")[1].split("</figcaption>")[0]
-    assert "l1" in page.split("<h2>Training</h2>")[1]
+    shown = re.findall(r"badge (bad|good).*?<span>(.+?)</span>", page)
+    assert ("bad", worst) in shown
+    assert len(shown) == 4 * 2, "of each level the worst and the best, of three pairs"
+    assert "l1" in page.split('id="training"')[1]
+    assert "assets/previews/step-000002.jpg" in page
     assert result.metrics["psnr"].signature in page
     assert f"{result.metrics['psnr'].value:.2f}" in page
 
@@ -123,41 +144,86 @@ def test_pairs_on_which_a_metric_is_undefined_are_neither_best_nor_worst(
     pairs, predictions, tmp_path
 ) -> None:
     scores = _scores(pairs)
-    scores.loc[scores["group"].duplicated(), "psnr"] = np.nan
-    result = factories.result(scores)
-    page = write_page(tmp_path / "p.html", result, pairs, predictions, scores).read_text()
-    ids = re.findall(r"<figcaption>(.+?),", page)
-    assert len(ids) == 2 * 3
-    assert set(ids) <= set(scores["id"][scores["psnr"].notna()])
-    assert f"all ({scores['psnr'].notna().sum()})" in page
+    scores.loc[[0, 4, 5], "psnr"] = np.nan
+    page = _page(tmp_path, pairs, predictions, scores)
+    ids = set(re.findall(r"badge (?:bad|good).*?<span>(.+?)</span>", page))
+    assert ids
+    assert ids <= set(scores["id"][scores["psnr"].notna()])
+    assert "0 (1)" in page
+    assert "1+ (2)" in page
+
+
+def test_a_dot_names_its_pair_among_all(pairs, predictions, tmp_path) -> None:
+    scores = _scores(pairs)
+    page = _page(tmp_path, pairs, predictions, scores)
+    groups = [
+        [int(number) for number in found.split(",")]
+        for found in re.findall(r'data-pairs="([\d,]+)"', page)
+    ]
+    assert sorted(number for group in groups for number in group) == list(range(len(pairs)))
+    assert all(scores["group"][group].nunique() == 1 for group in groups)
 
 
 def test_names_with_markup_cannot_break_the_page(pairs, predictions, tmp_path) -> None:
     scores = _scores(pairs)
     model = {"name": "<script>alert(1)</script>", "config": {}}
-    result = factories.result(scores, model)
-    page = write_page(tmp_path / "p.html", result, pairs, predictions, scores).read_text()
-    assert "<script>" not in page
+    page = _page(tmp_path, pairs, predictions, scores, factories.result(scores, model))
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
-    assert "<script>" not in strip_chart("<script>", {"<b>": np.ones(3)}, {})
+    strip = Strip("<b>", np.ones(3), [0, 1, 2], None)
+    assert "<script>" not in strip_chart("<script>", '"><script>', [strip])
 
 
 def test_a_page_without_training_has_no_curves(pairs, predictions, tmp_path) -> None:
-    scores = _scores(pairs)
-    result = factories.result(scores)
-    missing = tmp_path / "absent.csv"
-    page = write_page(tmp_path / "p.html", result, pairs, predictions, scores, missing).read_text()
-    assert "<h2>Training</h2>" not in page
+    page = _page(tmp_path, pairs, predictions, _scores(pairs), training=tmp_path)
+    assert 'id="training"' not in page
 
 
 def test_a_damaged_history_is_named(pairs, predictions, tmp_path) -> None:
-    scores = _scores(pairs)
-    history = tmp_path / "training.csv"
-    history.write_text("step,l1\n1,low\n")
+    (tmp_path / "training.csv").write_text("step,l1\n1,low\n")
     with pytest.raises(DataError, match=r"training\.csv: not a table of training steps"):
-        write_page(
-            tmp_path / "p.html", factories.result(scores), pairs, predictions, scores, history
-        )
+        _page(tmp_path / "page", pairs, predictions, _scores(pairs), training=tmp_path)
+
+
+def test_what_was_not_measured_stands_with_its_remedy(pairs, predictions, tmp_path) -> None:
+    scores = _scores(pairs)
+    lacking = MetricValue(None, 0, "", "lower", "", unavailable="run: i2ibench weights fetch x")
+    result = factories.result(scores, metrics={"fid": lacking})
+    page = _page(tmp_path, pairs, predictions, scores, result)
+    assert "i2ibench weights fetch x" in page.split('id="missing"')[1]
+
+
+def test_a_page_made_again_writes_nothing(pairs, predictions, tmp_path) -> None:
+    scores = _scores(pairs)
+    _page(tmp_path / "page", pairs, predictions, scores)
+    files = factories.times(tmp_path / "page")
+    _page(tmp_path / "page", pairs, predictions, scores)
+    assert factories.times(tmp_path / "page") == files
+
+
+def test_a_page_without_pictures_shows_none_and_says_so(pairs, predictions, tmp_path) -> None:
+    scores = _scores(pairs)
+    _page(tmp_path, pairs, predictions, scores)
+    assert list(tmp_path.rglob("*-sheet.jpg"))
+    page = _page(tmp_path, pairs, predictions, scores, with_pictures=False)
+    assert not list(tmp_path.rglob("*-sheet.jpg"))
+    assert "No pictures" in page
+
+
+def test_a_verdict_names_the_place_among_the_methods(tmp_path) -> None:
+    board, draw = tmp_path / "boards", np.random.default_rng(0)
+    results = {}
+    for name, shift in (("good", 3.0), ("bad", -3.0), ("twin", 3.01)):
+        scores = factories.pair_scores({"psnr": draw.normal(20, 1, 40) + shift})
+        model = {"name": name, "parameters": 0, "config": {}, "checkpoint_sha256": None}
+        results[name] = factories.result(scores, model, run_id=f"run{name}")
+        add_entry(board, results[name], pair_scores=scores)
+    verdict = verdict_of(read_board(board, "drawn"), results["bad"])
+    assert verdict.sentence.startswith("Rank 3 of 3 methods in PSNR")
+    assert [row.kind for row in verdict.rows].count("chosen") == 1
+    assert verdict.rows[-1].label == "bad"
+    other = factories.result(scores, "else", run_id="runelse")
+    assert verdict_of(read_board(board, "drawn"), other) is None
 
 
 def test_charts_stay_inside_their_frame_whatever_the_numbers() -> None:
@@ -166,9 +232,13 @@ def test_charts_stay_inside_their_frame_whatever_the_numbers() -> None:
         numbers = re.search(r'points="(.*?)"', chart).group(1).replace(",", " ").split()
         assert all(0 <= float(number) <= 360 for number in numbers)
         assert len(numbers) <= 2 * 240
-    chart = strip_chart("psnr", {"all": np.array([20.0, np.inf])}, {"all": None})
+    chart = strip_chart("psnr", "psnr", [Strip("all", np.array([20.0, np.inf]), [0, 1], None)])
     assert "inf" not in chart
     assert "nan" not in chart
+    for value in (None, math.nan, math.inf, -math.inf, 3.0):
+        bar = interval_bar(value, (-math.inf, math.inf), (0.0, 1.0), zero=0.0, margin=9.0)
+        assert all(0 <= float(n) <= 200 for n in re.findall(r"[MH]([\d.-]+)", bar))
+        assert "nan" not in bar
 
 
 def test_the_pairs_that_differ_most_are_drawn(pairs, predictions, tmp_path) -> None:

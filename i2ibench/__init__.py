@@ -89,6 +89,10 @@ if TYPE_CHECKING:
     from i2ibench.runs.score_folders import evaluate_side_by_side as evaluate_side_by_side
     from i2ibench.runs.score_folders import evaluate_together as evaluate_together
     from i2ibench.runs.score_shard import evaluate_shard as evaluate_shard
+    from i2ibench.studies.export import StudyExport as StudyExport
+    from i2ibench.studies.export import export_study as export_study
+    from i2ibench.studies.report import StudyReport as StudyReport
+    from i2ibench.studies.report import import_study as import_study
 
 # Public name -> the module that it is imported from when it is first used.
 _PUBLIC = {
@@ -118,6 +122,8 @@ _PUBLIC = {
     "Result": "i2ibench.results.record",
     "Score": "i2ibench.metrics.interface",
     "SetMetric": "i2ibench.metrics.interface",
+    "StudyExport": "i2ibench.studies.export",
+    "StudyReport": "i2ibench.studies.report",
     "TrainableModel": "i2ibench.models.interface",
     "TrainingProgress": "i2ibench.models.interface",
     "TranslationModel": "i2ibench.models.interface",
@@ -138,7 +144,9 @@ _PUBLIC = {
     "evaluate_side_by_side": "i2ibench.runs.score_folders",
     "evaluate_together": "i2ibench.runs.score_folders",
     "export_onnx": "i2ibench.runs.export_onnx",
+    "export_study": "i2ibench.studies.export",
     "import_predictions": "i2ibench.runs.python_interface",
+    "import_study": "i2ibench.studies.report",
     "load_model": "i2ibench.runs.load_model",
     "load_protocol": "i2ibench.evaluation.protocol",
     "open_dataset": "i2ibench.data.dataset",

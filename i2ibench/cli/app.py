@@ -27,6 +27,7 @@ VERBS = {
     "campaign": "i2ibench.cli.campaign:app",
     "report": "i2ibench.cli.report:report",
     "compare": "i2ibench.cli.compare:compare",
+    "study": "i2ibench.cli.study:app",
     "verify": "i2ibench.cli.verify:verify",
     "leaderboard": "i2ibench.cli.leaderboard:app",
     "models": "i2ibench.cli.models:models",

@@ -44,7 +44,6 @@ def import_predictions(
         print_json(outcome.result.to_json())
     show_result(outcome.result, beside_json=json)
     say(f"run folder   {outcome.folder}")
-    say(f"pictures     {outcome.folder / 'report' / 'samples.png'}")
     say(f"page         {outcome.page}")
     if outcome.board is not None:
         folder = shlex.quote(str(outcome.board.parent))

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from seeded_weights import write_inception
 
 # The cores are shared by everything that runs here: by as many tests at a time as pytest-xdist has
 # workers, or by the threads of one. torch is imported after this.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("i2ibench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("i2ibench")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -37,7 +37,7 @@ def test_on_ray_every_metric_and_every_prediction_are_those_of_one_process(
     monkeypatch.setenv("I2IBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("I2IBENCH_WEIGHTS", str(tmp_path / "weights"))
     names = give_weights(tmp_path / "weights")
-    DrawnFolder(tmp_path / "drawn").draw("train", 8, size=48).draw("test", 12, size=48)
+    DrawnFolder(tmp_path / "drawn").draw("train", 4, size=48).draw("test", 12, size=48)
     options = Options(
         model="pyramid", dataset="./drawn", protocol="i2i-1", device="cpu", settings=SMALL
     )
@@ -51,11 +51,12 @@ def test_on_ray_every_metric_and_every_prediction_are_those_of_one_process(
         assert read_manifest(made).files == read_manifest(alone).files
         assert read_manifest(made).seconds > 0 and len([*made.glob("*.png")]) == 12
 
-        found = {path.stem: path for path in (tmp_path / "drawn" / "IHC" / "test").iterdir()}
+        DrawnFolder(tmp_path / "wide").draw("train", 8, size=176).draw("test", 8, size=176)
+        found = {path.stem: path for path in (tmp_path / "wide" / "IHC" / "test").iterdir()}
         predictions = tmp_path / "blurred"
         write_blurred(found, predictions, 1.0)
         asked = {
-            "dataset": "./drawn",
+            "dataset": "./wide",
             "protocol": "i2i-1",
             "metrics": ",".join(names),
             "device": "cpu",

@@ -44,6 +44,8 @@ NOT_RUN = {
         "another tool, and a cluster",
         "a cluster",
         "another tool",
+        "another tool, and a cluster",
+        "a cluster",
     ],
     "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
     "docs/metrics.md": ["weights of others"],

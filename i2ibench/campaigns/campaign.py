@@ -16,6 +16,7 @@ from i2ibench.campaigns.drive import Drive
 from i2ibench.campaigns.estimates import Estimate, Estimates
 from i2ibench.campaigns.measure import measure
 from i2ibench.campaigns.planned_runs import PlannedCampaign, PlannedRun, counted, plan_campaign
+from i2ibench.campaigns.run_rows import rows_of
 from i2ibench.campaigns.run_state import RunState, state_of
 from i2ibench.campaigns.step_times import StepTimes
 from i2ibench.data.pixel_cache import PixelCache
@@ -257,34 +258,7 @@ class Campaign(Printed):
     def rows(self) -> list[dict[str, Any]]:
         """Return what ``to_frame`` does, as JSON values."""
         states = self.states()
-        keys = dict.fromkeys(key for run in self.runs for key in run.varied)
-        rows = []
-        for run, state, cost in zip(self.runs, states, self.estimates(states), strict=True):
-            status = state.status
-            rows.append(
-                {
-                    "run": run.id or None,
-                    "dataset": run.dataset,
-                    "model": run.model,
-                    "protocol": run.protocol or None,
-                    "seed": run.options.seed,
-                    **{key: run.varied.get(key) for key in keys},
-                    "state": state.kind,
-                    "running": state.running,
-                    "text": state.text,
-                    "share": state.share,
-                    "where": state.where or None,
-                    "losses": dict(status.losses) if status is not None and state.running else {},
-                    "seconds_left_in_stage": status.seconds_left if status is not None else None,
-                    "reason": state.reason or None,
-                    "attempt": status.attempt if status is not None else None,
-                    "estimated_seconds": cost.seconds,
-                    "estimated_memory_mb": cost.memory_mb,
-                    "estimated_from": cost.source or None,
-                    "folder": str(run.folder.path) if run.folder is not None else None,
-                }
-            )
-        return rows
+        return rows_of(self.runs, states, self.estimates(states))
 
     def summary(self, states: Sequence[RunState]) -> str:
         """Return how many runs are in which state, in a line."""

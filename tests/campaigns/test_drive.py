@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,8 @@ class Scripted:
 
     def ended(self, patience: float) -> list[Ended]:
         code = self.codes.pop(0)
+        if isinstance(code, Ended):
+            return [replace(code, name=self.started[-1].name)]
         if not isinstance(code, int):
             raise code
         return [Ended(self.started[-1].name, code)]
@@ -148,3 +151,22 @@ def test_settings_that_a_run_refuses_are_told_before_any_is_started(one):
     with pytest.raises(UsageError, match=r"one\.toml: copy on drawn.*training\.epochs = -1"):
         i2ibench.campaign(campaign.file).run(executor=executor)
     assert not executor.started
+
+
+def test_a_run_whose_machine_was_lost_is_started_again_and_has_not_failed(one):
+    campaign, told = one
+    lost = Ended("", -9, "its machine has gone", lost=True)
+    executor = Scripted(lost, lost, DataError.exit_code)
+    with pytest.raises(i2ibench.I2IBenchError, match="not finished"):
+        campaign.run(executor=executor)
+    assert len(executor.started) == 3
+    assert len([line for line in told if "lost" in line and "its machine has gone" in line]) == 2
+    assert not [line for line in told if "attempt 2" in line]
+
+
+def test_a_run_that_loses_every_machine_fails_with_the_reason(one):
+    campaign, _ = one
+    executor = Scripted(*[Ended("", -9, "its machine has gone", lost=True)] * 4)
+    with pytest.raises(i2ibench.I2IBenchError, match="its machine has gone"):
+        campaign.run(executor=executor)
+    assert len(executor.started) == 4

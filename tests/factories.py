@@ -23,7 +23,12 @@ SIGNATURES = {
     "ssim": "ssim|rgb|window:uniform7|v:1",
     "lpips-squeeze": "lpips-squeeze|weights:435cedb3|v:1",
 }
-BETTER: dict[str, Better] = {"psnr": "higher", "ssim": "higher", "lpips-squeeze": "lower"}
+BETTER: dict[str, Better] = {
+    "psnr": "higher",
+    "ssim": "higher",
+    "lpips-squeeze": "lower",
+    "dab-tpr": "higher",
+}
 CREATED = "2026-01-01T00:00:00Z"
 # Of pyramid and varpyramid: a network that trains in a second on images of 32 pixels.
 TINY = {

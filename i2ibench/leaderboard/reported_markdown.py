@@ -27,8 +27,6 @@ from i2ibench.wording import NO_VALUE
 
 # Fewer rows than this make a rank correlation meaningless.
 _FEWEST_FOR_CORRELATION = 8
-# Sources print four digits: a mean further off than this does not follow from the scores.
-_ROUNDING = 1.5e-4
 
 _INTRODUCTION = """## Reported in the literature
 
@@ -123,8 +121,8 @@ def _cell(row: ReportedRow, metric: str) -> str:
     mean = row.cells[metric].mean if metric in row.cells else None
     if cell.value is None or mean is None:
         return value
-    differs = abs(mean - cell.value) > _ROUNDING
-    own = f"own scores: {NumberCell(mean, metric).text}" if differs else ""
+    apart = row.cells[metric].own_mean
+    own = "" if apart is None else f"own scores: {NumberCell(apart, metric).text}"
     place = f" {cell.place}" if cell.place else ""
     return value + remarks.small_print(own, cell.interval + place)
 
@@ -140,7 +138,7 @@ def _entry_notes(reported: Reported, row: ReportedRow, entry: ReportedEntry) -> 
     apart = [
         f"{metric_title(metric)} {cell.value} but {cell.mean:.4f} by its scores per pair"
         for metric, cell in row.cells.items()
-        if cell.mean is not None and abs(cell.mean - cell.value) > _ROUNDING
+        if cell.own_mean is not None
     ]
     if apart:
         notes.append(f"Does not follow from its source's own table: {', '.join(apart)}.")

@@ -18,6 +18,8 @@ from i2ibench.statistics.bootstrap import Floats, mean_intervals
 
 # What may stand beside each other, measured and reported.
 BESIDE = ("psnr", "ssim")
+# Sources print four digits: a mean further off than this does not follow from the scores.
+_ROUNDING = 1.5e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class ReportedCell:
     mean: float | None = None
     ci95: tuple[float, float] | None = None
     claim: WeightsClaim | None = None
+
+    @property
+    def own_mean(self) -> float | None:
+        """The mean of the source's own scores where the number does not follow from them."""
+        apart = self.mean is not None and abs(self.mean - self.value) > _ROUNDING
+        return self.mean if apart else None
 
 
 @dataclass(frozen=True, slots=True)

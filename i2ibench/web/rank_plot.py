@@ -108,7 +108,7 @@ def _line(name: str, cell: Mapping[str, Any], place: int, methods: int, link: st
         '<line class="bar" x1="{best:.1f}" x2="{worst:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
         '<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/></g>'
     ).format(
-        kind="sure" if cell.get("best") else "",
+        kind="first" if cell.get("best") else "",
         words=words,
         name_x=_LEFT - 12,
         text_y=y + 4,

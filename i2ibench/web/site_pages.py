@@ -57,6 +57,7 @@ def board_page(
         downloads={track["id"]: _downloads(board, track["id"]) for track in board["tracks"]},
         reported_downloads=_downloads(board, None),
         beside_metrics=BESIDE,
+        slug=slug,
         citation=cited,
         doi=facts.doi,
     )
@@ -197,7 +198,8 @@ def _result(board: Json, track: Json, facts: Json) -> Json:
         places = {each["metric"]: place for place, each in enumerate(table["columns"])}
         cells = next(row["cells"] for row in table["rows"] if row["method"] == facts["label"])
         found = [
-            cells[places[each["metric"]]] if each["metric"] in places else None for each in columns
+            _named(table, cells, places[each["metric"]]) if each["metric"] in places else None
+            for each in columns
         ]
         rows.append((table["title"], found))
     return {
@@ -208,6 +210,12 @@ def _result(board: Json, track: Json, facts: Json) -> Json:
         "columns": columns,
         "rows": rows,
     }
+
+
+def _named(table: Json, cells: Sequence[Json], place: int) -> Json:
+    """Return a cell that says where its number is over other pairs than its row."""
+    apart = table["columns"][place]["set"] != table["set"]
+    return {**cells[place], "of": "mean of levels"} if apart else cells[place]
 
 
 def _with_places(board: Json) -> Json:

@@ -240,11 +240,18 @@ def _reported_table(rows: Sequence[ReportedRow]) -> Json:
             {
                 "method": row.method,
                 **({} if row.entry is None else _entry(row)),
-                "cells": [cell_json(row.cell(metric)) for metric in metrics],
+                "cells": [_reported_cell(row, metric) for metric in metrics],
             }
             for row in rows
         ],
     }
+
+
+def _reported_cell(row: ReportedRow, metric: str) -> Json:
+    found = row.cells.get(metric)
+    apart = None if found is None else found.own_mean
+    own = "" if apart is None else f"own scores: {NumberCell(apart, metric).text}"
+    return cell_json(row.cell(metric), own_mean=apart, own=own)
 
 
 def _entry(row: ReportedRow) -> Json:

@@ -33,7 +33,7 @@ def _page(said: str) -> Path:
 def runs(drawn, tmp_path, said) -> list[Path]:
     drawn.draw("test", 8)
     made = []
-    for model in ("copy", "mean-colour"):
+    for model in ("copy", "blurred-target"):
         line = ("run", "-m", model, "-d", drawn.root, "--device", "cpu", "--protocol", "i2i-2")
         made.append(_page(said(*line, "-o", tmp_path / "runs")).parents[1])
     return made
@@ -47,7 +47,7 @@ def test_run_and_report_name_their_page(runs, drawn, tmp_path, said):
     again = _page(said("report", runs[0], "--dataset", drawn.root))
     assert again == page
     assert page.read_text("utf-8") != first, "the board has another method now"
-    assert "mean-colour" in page.read_text("utf-8")
+    assert "blurred-target" in page.read_text("utf-8")
     _page(said("report", runs[0], "--dataset", drawn.root, "--without-pictures"))
     assert "No pictures" in page.read_text("utf-8")
     assert not (runs[0] / "report/samples.png").exists()
@@ -86,6 +86,16 @@ def test_compare_writes_a_page_and_says_where_pictures_would_come_from(runs, dra
 def test_a_finished_run_writes_no_page_again(runs, drawn, tmp_path, said):
     page = runs[1] / "report/index.html"
     before = page.stat().st_mtime_ns
-    line = ("run", "-m", "mean-colour", "-d", drawn.root, "--device", "cpu", "--protocol", "i2i-2")
+    line = (
+        "run",
+        "-m",
+        "blurred-target",
+        "-d",
+        drawn.root,
+        "--device",
+        "cpu",
+        "--protocol",
+        "i2i-2",
+    )
     assert _page(said(*line, "-o", tmp_path / "runs")) == page
     assert page.stat().st_mtime_ns == before

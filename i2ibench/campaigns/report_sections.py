@@ -88,14 +88,15 @@ def curve_sections(cells: Sequence[CellResults]) -> list[Section]:
         seen.update(run.training for run in runs)
         files = [run.folder.curves for run in runs if run.folder is not None]
         curves = [read_curves(path) for path in files if path.exists()]
-        curves = [each for each in curves if len(each[0])]
+        curves = [each for each in curves if each]
         if not curves:
             continue
-        shortest = min(len(steps) for steps, _ in curves)
         drawn = []
-        for name in curves[0][1]:
-            of_seeds = [columns[name][:shortest] for _, columns in curves if name in columns]
-            drawn.append(line_chart(name, curves[0][0][:shortest], np.mean(of_seeds, axis=0)))
+        for name, (steps, _) in curves[0].items():
+            of_seeds = [columns[name][1] for columns in curves if name in columns]
+            shortest = min(map(len, of_seeds))
+            mean = np.mean([values[:shortest] for values in of_seeds], axis=0)
+            drawn.append(line_chart(name, steps[:shortest], mean))
         title = f"{cell.label} on {cell.runs[0].dataset}, {count(len(curves), 'seed')}"
         charts.append(Charts(title, tuple(drawn)))
     if not charts:

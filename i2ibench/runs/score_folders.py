@@ -20,6 +20,7 @@ from i2ibench.evaluation.one_pass import evaluate_together as evaluate_predictio
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.protocol_comparison import check_same_files
+from i2ibench.evaluation.scores import Evaluation
 from i2ibench.evaluation.sharded import evaluate_parts
 from i2ibench.executors import Executor
 from i2ibench.provenance import stopwatch
@@ -30,11 +31,16 @@ from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
-from i2ibench.runs.folder import RunFolder
-from i2ibench.runs.outputs import alone_in, check_names, check_outputs, model_name, model_names
+from i2ibench.runs.outputs import (
+    alone_in,
+    check_names,
+    check_outputs,
+    model_name,
+    model_names,
+    page_of,
+)
 from i2ibench.runs.shard_processes import parts_of_processes
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
-from i2ibench.web.run_page import write_run_page
 
 Progress = Callable[[int, int], None]
 Named = Mapping[str, Path]
@@ -260,21 +266,30 @@ def _evaluate(
             with alone_in(request.output, patience=_PATIENCE):
                 write_pair_scores(request.output / "scores.csv", evaluation)
                 write_result(request.output / "result.json", result)
-                write_run_page(
-                    page_beside(request.output).parent,
-                    result,
-                    pairs,
-                    files,
-                    evaluation.pair_scores,
-                    preparation=request.protocol.preparation,
-                    with_pictures=not options.without_pictures,
-                )
+                _write_page(request, result, evaluation, pairs, files, options)
     return results
 
 
-def page_beside(output: Path) -> Path:
-    """Return the page of a result that ``evaluate`` wrote into a folder."""
-    return RunFolder(output).page
+def _write_page(
+    request: Request,
+    result: Result,
+    evaluation: Evaluation,
+    pairs: PairedDataset,
+    files: Named,
+    options: EvaluationOptions,
+) -> None:
+    # Only what writes a page pays for its imports, torch among them.
+    from i2ibench.web.run_page import write_run_page
+
+    write_run_page(
+        page_of(request.output or Path()).parent,
+        result,
+        pairs,
+        files,
+        evaluation.pair_scores,
+        preparation=request.protocol.preparation,
+        with_pictures=not options.without_pictures,
+    )
 
 
 def opened_dataset(options: EvaluationOptions) -> Dataset:

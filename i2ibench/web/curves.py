@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,16 @@ _NOT_LOSSES = {"step", "epoch", "seconds"}
 Floats = NDArray[np.float64]
 
 
-def read_curves(history: Path) -> tuple[Floats, Mapping[str, Floats]]:
-    """Return the steps of ``training.csv`` or ``validation.csv`` and its other columns, ``(N,)``.
+def read_curves(history: Path) -> dict[str, tuple[Floats, Floats]]:
+    """Return the steps and values, each ``(N,)``, of each column of a table of steps.
 
-    A column that is empty in some row is left out, as the learning rate of a validation is.
+    Steps at which a column is empty are passed over, as the learning rate of a validation is.
     """
+    columns: dict[str, list[tuple[float, float]]] = {}
     with reading(history, "a table of training steps"):
-        rows = list(csv.DictReader(io.StringIO(read_text(history, limits.CSV_BYTES))))
-        steps = np.array([float(row["step"]) for row in rows])
-        names = [name for name in rows[0] if name not in _NOT_LOSSES] if rows else []
-        full = [name for name in names if all(row[name] for row in rows)]
-        return steps, {name: np.array([float(row[name]) for row in rows]) for name in full}
+        for row in csv.DictReader(io.StringIO(read_text(history, limits.CSV_BYTES))):
+            for name, text in row.items():
+                if name not in _NOT_LOSSES and text != "":
+                    columns.setdefault(name, []).append((float(row["step"]), float(text)))
+    found = {name: np.array(points).T for name, points in columns.items()}
+    return {name: (steps, values) for name, (steps, values) in found.items()}

@@ -146,12 +146,17 @@ def _extreme(row: Any, metric: str, shown: Explorer) -> dict[str, Any]:
     }
 
 
-def curves(history: Path) -> list[Markup]:
-    """Return a chart a column of ``training.csv`` or ``validation.csv``; none without the file."""
+def curves(history: Path, what: str = "") -> list[Markup]:
+    """Return a chart a column of ``training.csv`` or ``validation.csv``; none without the file.
+
+    ``what`` stands before each title. A step at which a column is empty is passed over.
+    """
     if not history.exists():
         return []
-    steps, columns = read_curves(history)
-    return [line_chart(_curve_title(name), steps, values) for name, values in columns.items()]
+    return [
+        line_chart(f"{what} {name}".strip().replace("_", " "), steps, values)
+        for name, (steps, values) in read_curves(history).items()
+    ]
 
 
 def previews(folder: Path, page_folder: Path, *, with_pictures: bool) -> list[tuple[str, str]]:
@@ -273,7 +278,3 @@ def _interval(result: Result, metric: str, group: str) -> tuple[float, float] | 
     )
     record = records.get(metric)
     return None if record is None else record.ci95
-
-
-def _curve_title(name: str) -> str:
-    return name.replace("_", " ")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ UNFIT = 78
 _LOOK_SECONDS = 10.0
 # A process of Ray that is told to end would kill those that it started; ours save their work first.
 _LEFT_ALONE = {"env_vars": {"RAY_kill_child_processes_on_worker_exit": "false"}}
+_CONNECT_SECONDS = 20.0
 # Of a cluster of our own: nothing large goes through Ray's memory.
 _STORE_BYTES = 128 << 20
 
@@ -204,6 +206,8 @@ def _connect(ray: Any, address: str | None) -> bool:
             "its head, e.g. 10.0.0.1:6379, for the runs must be seen from here"
         )
     address = address or os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_somebody_listens(address)
     told: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     with _nothing_importable_here(), _kept_handlers():
         try:
@@ -215,6 +219,21 @@ def _connect(ray: Any, address: str | None) -> bool:
             own = {"num_cpus": usable_cores(), "object_store_memory": _STORE_BYTES}
             ray.init(address="local", include_dashboard=False, **own, **told)
     return True
+
+
+def _check_somebody_listens(address: str) -> None:
+    """Refuse an address where nothing is: Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if address in ("auto", "local"):  # as RAY_ADDRESS may be
+        return
+    if not host or not port.isdecimal():
+        raise UsageError(f"Ray address {address}: write HOST:PORT, e.g. 10.0.0.1:6379")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"no Ray cluster at {address}: {error}; ray start --head says its address"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -96,6 +96,13 @@ def test_an_address_of_rays_client_is_refused(tmp_path):
         RayCluster("ray://head:10001", tmp_path)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "head", "127.0.0.1:99999"])
+def test_an_address_without_a_cluster_is_told_at_once(tmp_path, address):
+    pytest.importorskip("ray", reason="the package ray is not installed")
+    with pytest.raises(UsageError, match=address):
+        RayCluster(address, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [

@@ -88,6 +88,8 @@ if TYPE_CHECKING:
     from i2ibench.runs.run import run_repeats as run_repeats
     from i2ibench.runs.score_folders import evaluate_side_by_side as evaluate_side_by_side
     from i2ibench.runs.score_folders import evaluate_together as evaluate_together
+    from i2ibench.web.site import Site as Site
+    from i2ibench.web.site import build_site as build_site
 
 # Public name -> the module that it is imported from when it is first used.
 _PUBLIC = {
@@ -117,6 +119,7 @@ _PUBLIC = {
     "Result": "i2ibench.results.record",
     "Score": "i2ibench.metrics.interface",
     "SetMetric": "i2ibench.metrics.interface",
+    "Site": "i2ibench.web.site",
     "TrainableModel": "i2ibench.models.interface",
     "TrainingProgress": "i2ibench.models.interface",
     "TranslationModel": "i2ibench.models.interface",
@@ -129,6 +132,7 @@ _PUBLIC = {
     "build_board": "i2ibench.leaderboard.board",
     "build_metric": "i2ibench.metrics.interface",
     "build_model": "i2ibench.models.interface",
+    "build_site": "i2ibench.web.site",
     "check_board": "i2ibench.leaderboard.board",
     "campaign": "i2ibench.campaigns.campaign",
     "compare": "i2ibench.comparison.compare",

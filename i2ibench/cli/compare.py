@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from i2ibench.cli.completion import completer
-from i2ibench.cli.options import DataRoot, Direction, Json
+from i2ibench.cli.options import DataRoot, Direction, Json, WithoutPictures
 from i2ibench.cli.terminal import answer, print_json, say, table
-from i2ibench.errors import UsageError
+from i2ibench.errors import MissingError, UsageError
 from i2ibench.runs.option_fields import HOW, WHAT, WHERE, names_in
+
+if TYPE_CHECKING:
+    from i2ibench.data.dataset import Dataset
+    from i2ibench.results.scored_method import ScoredMethod
 
 
 def compare(
@@ -65,12 +69,22 @@ def compare(
             rich_help_panel=WHERE,
         ),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--page",
+            help="Write a page into this folder: differences, and every pair with all methods.",
+            metavar="FOLDER",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    without_pictures: WithoutPictures = False,
     dataset: Annotated[
         str | None,
         typer.Option(
             "--dataset",
             "-d",
-            help="Data set of the pictures: name or path.",
+            help="Data set of the pictures: name or path; of a page by default the recorded one.",
             rich_help_panel=WHAT,
             autocompletion=completer("datasets"),
         ),
@@ -86,6 +100,8 @@ def compare(
     overall and per level. With --margin also whether two are equal.
 
     i2ibench compare runs/synthetic/pyramid/* runs/synthetic/varpyramid/* --margin psnr=0.5
+
+    i2ibench compare runs/synthetic/*/* --page comparison
 
     i2ibench compare --reported bcistainer
     """
@@ -107,14 +123,43 @@ def compare(
             answer(table(*_without_numbers(title, header, rows, len(comparison.labels))))
         for note in comparison.notes:
             answer(note)
-    if pictures is not None:
+    handle = None
+    if dataset is not None and not (pictures is None and page is None):
         from i2ibench.data.dataset import Dataset
+
+        handle = Dataset.open(dataset, direction=direction, data_root=data_root)
+    if pictures is not None:
         from i2ibench.web.extremes import draw_extremes
 
-        handle = None
-        if dataset is not None:
-            handle = Dataset.open(dataset, direction=direction, data_root=data_root)
         say(f"pictures: {draw_extremes(methods, comparison, pictures, handle)}")
+    if page is not None:
+        from i2ibench.web.comparison_page import write_comparison_page
+
+        handle = handle or _recorded_dataset(methods, direction, data_root)
+        written = write_comparison_page(
+            page, methods, comparison, handle, with_pictures=not without_pictures
+        )
+        say(f"page         {written}")
+
+
+def _recorded_dataset(
+    methods: list[ScoredMethod], direction: str | None, data_root: Path | None
+) -> Dataset | None:
+    """Open the data set that the methods name; None, and a line that says so, where it is not here.
+
+    A name in a record is no place, so a folder of one's own is given with --dataset.
+    """
+    from i2ibench.data.dataset import Dataset
+
+    name = methods[0].identity.get("the data set")
+    recorded = direction or methods[0].identity.get("the direction")
+    try:
+        if name is None:
+            raise UsageError("tables of scores name no data set")
+        return Dataset.open(name, direction=recorded, data_root=data_root)
+    except (UsageError, MissingError) as error:
+        say(f"no pictures on the page ({error}); say where the data set is with --dataset")
+        return None
 
 
 def _turned(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

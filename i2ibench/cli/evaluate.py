@@ -43,7 +43,8 @@ def evaluate(
     """
     from i2ibench.cli.progress import RichReporter
     from i2ibench.cli.results import show_result
-    from i2ibench.runs.score_folders import evaluate_folders, page_beside
+    from i2ibench.runs.outputs import page_of
+    from i2ibench.runs.score_folders import evaluate_folders
 
     with closing(RichReporter()) as reporter:
         results = evaluate_folders(predictions, options, reporter.progress)
@@ -65,7 +66,7 @@ def evaluate(
             folder /= result.model.name
         elif len(results) > 1:
             folder /= result.protocol.id
-        say(f"page         {page_beside(folder)}")
+        say(f"page         {page_of(folder)}")
 
 
 def _show_together(results: list[Result], output: Path | None, json: bool) -> None:

@@ -14,7 +14,7 @@ from i2ibench.errors import DataError
 from i2ibench.files import read_json, sha256_json, write_json
 from i2ibench.folder_lock import is_locked, locked
 from i2ibench.results.origin import run_id
-from i2ibench.runs.outputs import BusyError, alone_in
+from i2ibench.runs.outputs import BusyError, alone_in, page_of
 from i2ibench.training.checkpoint import summarize
 from i2ibench.translation.manifest import MANIFEST_NAME
 
@@ -84,12 +84,12 @@ class RunFolder:
     @property
     def pictures(self) -> Path:
         """Pictures for a first look."""
-        return self.path / "report"
+        return page_of(self.path).parent
 
     @property
     def page(self) -> Path:
         """The page of the run; its pictures and scripts lie in ``assets/`` beside it."""
-        return self.pictures / "index.html"
+        return page_of(self.path)
 
     @property
     def status(self) -> Path:

@@ -13,6 +13,11 @@ from i2ibench.folder_lock import locked
 from i2ibench.results.record_files import read_result
 
 
+def page_of(folder: Path) -> Path:
+    """Return the page of a run folder, or of a folder that ``evaluate`` writes."""
+    return folder / "report" / "index.html"
+
+
 class BusyError(UsageError):
     """Another process works in the folder."""
 

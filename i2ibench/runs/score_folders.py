@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from i2ibench.evaluation.one_pass import evaluate_together as evaluate_predictio
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import Protocol, load_protocol
 from i2ibench.evaluation.protocol_comparison import check_same_files
+from i2ibench.evaluation.scores import Evaluation
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.build_record import build_result
 from i2ibench.results.pair_scores import write_pair_scores
@@ -26,10 +27,15 @@ from i2ibench.results.record import Result
 from i2ibench.results.record_files import write_result
 from i2ibench.runs.default_protocol import protocol_for
 from i2ibench.runs.evaluation_options import EvaluationOptions
-from i2ibench.runs.folder import RunFolder
-from i2ibench.runs.outputs import alone_in, check_names, check_outputs, model_name, model_names
+from i2ibench.runs.outputs import (
+    alone_in,
+    check_names,
+    check_outputs,
+    model_name,
+    model_names,
+    page_of,
+)
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
-from i2ibench.web.run_page import write_run_page
 
 Progress = Callable[[int, int], None]
 # Seconds that another process may take to write two files.
@@ -208,21 +214,30 @@ def _evaluate(
             with alone_in(request.output, patience=_PATIENCE):
                 write_pair_scores(request.output / "scores.csv", evaluation)
                 write_result(request.output / "result.json", result)
-                write_run_page(
-                    page_beside(request.output).parent,
-                    result,
-                    pairs,
-                    found[request.predictions],
-                    evaluation.pair_scores,
-                    preparation=request.protocol.preparation,
-                    with_pictures=not options.without_pictures,
-                )
+                _write_page(request, result, evaluation, pairs, found, options)
     return results
 
 
-def page_beside(output: Path) -> Path:
-    """Return the page of a result that ``evaluate`` wrote into a folder."""
-    return RunFolder(output).page
+def _write_page(
+    request: _Request,
+    result: Result,
+    evaluation: Evaluation,
+    pairs: PairedDataset,
+    found: Mapping[Path, Mapping[str, Path]],
+    options: EvaluationOptions,
+) -> None:
+    # Only what writes a page pays for its imports, torch among them.
+    from i2ibench.web.run_page import write_run_page
+
+    write_run_page(
+        page_of(request.output or Path()).parent,
+        result,
+        pairs,
+        found[request.predictions],
+        evaluation.pair_scores,
+        preparation=request.protocol.preparation,
+        with_pictures=not options.without_pictures,
+    )
 
 
 def _opened(options: EvaluationOptions) -> Dataset:

@@ -59,7 +59,7 @@ def write_run_page(
     curves, previews = [], []
     if training is not None:
         curves = sections.curves(training / "training.csv")
-        curves += sections.curves(training / "validation.csv")
+        curves += sections.curves(training / "validation.csv", "validation")
         previews = sections.previews(training / "previews", folder, with_pictures=with_pictures)
     missing = sections.missing(result)
     named = [

@@ -149,16 +149,24 @@ def _extreme(row: Any, metric: str, shown: Explorer) -> dict[str, Any]:
     }
 
 
-def curves(history: Path) -> list[Markup]:
-    """Return a chart a column of ``training.csv`` or ``validation.csv``; none without the file."""
+def curves(history: Path, what: str = "") -> list[Markup]:
+    """Return a chart a column of ``training.csv`` or ``validation.csv``; none without the file.
+
+    ``what`` stands before each title. A step at which a column is empty is passed over.
+    """
     if not history.exists():
         return []
     with reading(history, "a table of training steps"):
         rows = list(csv.DictReader(io.StringIO(read_text(history, limits.CSV_BYTES))))
-        steps = np.array([float(row["step"]) for row in rows])
-        names = [name for name in rows[0] if name not in _NOT_LOSSES] if rows else []
-        columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
-    return [line_chart(_curve_title(name), steps, values) for name, values in columns.items()]
+        columns: dict[str, list[tuple[float, float]]] = {}
+        for row in rows:
+            for name, text in row.items():
+                if name not in _NOT_LOSSES and text != "":
+                    columns.setdefault(name, []).append((float(row["step"]), float(text)))
+    return [
+        line_chart(f"{what} {name}".strip().replace("_", " "), *np.array(points).T)
+        for name, points in columns.items()
+    ]
 
 
 def previews(folder: Path, page_folder: Path, *, with_pictures: bool) -> list[tuple[str, str]]:
@@ -280,7 +288,3 @@ def _interval(result: Result, metric: str, group: str) -> tuple[float, float] | 
     )
     record = records.get(metric)
     return None if record is None else record.ci95
-
-
-def _curve_title(name: str) -> str:
-    return name.replace("_", " ")

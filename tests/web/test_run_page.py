@@ -116,6 +116,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(pairs, predictions, tm
     (run / "training.csv").write_text(
         "step,epoch,learning_rate,seconds,l1\n1,0,0.1,0.5,3.0\n2,0,0.1,1.0,2.0\n"
     )
+    (run / "validation.csv").write_text("step,epoch,learning_rate,seconds,ssim\n2,0,,1.0,0.5\n")
     write_png(run / "previews/step-000002.png", np.zeros((8, 24, 3), np.uint8))
     result = factories.result(scores, "pyramid", run_id="abc")
     page = _page(tmp_path / "report", pairs, predictions, scores, result, training=run)
@@ -134,7 +135,8 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(pairs, predictions, tm
     shown = re.findall(r"badge (bad|good).*?<span>(.+?)</span>", page)
     assert ("bad", worst) in shown
     assert len(shown) == 4 * 2, "of each level the worst and the best, of three pairs"
-    assert "l1" in page.split('id="training"')[1]
+    titles = re.findall(r'aria-label="([^"]+)"', page.split('id="training"')[1].split("<h3>")[0])
+    assert titles == ["learning rate", "l1", "validation ssim"]
     assert "assets/previews/step-000002.jpg" in page
     assert result.metrics["psnr"].signature in page
     assert f"{result.metrics['psnr'].value:.2f}" in page

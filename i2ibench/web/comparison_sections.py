@@ -1,0 +1,142 @@
+"""The sections of a comparison's page: standings, means, and differences as dot plots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from i2ibench.comparison.compare import Comparison
+from i2ibench.comparison.differences import PairedDifference
+from i2ibench.comparison.tables import probability
+from i2ibench.metrics.presentation import column_title
+from i2ibench.results.cells import NumberCell
+from i2ibench.web.charts import Interval, interval_bar, shared_scale
+
+# Metrics whose differences are open when the page is; the others fold out.
+OPEN = 3
+
+
+def standing(comparison: Comparison, metric: str) -> dict[str, Any]:
+    """Return the methods by their mean, each with those that it is surely better than or equal to.
+
+    Of a metric without a direction nothing is better.
+    """
+    better: dict[str, list[str]] = {}
+    equal: dict[str, list[str]] = {}
+    means = _known_means(comparison)
+    for found in _overall(comparison):
+        direction = comparison.better.get(metric)
+        if found.metric != metric or direction is None:
+            continue
+        pair = [found.first, found.second]
+        if found.proven:
+            first_wins = (found.difference > 0) == (direction == "higher")
+            winner, other = pair if first_wins else pair[::-1]
+            better.setdefault(winner, []).append(other)
+        if found.equal:
+            for one, other in (pair, pair[::-1]):
+                equal.setdefault(one, []).append(f"{other} (within {found.margin:g})")
+    sign = -1.0 if comparison.better.get(metric) == "higher" else 1.0
+    rows = [
+        (label, means[label, metric], better.get(label, []), equal.get(label, []))
+        for label in comparison.labels
+    ]
+    rows.sort(key=lambda row: (math.isnan(row[1]), sign * row[1]))
+    return {
+        "title": column_title(metric, comparison.better.get(metric)),
+        "rows": [(label, _cell(mean, metric).text, wins, same) for label, mean, wins, same in rows],
+    }
+
+
+def _cell(value: float, metric: str) -> NumberCell:
+    return NumberCell(None if math.isnan(value) else value, metric)
+
+
+def _known_means(comparison: Comparison) -> dict[tuple[str, str], float]:
+    known: dict[tuple[str, str], float] = {}
+    for found in _overall(comparison):
+        for label, mean in zip((found.first, found.second), found.means, strict=True):
+            known[label, found.metric] = mean
+    return known
+
+
+def _overall(comparison: Comparison) -> tuple[PairedDifference, ...]:
+    return comparison.sets[""]
+
+
+def means_table(comparison: Comparison, metrics: Sequence[str]) -> dict[str, Any]:
+    """Return header and rows: a row a method with its seeds, cells and whether each is the best."""
+    known = _known_means(comparison)
+    columns = []
+    for name in metrics:
+        values = [known[label, name] for label in comparison.labels]
+        defined = [value for value in values if not math.isnan(value)]
+        better = comparison.better.get(name)
+        best = None
+        if better is not None and len(defined) > 1:
+            best = (max if better == "higher" else min)(defined)
+        columns.append([(_cell(value, name), value == best) for value in values])
+    return {
+        "header": [column_title(name, comparison.better.get(name)) for name in metrics],
+        "rows": [
+            (label, comparison.seeds[label], [column[index] for column in columns])
+            for index, label in enumerate(comparison.labels)
+        ],
+    }
+
+
+def differences_of(comparison: Comparison, metric: str, index: int) -> dict[str, Any]:
+    """Return the differences of one metric: over all pairs, then by level, on one scale."""
+    sets = {
+        name: [each for each in found if each.metric == metric]
+        for name, found in comparison.sets.items()
+    }
+    every = [each for found in sets.values() for each in found]
+    margins = [each.margin for each in every if each.margin is not None]
+    numbers = [n for each in every for n in (each.difference, *(each.ci95 or ()))]
+    scale = shared_scale([*numbers, *margins], around=0.0)
+    return {
+        "title": column_title(metric, comparison.better.get(metric)),
+        "metric": metric,
+        "open": index < OPEN,
+        "margin": None if not margins else f"{margins[0]:g}",
+        "scale": tuple(NumberCell(each, metric, style="signed").text for each in scale),
+        "all": [_row(each, comparison, scale) for each in sets[""]],
+        "levels": [
+            (name, [_row(each, comparison, scale) for each in found])
+            for name, found in sets.items()
+            if name
+        ],
+    }
+
+
+def _row(found: PairedDifference, comparison: Comparison, scale: Interval) -> dict[str, Any]:
+    largest = max(abs(mean) for mean in found.means)
+    known = None if math.isnan(found.difference) else found.difference
+    return {
+        "first": found.first,
+        "second": found.second,
+        "cell": NumberCell(known, found.metric, found.ci95, like=largest, style="signed"),
+        "n": found.n,
+        "p": probability(found.p_holm),
+        "improvement": "" if found.improvement is None else f"{found.improvement:.2f}",
+        "verdict": _verdict(found, comparison),
+        "kind": "equal" if found.equal else "sure" if found.proven else "",
+        "bar": interval_bar(known, found.ci95, scale, zero=0.0, margin=found.margin),
+    }
+
+
+def _verdict(found: PairedDifference, comparison: Comparison) -> str:
+    words = []
+    better = comparison.better.get(found.metric)
+    if found.proven and better is not None:
+        wins = (found.difference > 0) == (better == "higher")
+        words.append(f"{found.first if wins else found.second} is better")
+    elif found.proven:
+        words.append("they differ")
+    if found.equal:
+        words.append(f"equal within {found.margin:g}")
+    if not words:
+        return "cannot be told apart"
+    return " and ".join(words) + ("" if found.about_methods else " (these weights)")

@@ -1,0 +1,100 @@
+"""The page of a comparison: what is proven, on which pairs, with all methods side by side."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import factories
+import numpy as np
+import pytest
+
+from i2ibench.comparison.compare import compare
+from i2ibench.comparison.methods import read_methods
+from i2ibench.data.dataset import Dataset
+from i2ibench.data.images import read_image, write_png
+from i2ibench.errors import DataError, UsageError
+from i2ibench.results.pair_scores import pair_scores_csv
+from i2ibench.results.record_files import write_result
+from i2ibench.web.comparison_page import write_comparison_page
+
+SHIFTS = {"good": 2.0, "twin": 1.99, "bad": -2.0}
+
+
+@pytest.fixture
+def dataset(drawn) -> Dataset:
+    return Dataset.open(str(drawn.draw("test", 24, size=24).root))
+
+
+@pytest.fixture
+def runs(dataset: Dataset, tmp_path: Path) -> list[Path]:
+    """Runs of three methods, two of them nearly equal, with their predictions."""
+    pairs = dataset.split("test")
+    made = []
+    base = np.random.default_rng(0).normal(20, 1, len(pairs))
+    for index, (name, shift) in enumerate(SHIFTS.items()):
+        folder = tmp_path / "runs" / name
+        noise = np.random.default_rng(index).normal(0, 0.01, len(pairs))
+        scores = factories.pair_scores({"psnr": base + shift + noise}, [p.group for p in pairs])
+        scores["id"] = [pair.id for pair in pairs]
+        write_result(folder / "result.json", factories.result(scores, name))
+        (folder / "scores.csv").write_text(pair_scores_csv(scores))
+        for pair in pairs:
+            write_png(folder / f"predictions/{pair.id}.png", read_image(pair.target) // (index + 1))
+        made.append(folder)
+    return made
+
+
+def _page(folder: Path, runs: list[Path], dataset: Dataset | None, **more) -> str:
+    methods = read_methods(runs)
+    comparison = compare(methods, margins={"psnr": 0.1})
+    return write_comparison_page(folder, methods, comparison, dataset, **more).read_text("utf-8")
+
+
+def test_the_verdict_names_who_is_better_and_who_is_equal(runs, dataset, tmp_path) -> None:
+    verdict = _page(tmp_path / "page", runs, dataset).split('id="methods"')[0]
+    listed = re.findall(r"<li><strong>(\w+)</strong>(.*?)</li>", verdict)
+    assert [name for name, _ in listed] == ["good", "twin", "bad"]
+    assert "surely better than bad" in listed[1][1]
+    assert "equal to good (within 0.1)" in listed[1][1]
+    assert "surely better than none" in listed[2][1]
+
+
+def test_every_two_methods_have_a_bar_over_all_pairs_and_on_each_level(
+    runs, dataset, tmp_path
+) -> None:
+    page = _page(tmp_path / "page", runs, dataset)
+    bars = page.split('id="differences"')[1].split('id="extremes"')[0]
+    assert bars.count("bar-chart") == 3 * (1 + 4)
+    assert bars.count('class="margin"') == 3 * (1 + 4)
+    assert 'class="equal"' in bars
+    assert 'class="sure"' in bars
+
+
+def test_a_sheet_holds_all_methods(runs, dataset, tmp_path) -> None:
+    page = _page(tmp_path / "page", runs, dataset)
+    for name in SHIFTS:
+        assert f'"name":"{name}: prediction"' in page
+    sheets = list((tmp_path / "page").rglob("*-sheet.jpg"))
+    assert len(sheets) == 24
+    assert "pair=" in page.split('id="extremes"')[1]
+
+
+def test_without_images_the_page_has_the_scores_and_says_so(runs, tmp_path) -> None:
+    page = _page(tmp_path / "page", runs, None)
+    assert "the images are not at hand" in page
+    assert '"psnr"' in page
+    assert not list((tmp_path / "page").rglob("*.jpg"))
+
+
+def test_other_pairs_than_those_compared_are_refused(runs, tmp_path, drawn) -> None:
+    other = type(drawn)(tmp_path / "other").draw("test", 8, size=24)
+    with pytest.raises(DataError, match="--dataset"):
+        _page(tmp_path / "page", runs, Dataset.open(str(other.root)))
+
+
+def test_more_methods_than_a_page_tells_apart_are_refused(runs, tmp_path) -> None:
+    methods = read_methods(runs)
+    comparison = compare(methods)
+    with pytest.raises(UsageError, match="2 to 6"):
+        write_comparison_page(tmp_path / "page", methods * 3, comparison, None)

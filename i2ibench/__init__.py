@@ -93,6 +93,8 @@ if TYPE_CHECKING:
     from i2ibench.studies.export import export_study as export_study
     from i2ibench.studies.report import StudyReport as StudyReport
     from i2ibench.studies.report import import_study as import_study
+    from i2ibench.web.site import Site as Site
+    from i2ibench.web.site import build_site as build_site
 
 # Public name -> the module that it is imported from when it is first used.
 _PUBLIC = {
@@ -124,6 +126,7 @@ _PUBLIC = {
     "SetMetric": "i2ibench.metrics.interface",
     "StudyExport": "i2ibench.studies.export",
     "StudyReport": "i2ibench.studies.report",
+    "Site": "i2ibench.web.site",
     "TrainableModel": "i2ibench.models.interface",
     "TrainingProgress": "i2ibench.models.interface",
     "TranslationModel": "i2ibench.models.interface",
@@ -136,6 +139,7 @@ _PUBLIC = {
     "build_board": "i2ibench.leaderboard.board",
     "build_metric": "i2ibench.metrics.interface",
     "build_model": "i2ibench.models.interface",
+    "build_site": "i2ibench.web.site",
     "check_board": "i2ibench.leaderboard.board",
     "campaign": "i2ibench.campaigns.campaign",
     "compare": "i2ibench.comparison.compare",

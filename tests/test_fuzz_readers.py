@@ -36,6 +36,7 @@ from i2ibench.leaderboard.board import read_board, render_page
 from i2ibench.leaderboard.entries import add_file
 from i2ibench.leaderboard.exports import csv_board, latex_board
 from i2ibench.leaderboard.plain_tables import board_tables
+from i2ibench.leaderboard.site_facts import read_site_facts
 from i2ibench.metrics.diversity import DistanceRatio
 from i2ibench.metrics.networks.network_loading import load_state
 from i2ibench.metrics.networks.weights import WeightsFile
@@ -272,6 +273,11 @@ READERS: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] =
         "mine.toml",
         lambda _: _CARD.encode(),
         lambda p: parse_card("mine", read_card_file(p)),
+    ),
+    "site": (
+        "site.toml",
+        lambda _: b'title = "t"\naddress = "https://a.b/c"\ndoi = "10.1234/x"\nauthors = ["a"]\n',
+        lambda p: read_site_facts(p.parent),
     ),
     "recipe": ("r.toml", lambda _: _RECIPE.encode(), lambda p: load_recipe("pix2pix", "x", p, {})),
     "protocol": ("p.toml", lambda _: _PROTOCOL.encode(), load_protocol),

@@ -8,7 +8,7 @@ never turns two of them round: a method whose whole interval lies before another
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -70,7 +70,8 @@ class Standing:
     rank: Span | None = None
     simultaneous: Span | None = None
     claim: WeightsClaim | None = None
-    ahead_of: tuple[int, ...] = ()
+    # Places depend on who else is listed; what they stand for does not.
+    ahead_of: tuple[int, ...] = field(default=(), compare=False)
 
 
 def rank_column(

@@ -104,12 +104,16 @@ def _line(name: str, cell: Mapping[str, Any], place: int, methods: int, link: st
     words = f"{shown}: {cell['text']}, rank {cell['place'].lstrip('#')}"
     mark = Markup(
         '<g class="{kind}"><title>{words}</title>'
+        '<rect class="hit" x="0" y="{row_y:.1f}" width="{width}" height="{row}"/>'
         '<text class="name" x="{name_x}" y="{text_y:.1f}" text-anchor="end">{short}</text>'
         '<line class="bar" x1="{best:.1f}" x2="{worst:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
         '<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/></g>'
     ).format(
         kind="first" if cell.get("best") else "",
         words=words,
+        row_y=y - _ROW / 2,
+        width=_WIDTH - _RIGHT + 10,
+        row=_ROW,
         name_x=_LEFT - 12,
         text_y=y + 4,
         short=short,

@@ -63,8 +63,9 @@ def build_site(folder: str | Path, out: str | Path) -> Site:
         write_if_changed(out / name, content)
     for name in former - files.keys():
         (out / name).unlink(missing_ok=True)
-    sizes = [path.stat().st_size for path in out.rglob("*") if path.is_file()]
-    return Site(out / "index.html", len(sizes), sum(sizes))
+    listed = {out / name for name in files}
+    listed.update((out / ASSETS).iterdir(), (out / SNAPSHOTS).iterdir())
+    return Site(out / "index.html", len(listed), sum(path.stat().st_size for path in listed))
 
 
 def site_files(boards: Sequence[Board], facts: SiteFacts) -> dict[str, bytes]:

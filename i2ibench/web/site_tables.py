@@ -26,7 +26,7 @@ from i2ibench.metrics.presentation import (
     table_order,
 )
 from i2ibench.results.cells import NumberCell
-from i2ibench.web.site_methods import method_facts_of
+from i2ibench.web.site_methods import method_facts_of, slug
 
 SCHEMA = 1
 ALL = "all"
@@ -93,7 +93,7 @@ def cell_json(cell: NumberCell, **more: Any) -> Json:
 def _track(track: Track, index: int) -> Json:
     overall = rank_track(track)
     return {
-        "id": f"{track.protocol}-{index + 1}",
+        "id": f"{slug(track.protocol)}-{index + 1}",  # also in names of files
         "protocol": track.protocol,
         "protocol_sha256": track.protocol_sha256,
         "split": track.dataset.split,

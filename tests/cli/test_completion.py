@@ -42,7 +42,7 @@ def complete(words: str, **environment):
     [
         ("i2ibench tra", ["train", "translate"]),
         ("i2ibench --vers", ["--version"]),
-        ("i2ibench leaderboard s", ["show"]),
+        ("i2ibench leaderboard s", ["show", "site"]),
         ("i2ibench run --allow", ["--allow-unverified-weights"]),
         ("i2ibench run --model var", ["varpyramid"]),
         ("i2ibench run -d mist-e", ["mist-er"]),

@@ -51,6 +51,19 @@ def test_add_build_check_and_show(capsys, runs, tmp_path) -> None:
     assert out.startswith("% drawn, protocol i2i-1")
 
 
+def test_site_writes_all_boards_and_says_its_size(capsys, runs, tmp_path) -> None:
+    board = ["--board", tmp_path / "boards"]
+    code, _, err = _call(capsys, "leaderboard", "site", tmp_path / "site", *board)
+    assert code == 3
+    assert "boards: no such folder of leaderboards" in err
+    _call(capsys, "leaderboard", "add", *runs, *board)
+    code, out, err = _call(capsys, "leaderboard", "site", tmp_path / "site", *board)
+    assert (code, out) == (0, "")
+    assert "index.html" in err
+    assert "files, 0." in err
+    assert (tmp_path / "site" / "boards" / "drawn.html").is_file()
+
+
 def test_check_fails_with_3_when_a_page_was_edited(capsys, runs, tmp_path) -> None:
     board = ["--board", tmp_path / "boards"]
     _call(capsys, "leaderboard", "add", runs[0], *board)

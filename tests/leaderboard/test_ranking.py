@@ -168,3 +168,9 @@ def test_a_method_without_any_error_ranks_before_all_others() -> None:
     perfect = Contestant(np.full((1, 40), np.inf))
     assert _ranks([other, perfect]) == [(2, 2), (1, 1)]
     assert _ranks([perfect, perfect]) == [(1, 2), (1, 2)]
+
+
+def test_a_standing_names_those_it_is_surely_better_than() -> None:
+    found = rank_column([*_contestants(0, 5), _trained(10, 1, 4)], "higher")
+    assert [standing.ahead_of for standing in found] == [(), (0,), (0, 1)]
+    assert [len(each.ahead_of) for each in found] == [0, 1, found[2].claim.better]

@@ -17,6 +17,7 @@ from i2ibench.errors import UsageError
 from i2ibench.files import write_json
 from i2ibench.leaderboard.board import Board, build_board, read_board
 from i2ibench.leaderboard.exports import board_lines
+from i2ibench.results.record_files import read_result
 from i2ibench.web.site import build_site
 
 SHIPPED = Path(__file__).resolve().parents[2] / "leaderboards"
@@ -266,7 +267,14 @@ def test_hostile_names_stay_texts_on_every_page(copied: Path, tmp_path: Path) ->
     paper["entries"][1] |= {"method": HOSTILE, "source": HOSTILE, "remark": HOSTILE}
     write_json(scores, paper)
     draw_entry(folder, "given", 0.5, record={"method": method, "predictions": "external"})
+    path = draw_entry(folder, "elsewhere", 0.2)
+    found = read_result(path)
+    protocol = found.protocol.model_copy(update={"id": f"../../../x/{HOSTILE}"})
+    write_json(path, found.model_copy(update={"protocol": protocol}).to_json())
     out = build_site(folder, tmp_path / "site").index.parent
+    inside = [*tmp_path.rglob("*.tex")]
+    assert len(inside) == 2
+    assert {each.parent for each in inside} == {out / "boards"}
     shown = 0
     for path in out.rglob("*.html"):
         page = _page(path)

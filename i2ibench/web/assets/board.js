@@ -102,7 +102,7 @@ document.addEventListener("DOMContentLoaded", () => {
     out.tHead.append(head);
     [...table.tHead.rows[0].cells].forEach((column, index) => {
       if (index === 0 || column.hidden) return;
-      const line = make("tr", {}, make("th", { scope: "row", className: "text" }, column.textContent));
+      const line = make("tr", {}, make("th", { scope: "row", className: "text" }, ...[...column.querySelector("button").childNodes].map((node) => node.cloneNode(true))));
       for (const row of rows) {
         const copy = row.cells[index].cloneNode(true);
         all("sup", copy).forEach((mark) => mark.remove());

@@ -41,6 +41,7 @@ NOT_RUN = {
     "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
     "docs/metrics.md": ["weights of others"],
     "docs/weights.md": ["it downloads"],
+    "docs/study.md": ["answers of readers"],
     "docs/training.md": ["several GPUs", "several machines"],
     "docs/your-method/package.md": ["it installs"],
 }
@@ -148,7 +149,9 @@ def test_commands_within_sentences_name_verbs_and_options_that_exist(capsys):
         for command in re.findall(r"`(i2ibench [a-z][^`]*)`", text):
             words = command.split()[1:]
             verb = tuple(
-                words[:2] if words[0] in {"leaderboard", "weights", "export"} else words[:1]
+                words[:2]
+                if words[0] in {"leaderboard", "weights", "export", "study"}
+                else words[:1]
             )
             if verb not in known:
                 known[verb] = "" if run_app([*verb, "--help"]) else capsys.readouterr().out

@@ -148,11 +148,8 @@ def test_commands_within_sentences_name_verbs_and_options_that_exist(capsys):
         text = BLOCK.sub("", (ROOT / page).read_text(encoding="utf-8"))
         for command in re.findall(r"`(i2ibench [a-z][^`]*)`", text):
             words = command.split()[1:]
-            verb = tuple(
-                words[:2]
-                if words[0] in {"leaderboard", "weights", "export", "study"}
-                else words[:1]
-            )
+            groups = {"leaderboard", "weights", "export", "study"}
+            verb = tuple(words[:2] if words[0] in groups else words[:1])
             if verb not in known:
                 known[verb] = "" if run_app([*verb, "--help"]) else capsys.readouterr().out
             told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", known[verb]))

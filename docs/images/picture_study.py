@@ -1,6 +1,7 @@
 """Take docs/images/study.png: one question of a study of drawn tissue, in Chromium.
 
-Run from the root of the project, with the page that docs/study.md exports::
+Run from the root of the project, with the page of a study of macenko and reinhard on the synthetic
+set::
 
     python docs/images/picture_study.py study/index.html
 """

@@ -50,6 +50,7 @@ NOT_RUN = {
     "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
     "docs/metrics.md": ["weights of others"],
     "docs/weights.md": ["it downloads"],
+    "docs/study.md": ["answers of readers"],
     "docs/training.md": ["several GPUs", "several machines"],
     "docs/your-method/package.md": ["it installs"],
 }
@@ -61,7 +62,7 @@ BEFORE = {
 # Whose files a page goes on with.
 FILES_OF = {"docs/your-method/checks.md": "docs/your-method/file.md"}
 # Verbs that have verbs of their own.
-GROUPS = {"campaign", "leaderboard", "weights", "export"}
+GROUPS = {"campaign", "leaderboard", "weights", "export", "study"}
 # What a page needs of an extra.
 NEEDS = {page: "onnxruntime" for page in PAGES if "onnx" in page}
 

@@ -173,10 +173,11 @@ def _metrics(report: StudyReport) -> Iterator[Table]:
     by_pair.sort(key=lambda each: -(each.same_choice.value or 0))
     yield (
         "which metrics agree with the readers, by pair",
-        ["metric", "same choice", "r preference", "r looks real", "r level right"],
+        ["metric", "comparisons", "same choice", "r preference", "r looks real", "r level right"],
         [
             [
                 each.metric,
+                str(each.same_choice.n),
                 each.same_choice.text(),
                 each.preference.text(signed=True),
                 each.looks_real.text(signed=True),

@@ -286,3 +286,16 @@ def test_an_answer_that_the_item_does_not_ask_for_is_refused(
     file = file_of(key.study, "F", {rating: {"place": 0, "seconds": 1.0, **said}})
     with pytest.raises(DataError, match=r"F\.json"):
         read_answers([saved(tmp_path, file)], key)
+
+
+def test_texts_of_others_stay_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "a|b<script>[x](http://e)\x1b[2J"
+    key = drawn_key((hostile, "c", "d"), Design(images=2, comparisons=1, repeats=0))
+    write_key(tmp_path / "key.json", key)
+    path = saved(tmp_path, second_reader(key))
+    line = ["study", "import", str(tmp_path / "key.json"), str(path)]
+    assert run_app([*line, "--markdown", str(tmp_path / "report.md")]) == 0
+    text = (tmp_path / "report.md").read_text()
+    assert "a\\|b&lt;script>" in text
+    for shown in (text, capsys.readouterr().out):
+        assert "\x1b[2J" not in shown

@@ -97,7 +97,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const zoom = make("button", { type: "button", className: "zoom", "aria-label": `${words}: larger or smaller` }, image);
     const figure = make("figure", { className: role }, zoom);
     if (role !== "single") figure.append(make("figcaption", {}, words));
-    zoom.addEventListener("click", () => {
+    zoom.addEventListener("click", (event) => {
+      if (event.detail) zoom.blur(); // after a click, Enter is again for the next question
       const large = byId("pictures").classList.toggle("large");
       figure.classList.toggle("shown", large);
     });

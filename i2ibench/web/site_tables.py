@@ -24,6 +24,7 @@ from i2ibench.metrics.presentation import (
     metric_title,
     summary,
     table_order,
+    trap,
 )
 from i2ibench.results.cells import NumberCell
 from i2ibench.web.site_methods import method_facts_of, slug
@@ -166,6 +167,7 @@ def _column(column: Column, of: str, ranking: Ranking, track: Track) -> Json:
         "main": column.is_main,
         "ranked": column in ranking.columns,
         "what": summary(column.metric),
+        "trap": trap(column.metric),
     }
 
 

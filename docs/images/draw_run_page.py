@@ -1,7 +1,7 @@
 """Draw docs/images/run-page.png: the page of a run and one of its pairs, as a browser shows them.
 
-Run from the root of the project; it needs Chromium, and trains for minutes where ``RUNS`` does not
-hold the runs yet::
+Run from the root of the project; it needs Chromium. Runs that ``RUNS`` does not hold
+are made first, which takes some minutes::
 
     python docs/images/draw_run_page.py [RUNS]
 """
@@ -18,8 +18,8 @@ from playwright.sync_api import Page, sync_playwright
 
 import i2ibench
 
-DATASET, SHOWN = "synthetic-64", "pyramid"
-BESIDE = ("mean-colour", "copy", "reinhard", "macenko")
+DATASET, SHOWN = "synthetic-64", "macenko"
+BESIDE = ("mean-colour", "copy", "reinhard")
 WIDTH, HEIGHTS, GAP = 1180, (690, 780), 10
 # A pair of HER2 3+, sorted so that its neighbours are of its kind.
 PAIR = "#group=3%2B&pair=00003_test_3%2B"

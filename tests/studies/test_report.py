@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -334,3 +335,14 @@ def test_any_edit_of_a_file_gives_a_report_or_one_line(
             import_study(path, good)
         except DataError as fault:
             assert str(tmp_path) in str(fault) and "\n" not in str(fault)
+
+
+def test_without_the_library_all_but_alpha_is_said(
+    key: Key, files: list[dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "krippendorff", None)
+    write_key(tmp_path / "key.json", key)
+    report = import_study(tmp_path / "key.json", [saved(tmp_path, each) for each in files])
+    assert report.alphas.level.value is None and "i2ibench[study]" in report.alphas.unavailable
+    assert report.between[0].level_kappa.value is not None
+    assert "i2ibench[study]" in report.to_markdown()

@@ -134,7 +134,9 @@ def import_(
     from i2ibench.files import write_text
     from i2ibench.studies.report import import_study
 
-    report = import_study(key, answers)
+    report = import_study(
+        key, answers, on_fault=lambda fault: say(str(fault), lead="[bold red]error:[/] ")
+    )
     if json:
         print_json(report.to_json())
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,6 +15,7 @@ from i2ibench.escaping import visible
 from i2ibench.reading import read_json
 from i2ibench.settings import explain
 from i2ibench.studies.key import Key, Preference, Rating
+from i2ibench.wording import count
 
 FORMAT: Final = "i2ibench study answers"
 Choice = Literal["left", "right", "neither"]
@@ -75,12 +76,20 @@ class Reader:
         return len(self.answers) == self.asked
 
 
-def read_answers(paths: Sequence[Path], key: Key) -> list[Reader]:
+def read_answers(
+    paths: Sequence[Path], key: Key, on_fault: Callable[[DataError], None] | None = None
+) -> list[Reader]:
     """Read the files of all readers, in the order of their codes.
 
+    Args:
+        paths: of the files.
+        key: of their study.
+        on_fault: called with what is wrong with each file, one line each; without it, all is told
+            by the error.
+
     Raises:
-        DataError: faulty files, all told together: no answers, answers of another study or of
-            items that it has not, two files of one reader, or one without any answer.
+        DataError: faulty files: no answers, answers of another study or of items that it has not,
+            two files of one reader, or one without any answer.
     """
     readers: dict[str, Reader] = {}
     faults: list[DataError] = []
@@ -94,6 +103,13 @@ def read_answers(paths: Sequence[Path], key: Key) -> list[Reader]:
             readers[reader.code] = reader
         except DataError as fault:
             faults.append(fault)
+    if faults and on_fault is not None:
+        for each in faults:
+            on_fault(each)
+        raise DataError(
+            f"{len(faults)} of {count(len(paths), 'file')} cannot be used; mend them or leave them "
+            "out: numbers are of all readers that were named, or none"
+        )
     raise_together(faults, "the answers")
     return [readers[code] for code in sorted(readers)]
 

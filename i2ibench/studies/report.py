@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2ibench.errors import UsageError
+from i2ibench.errors import DataError, UsageError
 from i2ibench.notebook import Printed, Table
 from i2ibench.studies.answers import Reader, read_answers
 from i2ibench.studies.estimates import Estimate
@@ -126,7 +126,12 @@ class StudyReport(Printed):
         yield from self.tables()
 
 
-def import_study(key: str | Path, answers: str | Path | Sequence[str | Path]) -> StudyReport:
+def import_study(
+    key: str | Path,
+    answers: str | Path | Sequence[str | Path],
+    *,
+    on_fault: Callable[[DataError], None] | None = None,
+) -> StudyReport:
     """Open the answers of a study's readers with its key, and say what they show.
 
     >>> copy = i2ibench.run(model="copy", dataset="my-data", device="cpu")
@@ -142,6 +147,11 @@ def import_study(key: str | Path, answers: str | Path | Sequence[str | Path]) ->
     >>> report.readings["maker"][0].accuracy.value
     0.25
 
+    Args:
+        key: the study's ``.key.json``.
+        answers: files that readers saved, one each.
+        on_fault: called with what is wrong with each file, before the error.
+
     Raises:
         UsageError: no file of answers.
         DataError: a key that was edited; faulty files of answers, all told together; answers of
@@ -151,7 +161,7 @@ def import_study(key: str | Path, answers: str | Path | Sequence[str | Path]) ->
     if not paths:
         raise UsageError("no answers; give the files that readers saved")
     opened = read_key(Path(key))
-    readers = read_answers([Path(each) for each in paths], opened)
+    readers = read_answers([Path(each) for each in paths], opened, on_fault)
     return report_of(readers, opened)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,35 @@ def test_every_step_fits_and_a_screen_reader_can_follow(
         page.keyboard.press("Enter")
     assert seen == {"rating", "preference"}
     assert serious_faults(page) == []
+
+
+def test_a_data_set_without_levels_asks_for_none(
+    study: tuple[Path, Key], open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    file, key = study
+    shutil.copytree(file.parent / IMAGES, tmp_path / "page" / IMAGES)
+    ratings = [name for name, item in key.items.items() if isinstance(item, Rating)][:3]
+    items = {name: key.items[name].model_copy(update={"repeats": None}) for name in ratings}
+    facts = {name: each.model_copy(update={"group": None}) for name, each in key.pairs.items()}
+    page = {"level_name": None, "levels": [], "ratings": [ratings], "preferences": []}
+    plain = key.model_copy(
+        update={
+            "levels": (),
+            "page": page,
+            "study": study_id(page, {}),
+            "items": items,
+            "pairs": facts,
+        }
+    )
+    write_key(tmp_path / "key.json", plain)
+    opened = open_page(write_study_page(tmp_path / "page", plain.study, page))
+    assert "level" not in str(opened.text_content("#start"))
+    _begin(opened, "R8")
+    for _ in ratings:
+        opened.keyboard.press("g")
+        opened.keyboard.press("Enter")
+    report = import_study(tmp_path / "key.json", _saved(opened, "#save", tmp_path))
+    assert report.readings == {} and report.ceilings == () and report.level_name is None
+    assert report.real_by_reader[0].generated_called_real.value in (0, None)
+    titles = [title for title, _, _ in report.tables()]
+    assert not [title for title in titles if "level" in title]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from fuzzing import mutated_bytes, mutated_value
 from scripted_reader import LEVELS, drawn_key, file_of, saved, scripted, shifted
 
 from i2ibench.cli.app import run_app
 from i2ibench.errors import DataError, UsageError
+from i2ibench.files import sha256_json
 from i2ibench.studies.answers import read_answers
 from i2ibench.studies.draw import Design
 from i2ibench.studies.key import Key, Preference, Rating, write_key
@@ -240,7 +245,11 @@ def test_faulty_files_are_all_told_and_stop_the_import(
     assert not told.out
     for name in wrong:
         assert name in told.err
-    assert "another study" in told.err and "7 faults" in told.err
+    lines = [line for line in told.err.splitlines() if line.startswith("error: /")]
+    assert len(lines) == len(wrong)
+    assert "another study" in told.err and "7 of 8 files" in told.err
+    with pytest.raises(DataError, match="7 faults"):
+        import_study(tmp_path / "key.json", paths)
 
 
 def test_incomplete_answers_count_and_are_told(key: Key, files: list[dict], tmp_path: Path) -> None:
@@ -299,3 +308,41 @@ def test_texts_of_others_stay_texts(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "a\\|b&lt;script>" in text
     for shown in (text, capsys.readouterr().out):
         assert "\x1b[2J" not in shown
+
+
+def test_any_edit_of_a_file_gives_a_report_or_one_line(
+    key: Key, files: list[dict], tmp_path: Path
+) -> None:
+    some = dict(list(files[0]["answers"].items())[:4])
+    content = file_of(key.study, "M", some)
+    random = Random(0)
+    good = saved(tmp_path, file_of(key.study, "N", some))
+    for number in range(150):
+        path = tmp_path / f"{number}.json"
+        if number % 2:
+            path.write_bytes(mutated_bytes(random, json.dumps(content).encode()))
+        else:
+            path.write_text(json.dumps(mutated_value(random, content)))
+        try:
+            read_answers([path], key)
+        except DataError as fault:
+            assert str(tmp_path) in str(fault) and "\n" not in str(fault)
+        sealed = mutated_value(random, json.loads(key.text()))
+        with suppress(ValueError, AttributeError):  # of what JSON has not, or a value of no kind
+            sealed.pop("sha256", None)
+            path.write_text(json.dumps({**sealed, "sha256": sha256_json(sealed)}))
+        try:
+            import_study(path, good)
+        except DataError as fault:
+            assert str(tmp_path) in str(fault) and "\n" not in str(fault)
+
+
+def test_without_the_library_all_but_alpha_is_said(
+    key: Key, files: list[dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "krippendorff", None)
+    write_key(tmp_path / "key.json", key)
+    report = import_study(tmp_path / "key.json", [saved(tmp_path, each) for each in files])
+    assert report.alphas.level.value is None and "i2ibench[study]" in report.alphas.unavailable
+    assert report.between[0].level_kappa.value is not None
+    assert "i2ibench[study]" in report.to_markdown()

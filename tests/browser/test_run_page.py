@@ -262,3 +262,24 @@ def test_a_page_without_pictures_says_so_in_the_viewer(open_page, tmp_path):
     page = open_page(_write(tmp_path, 4, with_pictures=False), "#pair=pair%200001")
     assert "no pictures" in page.locator("#viewer-panes").inner_text()
     assert page.locator(".viewer-table tr").count() == 4
+
+
+def test_an_address_edited_by_hand_breaks_nothing(open_page, page_file):
+    nonsense = "#sort=nope&of=0-9&order=nope&group=nope&min=abc&max=1e999"
+    page = open_page(page_file, nonsense)
+    for name in ("sort", "order"):
+        assert _control(page, name).input_value() == "", name
+    assert _control(page, "min").input_value() == ""
+    page.get_by_role("button", name="Clear").click()
+    assert len(_ids(page)) == 24
+    # The fixture fails where the console complains of any of it.
+    page = open_page(page_file, "#pair=pair%200001&views=zz&slide=a&zoom=-5&x=abc&y=9&at=1e999")
+    assert _shown(page) == "pair 0001"
+
+
+def test_a_range_is_asked_for_only_of_a_score(open_page, page_file):
+    page = open_page(page_file)
+    assert _control(page, "min").is_disabled()
+    assert _control(page, "max").is_disabled()
+    _control(page, "sort").select_option("psnr")
+    assert _control(page, "min").is_enabled()

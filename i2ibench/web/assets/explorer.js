@@ -86,6 +86,13 @@
     return { item: make("li", {}, link), score };
   };
 
+  /** What a control can show of a value in the address, which anybody can write: else its first. */
+  const fitting = (control, value) => {
+    if (control.type === "number") return value !== "" && Number.isFinite(Number(value)) ? value : "";
+    if (!control.options) return value;
+    return [...control.options].some((option) => option.value === value) ? value : control.options[0].value;
+  };
+
   let drawnFor = null;
   const draw = () => {
     // The viewer's own changes (zoom, views) leave the grid as it is.
@@ -102,9 +109,11 @@
     document.getElementById("explorer-count").textContent = `${shown.length} of ${data.pairs.id.length} pairs`;
     for (const control of form.elements) {
       if (!control.name) continue;
-      const value = state.get(control.name);
-      if (document.activeElement !== control || control.value !== value) control.value = value || (control.name === "of" ? "0" : "");
+      const value = fitting(control, state.get(control.name));
+      if (document.activeElement !== control || control.value !== value) control.value = value;
     }
+    // Without an order there is no score that a range could be of.
+    for (const bound of [form.elements.min, form.elements.max]) if (bound) bound.disabled = !by;
   };
 
   // ---- Charts: <path class="dots" data-pairs="3,17,..."> draws one "M x y h0" a pair.

@@ -141,7 +141,7 @@
     const svg = svgElement("svg", { viewBox: `0 0 ${BINS * 5} 26`, class: "place", "aria-hidden": "true", preserveAspectRatio: "none" });
     counts.forEach((count, index) => svg.append(svgElement("rect", { x: index * 5, width: 4, y: 26 - (count / most) * 24, height: (count / most) * 24 })));
     if (value !== null) {
-      const x = Number.isFinite(value) ? (high > low ? ((value - low) / (high - low)) * BINS * 5 : 2) : BINS * 5;
+      const x = Number.isFinite(value) ? (high > low ? ((value - low) / (high - low)) * BINS * 5 : 2) : value > 0 ? BINS * 5 : 0;
       svg.append(svgElement("line", { x1: clamp(x, 1, BINS * 5 - 1), x2: clamp(x, 1, BINS * 5 - 1), y1: 0, y2: 26 }));
     }
     return svg;

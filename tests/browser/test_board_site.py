@@ -166,3 +166,13 @@ def test_axe_finds_nothing_serious_and_nothing_overflows(
         page = open_page(site / f"{name}.html", "#pick=0,1", size, color_scheme=scheme)
         assert serious_faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_address_of_what_the_board_has_not_shows_the_board(site: Path, open_page: Open) -> None:
+    everything = _methods(open_page(site / "boards" / "drawn.html"))
+    nonsense = "#track=gone&set=gone&columns=gone&made=gone&sort=gone&pick=99,x"
+    page = open_page(site / "boards" / "drawn.html", nonsense)
+    assert _methods(page) == everything
+    for name in ("set", "columns", "made"):
+        chosen = page.locator(f"select[name={name}]").evaluate("each => each.selectedIndex")
+        assert chosen == 0, name

@@ -10,7 +10,12 @@ document.addEventListener("DOMContentLoaded", () => {
   const fields = all("select[name]:not(.goes), input[name]", form);
   const OTHER = ["track", "set", "columns", "q"]; // these are no property of a row
   const first = Object.fromEntries(fields.map((field) => [field.name, field.tagName === "SELECT" ? field.options[0].value : ""]));
-  const value = (name) => state.get(name, first[name] ?? "");
+  const choices = Object.fromEntries(fields.filter((field) => field.options).map((field) => [field.name, new Set([...field.options].map((each) => each.value))]));
+  /** The value in the address; the first choice where this board has it not, or no longer. */
+  const value = (name) => {
+    const wanted = state.get(name, first[name] ?? "");
+    return choices[name]?.has(wanted) === false ? first[name] : wanted;
+  };
   const picks = () => state.get("pick").split(",").filter(Boolean);
 
   // ---- Rows: those that every filter and every word of the search lets through.

@@ -56,6 +56,7 @@ def write_run_page(
         progress=progress,
     )
     charts = sections.distributions(result, scores)
+    extremes = sections.extremes(result, scores, shown)
     curves, previews = [], []
     if training is not None:
         curves = sections.curves(training / "training.csv")
@@ -66,7 +67,7 @@ def write_run_page(
         ("verdict", "Verdict", True),
         ("scores", "Scores", True),
         ("distributions", "Every pair", bool(charts)),
-        ("extremes", "Worst and best", bool(charts)),
+        ("extremes", "Worst and best", bool(extremes)),
         ("pairs", "Explorer", True),
         ("training", "Training", bool(curves or previews)),
         ("cost", "Cost", True),
@@ -83,7 +84,7 @@ def write_run_page(
         headline=sections.headline(result),
         table=sections.score_table(result),
         charts=charts,
-        extremes=sections.extremes(result, scores, shown),
+        extremes=extremes,
         explorer=shown,
         licence=sections.licence_of(result.dataset.name),
         curves=curves,

@@ -155,6 +155,16 @@ def test_pairs_on_which_a_metric_is_undefined_are_neither_best_nor_worst(
     assert "1+ (2)" in page
 
 
+def test_where_no_pair_is_worse_than_another_nothing_is_called_worst(
+    pairs, predictions, tmp_path
+) -> None:
+    scores = _scores(pairs)
+    scores["psnr"] = 20.0
+    page = _page(tmp_path / "equal", pairs, predictions, scores)
+    assert 'id="distributions"' in page
+    assert "Worst and best" not in page
+
+
 def test_a_dot_names_its_pair_among_all(pairs, predictions, tmp_path) -> None:
     scores = _scores(pairs)
     page = _page(tmp_path, pairs, predictions, scores)

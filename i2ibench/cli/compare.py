@@ -12,6 +12,7 @@ from i2ibench.cli.options import DataRoot, Direction, Json, WithoutPictures
 from i2ibench.cli.terminal import answer, print_json, say, table
 from i2ibench.errors import MissingError, UsageError
 from i2ibench.runs.option_fields import HOW, WHAT, WHERE, names_in
+from i2ibench.wording import some
 
 if TYPE_CHECKING:
     from i2ibench.data.dataset import Dataset
@@ -133,9 +134,11 @@ def compare(
 
         say(f"pictures: {draw_extremes(methods, comparison, pictures, handle)}")
     if page is not None:
-        from i2ibench.web.comparison_page import write_comparison_page
+        from i2ibench.web.comparison_page import methods_without_images, write_comparison_page
 
         handle = handle or _recorded_dataset(methods, direction, data_root)
+        if handle is not None and (bare := methods_without_images(methods)):
+            say(f"no pictures on the page: no predictions beside {some(bare)}; give run folders")
         written = write_comparison_page(
             page, methods, comparison, handle, with_pictures=not without_pictures
         )

@@ -104,18 +104,27 @@ def write_comparison_page(
     return write_page(folder, page, SCRIPTS)
 
 
+def methods_without_images(methods: Sequence[ScoredMethod]) -> list[str]:
+    """Return the labels of methods without predictions beside their scores: no page shows them."""
+    return [each.label for each in methods if not _predictions(each).is_dir()]
+
+
+def _predictions(method: ScoredMethod) -> Path:
+    return method.path.parent / "predictions"
+
+
 def _shown(
     methods: Sequence[ScoredMethod], metrics: Sequence[str], dataset: Dataset | None
 ) -> tuple[PairedDataset | None, list[ShownMethod]]:
     """Return the pairs, and the methods with their mean scores over seeds, with images if any."""
     split = methods[0].identity.get("the split", "test")
     pairs = None if dataset is None else dataset.split(split)
-    folders = [method.path.parent / "predictions" for method in methods]
+    folders = [_predictions(method) for method in methods]
     if pairs is not None and not {str(i) for i in methods[0].scores["id"]} <= {p.id for p in pairs}:
         raise DataError(
             f"{pairs.root}: does not hold the pairs that are compared; give another --dataset"
         )
-    if pairs is None or not all(folder.is_dir() for folder in folders):
+    if pairs is None or methods_without_images(methods):
         return None, [ShownMethod(each.label, _scores(each, metrics), {}) for each in methods]
     return pairs, [
         ShownMethod(each.label, _scores(each, metrics), find_predictions(folder, pairs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_compare_writes_a_page_and_says_where_pictures_would_come_from(runs, dra
     _page(bare)
     page = _page(said("compare", *runs, "--page", tmp_path / "cmp", "--dataset", drawn.root))
     assert list(page.parent.rglob("*-sheet.jpg"))
+
+
+def test_compare_tells_whose_predictions_a_page_has_not(runs, drawn, tmp_path, said):
+    bare = shutil.copytree(runs[1], tmp_path / "bare")
+    shutil.rmtree(bare / "predictions")
+    text = said("compare", runs[0], bare, "--page", tmp_path / "cmp", "--dataset", drawn.root)
+    assert "no predictions beside blurred-target" in text
+    assert not list(_page(text).parent.rglob("*-sheet.jpg"))
 
 
 def test_a_finished_run_writes_no_page_again(runs, drawn, tmp_path, said):

@@ -21,7 +21,6 @@ from i2ibench.cli.terminal import answer
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
     DrawnFolder(tmp_path / "small").draw("train", 4).draw("test", 4)
     Path("mine.toml").write_text('name = "mine"\ndatasets = ["small"]\nmodels = ["copy"]\n')
     return tmp_path

@@ -226,10 +226,14 @@ def interval_words(track: Track) -> str:
     statement = made or (recorded.model_dump() if recorded else None)
     if not statement or not statement.keys() >= {"unit", "units", "resamples", "method"}:
         return ""
-    unit = "pairs" if statement["unit"] == "pair" else "clusters (slides or patients)"
+    number = statement["units"]
+    unit, kinds = (
+        ("pair", "") if statement["unit"] == "pair" else ("cluster", " (slides or patients)")
+    )
+    plural = "" if number == 1 else "s"
     return (
         f"Intervals: {statement['method']}, {statement['resamples']} resamples of "
-        f"{statement['units']} {unit}."
+        f"{number} {unit}{plural}{kinds}."
     )
 
 

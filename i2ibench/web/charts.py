@@ -21,6 +21,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 28, 24
 # More points than this are averaged in blocks: a chart of 360 px cannot show them.
 _MOST_POINTS = 240
 _BAR = (200, 20)
+# What a letter of a chart's labels takes, about.
+_CHARACTER = 5.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def strip_chart(title: str, metric: str, strips: Sequence[Strip]) -> Markup:
         finite = strip.values[np.isfinite(strip.values)]
         if len(finite):
             body += _mean(float(finite.mean()), strip.interval, centre, step, low, high)
-        body += _x_label(centre, "middle", f"{strip.label} ({len(strip.values)})")
+        body += _column_label(centre, step, strip)
     return _frame(title, body, kind="strips", metric=metric)
 
 
@@ -180,6 +182,16 @@ def _y_ticks(low: float, high: float) -> str:
 
 def _x_label(x: float, anchor: str, words: str) -> str:
     return f'<text x="{x:.1f}" y="{_HEIGHT - 7}" text-anchor="{anchor}">{_text(words)}</text>'
+
+
+def _column_label(centre: float, step: float, strip: Strip) -> str:
+    """Return the label of a column ``step`` wide, shortened where it would run into the next."""
+    whole = f"{strip.label} ({len(strip.values)})"
+    most = max(1, int(step / _CHARACTER))
+    fitting = next((each for each in (whole, strip.label) if len(each) <= most), None)
+    words = fitting if fitting is not None else f"{strip.label[: most - 1]}…"
+    label = _x_label(centre, "middle", words)
+    return label.replace("</text>", f"<title>{_text(whole)}</title></text>")
 
 
 def _text(words: str) -> str:

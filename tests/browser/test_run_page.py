@@ -283,3 +283,25 @@ def test_a_range_is_asked_for_only_of_a_score(open_page, page_file):
     assert _control(page, "max").is_disabled()
     _control(page, "sort").select_option("psnr")
     assert _control(page, "min").is_enabled()
+
+
+def test_keys_work_from_the_first_pair_to_the_last_and_after_views_were_redrawn(
+    open_page, page_file
+):
+    page = open_page(page_file)
+    page.locator("#explorer-grid a").first.focus()
+    page.keyboard.press("Enter")
+    inside = "document.getElementById('viewer').contains(document.activeElement)"
+    assert page.evaluate(inside), "Previous is disabled, and had the focus"
+    page.keyboard.press("ArrowRight")
+    assert _shown(page) == "pair 0001"
+    page.locator("#viewer-views button").first.focus()
+    for key in ("ArrowRight", "s"):
+        page.keyboard.press(key)
+        assert page.evaluate(inside), key
+    assert _shown(page) == "pair 0002"
+    assert page.locator(".slide-at").is_visible()
+    page.goto(page.url.split("#")[0] + "#pair=pair%200022")
+    page.locator("#viewer-next").click()
+    page.keyboard.press("ArrowLeft")
+    assert _shown(page) == "pair 0022", "Next is disabled on the last pair"

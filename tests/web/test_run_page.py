@@ -253,6 +253,15 @@ def test_charts_stay_inside_their_frame_whatever_the_numbers() -> None:
         assert "nan" not in bar
 
 
+def test_labels_of_many_levels_do_not_run_into_each_other() -> None:
+    strips = [Strip(f"grade {i} of a list", np.array([1.0]), [i], None) for i in range(12)]
+    chart = strip_chart("psnr", "psnr", strips)
+    seen = re.findall(r'text-anchor="middle">([^<]*)<title>(.*?)</title>', chart)
+    assert [whole for _, whole in seen] == [f"grade {i} of a list (1)" for i in range(12)]
+    assert all(len(label) <= 5 for label, _ in seen)
+    assert "…" not in strip_chart("psnr", "psnr", strips[:1])
+
+
 def test_the_pairs_that_differ_most_are_drawn(pairs, predictions, tmp_path) -> None:
     for index, name in enumerate(("one", "two")):
         folder = tmp_path / name

@@ -219,6 +219,9 @@
     if (other || !drawn) { head(); drawScores(); }
     drawn = key;
     aim();
+    // Focus on what was redrawn, or can no longer be pressed, would be lost, and keys with it.
+    const focused = document.activeElement;
+    if (!dialog.contains(focused) || focused.disabled) panes.focus({ preventScroll: true });
   };
   const close = () => state.set(Object.fromEntries(OWN.map((name) => [name, null])));
   const toggleSlider = () => {
@@ -303,7 +306,7 @@
     $("reset").addEventListener("click", () => move({ zoom: 1 }));
     $("originals").addEventListener("change", (event) => state.set({ files: event.target.checked ? "1" : null }));
     $("controls").hidden = !data.views.length;
-    dialog.addEventListener("keydown", onKey);
+    document.addEventListener("keydown", (event) => { if (dialog.open) onKey(event); });
     dialog.addEventListener("cancel", (event) => { event.preventDefault(); close(); });
     dialog.addEventListener("close", () => {
       pair = -1;

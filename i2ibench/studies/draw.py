@@ -13,6 +13,7 @@ from i2ibench.data.pairs import ImagePair
 from i2ibench.files import sha256_bytes
 from i2ibench.seeds import derive_seed
 from i2ibench.studies.key import Item, Maker, Preference, Rating
+from i2ibench.wording import count
 
 # Items are shown in this many blocks, in their order; what is shown again is so two blocks later.
 BLOCKS = 3
@@ -82,8 +83,8 @@ def draw_items(
         if images < design.images or comparisons < design.comparisons:
             where = f"level {level}" if level else "the split"
             notes.append(
-                f"{where} has {len(order)} pairs: {images} images a maker and {comparisons} "
-                "comparisons of every two are drawn"
+                f"{where} has {count(len(order), 'pair')}: {count(images, 'image')} a maker and "
+                f"{count(comparisons, 'comparison')} of every two are drawn"
             )
         place = 0
         for maker in makers:

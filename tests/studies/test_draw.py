@@ -78,4 +78,4 @@ def test_a_small_level_is_drawn_as_far_as_it_goes_and_told(pairs: int) -> None:
     shown = Counter((each.maker, each.pair) for each in ratings if not each.repeats)
     assert set(shown.values()) == {1}
     assert len(shown) == pairs * len(MAKERS) * len(LEVELS)
-    assert len(drawn.notes) == len(LEVELS) and f"has {pairs} pairs" in drawn.notes[0]
+    assert len(drawn.notes) == len(LEVELS) and f"has {pairs} pair" in drawn.notes[0]

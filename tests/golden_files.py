@@ -38,3 +38,18 @@ def described(name: str) -> dict[str, Any]:
     """Return the content of a ``.json``."""
     content: dict[str, Any] = json.loads(golden(name).read_text(encoding="utf-8"))
     return content
+
+
+def comparable(steps: list) -> list:
+    """Return the steps whose losses another version of torch gives, too: the first, else all.
+
+    The reference outputs were made with 2.14, and so narrow networks amplify each last digit by
+    which another version rounds differently.
+    """
+    return steps if torch.__version__.startswith("2.14.") else steps[:1]
+
+
+def skip_later_steps(compared: list, steps: list) -> None:
+    """End a test whose later steps cannot be compared, and say so."""
+    if len(compared) < len(steps):
+        pytest.skip("later steps are those of torch 2.14, with which the references were made")

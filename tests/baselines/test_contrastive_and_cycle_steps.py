@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from golden_files import described, tensors
+from golden_files import comparable, described, skip_later_steps, tensors
 from recorded_draws import RecordedDraws
 
 from i2ibench.models.interface import PairBatch, TrainableModel, TrainingProgress, build_model
@@ -144,11 +144,13 @@ def test_steps_equal_the_official_ones_in_losses_and_in_the_generator_they_leave
     optimizers = model.optimizers()
     batch = official_batch(run, record, torch.contiguous_format)
 
-    for number, official in enumerate(record["losses"]):
+    steps = comparable(record["losses"])
+    for number, official in enumerate(steps):
         losses = as_logged(train_step(model, optimizers, batch), RUNS[run][0])
         # Where the official value is next to 0, so is ours.
         expected = pytest.approx(official, rel=1e-5 if number == 0 else 1e-3, abs=1e-7)
         assert losses == expected, f"step {number + 1}"
+    skip_later_steps(steps, record["losses"])
     assert model.draws.used_up()
 
     after = tensors(f"{run}_after.npz")

@@ -111,12 +111,24 @@ def build_board(folder: str | Path, dataset: str) -> Path:
 
     Raises: as ``read_board``.
     """
+    write_board(folder, dataset)
+    return board_page(folder, dataset)
+
+
+def write_board(folder: str | Path, dataset: str) -> Board:
+    """Write the pages of ``build_board``; return the board that they show."""
     folder = Path(folder)
     with board_lock(folder):
         end_replacements(folder / dataset)
-        for path, content in render(folder, dataset).items():
+        board = read_board(folder, dataset)
+        for path, content in render(folder, board).items():
             write_text(path, content)
-    return folder / f"{dataset}.md"
+    return board
+
+
+def board_page(folder: str | Path, dataset: str) -> Path:
+    """Return where the page of a board lies."""
+    return Path(folder) / f"{dataset}.md"
 
 
 def check_board(folder: str | Path, dataset: str) -> None:
@@ -130,7 +142,7 @@ def check_board(folder: str | Path, dataset: str) -> None:
     """
     folder = Path(folder)
     check_entries(read_entries(folder, dataset))
-    for path, content in render(folder, dataset, use_cache=False).items():
+    for path, content in render(folder, read_board(folder, dataset, use_cache=False)).items():
         if not path.exists() or written_text(path) != content:
             raise DataError(
                 f"{path} does not follow from the entries; run: "
@@ -138,11 +150,10 @@ def check_board(folder: str | Path, dataset: str) -> None:
             )
 
 
-def render(folder: Path, dataset: str, *, use_cache: bool = True) -> dict[Path, str]:
-    """Return the pages of ``dataset`` by path: its board and the index."""
-    board = read_board(folder, dataset, use_cache=use_cache)
-    page = render_page(board)
-    return {folder / f"{dataset}.md": page, folder / "README.md": _index(folder, board)}
+def render(folder: Path, board: Board) -> dict[Path, str]:
+    """Return the pages of a board by path: its own and the index of all in ``folder``."""
+    own = board_page(folder, board.dataset)
+    return {own: render_page(board), folder / "README.md": _index(folder, board)}
 
 
 def render_page(board: Board) -> str:

@@ -21,7 +21,7 @@ from i2ibench.evaluation.one_pass import evaluate as score
 from i2ibench.evaluation.predictions import check_images, find_predictions
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.files import is_safe_name, sha256_file, write_bytes
-from i2ibench.leaderboard.board import build_board
+from i2ibench.leaderboard.board import Board, board_page, write_board
 from i2ibench.leaderboard.entries import add_entry, entry_name
 from i2ibench.results.additions import refuse_to_lose
 from i2ibench.results.build_record import build_result
@@ -99,7 +99,9 @@ def import_predictions(
                 with_pictures=not options.without_pictures,
                 reporter=reporter,
             )
-    return Outcome(result, run_folder.path, board)
+    where = options.board_folder
+    page = None if board is None or where is None else board_page(where, board.dataset)
+    return Outcome(result, run_folder.path, page)
 
 
 def _check_name(name: str) -> None:
@@ -234,7 +236,7 @@ def _model(asked: _Import) -> dict[str, Any]:
     return model
 
 
-def _enter_board(asked: _Import, result: Result, folder: RunFolder) -> Path | None:
+def _enter_board(asked: _Import, result: Result, folder: RunFolder) -> Board | None:
     board = asked.options.board_folder
     if board is None:
         return None
@@ -243,4 +245,4 @@ def _enter_board(asked: _Import, result: Result, folder: RunFolder) -> Path | No
     is_ours = place.exists() and read_result(place).run_id == result.run_id
     anew = is_ours and read_result(place).status == "measured"
     add_entry(board, result, pair_scores=folder.scores, overwrite=anew)
-    return build_board(board, asked.pairs.name)
+    return write_board(board, asked.pairs.name)

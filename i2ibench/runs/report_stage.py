@@ -28,7 +28,7 @@ def write_report(
     predictions: Mapping[str, Path],
     preparation: Preparation,
     *,
-    board: Path | None,
+    board: Board | None,
     with_pictures: bool,
     reporter: Reporter,
 ) -> Path:
@@ -52,7 +52,7 @@ def write_report(
         read_pair_scores(folder.scores),
         preparation=preparation,
         training=folder.path,
-        board=None if board is None else read_board(board.parent, result.dataset.name),
+        board=board,
         with_pictures=with_pictures,
     )
 

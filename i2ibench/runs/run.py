@@ -12,7 +12,7 @@ from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import UsageError
 from i2ibench.executors import Executor
-from i2ibench.leaderboard.board import build_board
+from i2ibench.leaderboard.board import Board, board_page, write_board
 from i2ibench.leaderboard.entries import EntryExistsError, add_entry
 from i2ibench.notebook import Picture, Printed, Table
 from i2ibench.results.pair_scores import read_pair_scores
@@ -104,7 +104,9 @@ def run_plan(plan: Plan, reporter: Reporter) -> Outcome:
                 with_pictures=not plan.options.without_pictures,
                 reporter=reporter,
             )
-        return Outcome(result, folder.path, board)
+        where = plan.options.board_folder
+        page = None if board is None or where is None else board_page(where, board.dataset)
+        return Outcome(result, folder.path, page)
 
 
 def run_repeats(options: Options, repeats: int, reporter: Reporter | None = None) -> list[Outcome]:
@@ -180,7 +182,7 @@ def _finished(plan: Plan, reporter: Reporter) -> Result | None:
     return add_metrics(plan, result, names, reporter)
 
 
-def _enter_board(plan: Plan, result: Result) -> Path | None:
+def _enter_board(plan: Plan, result: Result) -> Board | None:
     folder = plan.options.board_folder
     if folder is None or plan.options.limit is not None:
         return None
@@ -189,4 +191,4 @@ def _enter_board(plan: Plan, result: Result) -> Path | None:
     except EntryExistsError as error:
         # Another machine's measurement of this very run, such as a shipped one: both stay.
         warnings.warn(f"the board keeps its entry: {error}", stacklevel=2)
-    return build_board(folder, plan.test.name)
+    return write_board(folder, plan.test.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ State = dict[str, Tensor]
 # What DataParallel and torch.compile put before every key, in any order and number.
 _PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+")
 _RESIDUAL_CONV = re.compile(r"model\.(\d+)\.conv_block\.([56])\.weight(?:_orig)?")
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_WANTED = "expected an official generator"
 
 
 def load_generator(path: Path | str) -> nn.Module:
@@ -46,13 +47,13 @@ def read_generator(path: Path) -> tuple[dict[str, Any], State]:
 
     Dropout leaves no trace in the file of a U-Net; it is then set, as is the official default.
     """
-    content = read_tensors(path)
-    if not _is_state(content):
-        raise DataError(f"{path}: {_describe(content)}; expected an official generator")
-    state = {_PREFIX.sub("", key): value for key, value in content.items()}
+    state = read_state(path, _WANTED)
     settings = _settings(path, state)
     state = _in_current_form(state, settings["norm"])
-    _refuse_differences(path, state, settings)
+    with torch.device("meta"):
+        expected = _built(settings).state_dict()
+    what = f"{settings['generator']} of width {settings['ngf']}"
+    refuse_differences(path, state, expected, what)
     return settings, state
 
 
@@ -87,7 +88,7 @@ def _settings(path: Path, state: State) -> dict[str, Any]:
             "in_channels": _channels(path, "takes", first.shape[1] if first.ndim > 1 else 0),
             "out_channels": _channels(path, "makes", last.shape[1] if last.ndim > 1 else 0),
         }
-    raise DataError(f"{path}: {_describe(state)}; expected an official generator")
+    raise DataError(f"{path}: {describe(state)}; {_WANTED}")
 
 
 def _kind(path: Path, known: Mapping[str, int], found: int, what: str) -> str:
@@ -141,7 +142,7 @@ def _in_current_form(state: State, norm: Norm) -> State:
     count its batches.
     """
     if norm != "batch":
-        state = {key: value for key, value in state.items() if not key.endswith(_STATISTICS)}
+        state = {key: value for key, value in state.items() if not key.endswith(STATISTICS)}
     current: State = {}
     for key, value in state.items():
         current[key] = value.float() if value.is_floating_point() else value
@@ -151,10 +152,38 @@ def _in_current_form(state: State, norm: Norm) -> State:
     return current
 
 
-def _refuse_differences(path: Path, state: State, settings: Mapping[str, Any]) -> None:
-    with torch.device("meta"):
-        expected = _built(settings).state_dict()
-    almost = f"{path}: almost a {settings['generator']} of width {settings['ngf']}, but"
+def read_state(path: Path, wanted: str) -> State:
+    """Return the weights in a file under the keys of the network itself.
+
+    Raises:
+        DataError: it holds something else; says what, and what was ``wanted``.
+    """
+    content = read_tensors(path)
+    if not _is_state(content):
+        raise DataError(f"{path}: {describe(content)}; {wanted}")
+    return {_PREFIX.sub("", key): value for key, value in content.items()}
+
+
+def refuse_differences(
+    path: Path,
+    state: State,
+    expected: Mapping[str, Tensor],
+    what: str,
+    remark: Callable[[list[int]], str] = lambda shape: "",
+) -> None:
+    """Refuse weights that are not whole, finite, and of the shapes of a network.
+
+    Args:
+        path: of the file.
+        state: its weights.
+        expected: the state of the network that they seem to be of.
+        what: that network in words, e.g. ``resnet_9blocks of width 64``.
+        remark: what a shape that differs says besides.
+
+    Raises:
+        DataError: names the first key that differs.
+    """
+    almost = f"{path}: almost a {what}, but"
     for key in sorted(expected.keys() | state.keys()):
         if key not in state:
             raise DataError(f"{almost} {key} is missing; was it saved completely?")
@@ -162,7 +191,7 @@ def _refuse_differences(path: Path, state: State, settings: Mapping[str, Any]) -
             raise DataError(f"{almost} {key} is not part of it; was the architecture changed?")
         shape, wanted = list(state[key].shape), list(expected[key].shape)
         if shape != wanted:
-            raise DataError(f"{almost} {key} has shape {shape} instead of {wanted}")
+            raise DataError(f"{almost} {key} has shape {shape} instead of {wanted}{remark(shape)}")
         if not bool(torch.isfinite(state[key]).all()):
             raise DataError(f"{almost} {key} holds NaN or infinity; its training diverged")
         if key.endswith(".filt") and not _is_blur(state[key]):
@@ -184,7 +213,7 @@ def _is_state(content: object) -> bool:
     )
 
 
-def _describe(content: object) -> str:
+def describe(content: object) -> str:
     """Return in words what a loaded object looks like."""
     if not isinstance(content, dict):
         return f"holds a {type(content).__name__}, not a dictionary of tensors"

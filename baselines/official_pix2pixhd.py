@@ -10,8 +10,13 @@ import torch
 from torch import Tensor
 
 from i2ibench.errors import DataError
-from i2ibench.training.torch_files import read_tensors
-from i2ibench_baselines.official import _PREFIX, _STATISTICS, State, _describe, _is_state
+from i2ibench_baselines.official import (
+    STATISTICS,
+    State,
+    describe,
+    read_state,
+    refuse_differences,
+)
 from i2ibench_baselines.pix2pixhd_networks import GlobalGenerator, LocalEnhancer
 
 # The second convolution of a residual block stands at place 5, as there is no dropout.
@@ -27,15 +32,12 @@ def read_pix2pixhd(path: Path) -> tuple[dict[str, Any], State]:
     Raises:
         DataError: it is something else, or of images of other channels; says what.
     """
-    content = read_tensors(path)
     wanted = "expected a generator of pix2pixHD (latest_net_G.pth)"
-    if not _is_state(content):
-        raise DataError(f"{path}: {_describe(content)}; {wanted}")
-    state = {_PREFIX.sub("", key): value for key, value in content.items()}
+    state = read_state(path, wanted)
     blocks = [match for match in map(_BLOCK.fullmatch, state) if match]
     own = sorted(int(match[2]) for match in blocks if match[1] == "model")
     if not own or state.get("model.1.weight", torch.empty(0)).ndim != 4:
-        raise DataError(f"{path}: {_describe(state)}; {wanted}")
+        raise DataError(f"{path}: {describe(state)}; {wanted}")
     if "model2_1.1.weight" in state:
         raise DataError(f"{path}: has more than one local enhancer; one is supported")
     if "model.2.weight" in state:
@@ -50,8 +52,9 @@ def read_pix2pixhd(path: Path) -> tuple[dict[str, Any], State]:
         **({"local_blocks": len(blocks) - len(own)} if local else {}),
     }
     # Before torch 0.4 instance norm saved statistics that it never used.
-    weights = {k: v.float() for k, v in state.items() if not k.endswith(_STATISTICS)}
-    _refuse_differences(path, weights, _expected(settings))
+    weights = {k: v.float() for k, v in state.items() if not k.endswith(STATISTICS)}
+    what = "generator of pix2pixHD"
+    refuse_differences(path, weights, _expected(settings), what, _of_labels)
     return settings, weights
 
 
@@ -64,20 +67,6 @@ def _expected(settings: dict[str, Any]) -> dict[str, Tensor]:
         return made(**sizes).state_dict()
 
 
-def _refuse_differences(path: Path, state: State, expected: dict[str, Tensor]) -> None:
-    almost = f"{path}: almost a generator of pix2pixHD, but"
-    for key in sorted(expected.keys() | state.keys()):
-        if key not in state:
-            raise DataError(f"{almost} {key} is missing; was it saved completely?")
-        if key not in expected:
-            raise DataError(f"{almost} {key} is not part of it; was the architecture changed?")
-        shape, wanted = list(state[key].shape), list(expected[key].shape)
-        if shape != wanted:
-            channels = (
-                "; it translates images of other channels, such as label maps"
-                if len(shape) == 4 and shape[2:] == [7, 7]
-                else ""
-            )
-            raise DataError(f"{almost} {key} has shape {shape} instead of {wanted}{channels}")
-        if not bool(torch.isfinite(state[key]).all()):
-            raise DataError(f"{almost} {key} holds NaN or infinity; its training diverged")
+def _of_labels(shape: list[int]) -> str:
+    is_outermost = len(shape) == 4 and shape[2:] == [7, 7]
+    return "; it translates images of other channels, such as label maps" if is_outermost else ""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from i2ibench.models.interface import PairBatch, Phase
 from i2ibench_baselines.contrastive_gan import ContrastiveConfig, ContrastiveGAN, Count, Weight
-from i2ibench_baselines.discriminators import PatchGAN, SplitPatchGAN
+from i2ibench_baselines.discriminators import SplitPatchGAN
 from i2ibench_baselines.generators import ResNetKind
 from i2ibench_baselines.losses import gaussian_pyramid_loss
 from i2ibench_baselines.nce import Normalization
@@ -49,18 +49,7 @@ class ASP(ContrastiveGAN):
     Config = ASPConfig
     config: ASPConfig
     epsilon: Normalization = "inside"
-
-    def build_discriminator(self) -> PatchGAN:
-        """Return a new discriminator of one image, with the keys of the official code of ASP."""
-        config = self.config
-        return SplitPatchGAN(
-            width=config.ndf,
-            norm=config.norm,
-            in_channels=3,
-            layers=config.discriminator_layers,
-            antialias=config.antialias,
-            spectral=config.spectral,
-        )
+    discriminator_class = SplitPatchGAN
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the discriminator's phase, then that of generator and heads."""

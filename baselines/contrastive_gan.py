@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, field_validator
@@ -80,21 +80,12 @@ class ContrastiveGAN(GeneratorModel):
     config: ContrastiveConfig
     generator: ResNetGenerator
     epsilon: Normalization = "after"
+    # Of one image, with the keys of the method's official code.
+    discriminator_class: ClassVar[type[PatchGAN]] = PatchGAN
 
     def __init__(self, config: ContrastiveConfig) -> None:
         super().__init__(config)
-        self.discriminator = self.build_discriminator()
-        self.minimum_side = self.discriminator.minimum_side
-        channels = self.generator.channels_after(config.nce_layers)
-        self.heads = ProjectionHeads(channels, config.nce_channels, self.epsilon)
-        self.draws = Draws()
-        if config.official_arithmetic:
-            use_official_arithmetic(self)
-
-    def build_discriminator(self) -> PatchGAN:
-        """Return a new discriminator of one image."""
-        config = self.config
-        return PatchGAN(
+        self.discriminator = self.discriminator_class(
             width=config.ndf,
             norm=config.norm,
             in_channels=3,
@@ -102,6 +93,12 @@ class ContrastiveGAN(GeneratorModel):
             antialias=config.antialias,
             spectral=config.spectral,
         )
+        self.minimum_side = self.discriminator.minimum_side
+        channels = self.generator.channels_after(config.nce_layers)
+        self.heads = ProjectionHeads(channels, config.nce_channels, self.epsilon)
+        self.draws = Draws()
+        if config.official_arithmetic:
+            use_official_arithmetic(self)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Return one Adam a network."""

@@ -7,7 +7,7 @@ is frozen, refuses unknown keys, and is hashed into the id of a run, a protocol 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 import pydantic
 
@@ -15,6 +15,18 @@ from i2ibench.registry import unknown_name
 
 # Of a refused value that is longer, this many characters are shown.
 _LONGEST_VALUE = 60
+# Characters of a text that is shown in a line.
+_LONGEST_LINE = 300
+
+
+def one_line(text: str) -> str:
+    """Return a text for people without the space around it; one that is no line is refused."""
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_LINE:
+        raise ValueError(f"must be one line of at most {_LONGEST_LINE} characters")
+    return text.strip()
+
+
+Line = Annotated[str, pydantic.AfterValidator(one_line)]
 
 
 class Settings(pydantic.BaseModel):

@@ -11,36 +11,26 @@ import pydantic
 
 from i2ibench.errors import DataError
 from i2ibench.reading import read_toml
-from i2ibench.settings import Settings, explain
+from i2ibench.settings import Line, Settings, explain, one_line
 
 FILE = "site.toml"
 # Of the site: each board has a page here.
 BOARDS = "boards"
-_LONGEST = 300
 _ADDRESS = re.compile(r"https?://[^\s<>\"'|()\[\]{}\\^`?#]+")
 _DOI = re.compile(r"10\.\d{4,9}/[^\s<>\"'{}\\^`|]+")
 
 
-def _one_line(text: str) -> str:
-    if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
-        raise ValueError(f"must be one line of at most {_LONGEST} characters")
-    return text.strip()
-
-
 def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(_one_line(text)):
+    if not _ADDRESS.fullmatch(one_line(text)):
         raise ValueError("must be an address that begins with https://, without ? and #")
     return text.rstrip("/")
 
 
 def _doi(text: str) -> str:
-    found = _one_line(text).removeprefix("https://doi.org/").removeprefix("doi:")
+    found = one_line(text).removeprefix("https://doi.org/").removeprefix("doi:")
     if not _DOI.fullmatch(found):
         raise ValueError("must be a DOI, such as 10.5281/zenodo.1234567")
     return found
-
-
-_Line = Annotated[str, pydantic.AfterValidator(_one_line)]
 
 
 class SiteFacts(Settings):
@@ -53,10 +43,10 @@ class SiteFacts(Settings):
         authors: who keeps the boards.
     """
 
-    title: _Line = "Leaderboards of image-to-image translation"
+    title: Line = "Leaderboards of image-to-image translation"
     address: Annotated[str, pydantic.AfterValidator(_address)] | None = None
     doi: Annotated[str, pydantic.AfterValidator(_doi)] | None = None
-    authors: tuple[_Line, ...] = ()
+    authors: tuple[Line, ...] = ()
 
     def board_address(self, dataset: str) -> str | None:
         """Return the address of a board's page, None where the site has none."""

@@ -14,25 +14,17 @@ import pydantic
 from i2ibench.errors import DataError
 from i2ibench.reading import read_toml
 from i2ibench.registry import Entry
-from i2ibench.settings import Settings, explain
+from i2ibench.settings import Line, Settings, explain, one_line
 
-_LONGEST = 300
 _ADDRESS = re.compile(r"https?://[^\s<>\"'|()\[\]{}\\^`]+")
 
 
-def _one_line(text: str) -> str:
-    if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
-        raise ValueError(f"must be one line of at most {_LONGEST} characters")
-    return text.strip()
-
-
 def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(_one_line(text)):
+    if not _ADDRESS.fullmatch(one_line(text)):
         raise ValueError("must be an address that begins with https://")
     return text
 
 
-_Line = Annotated[str, pydantic.AfterValidator(_one_line)]
 _Address = Annotated[str, pydantic.AfterValidator(_address)]
 
 
@@ -54,17 +46,17 @@ class MethodFacts(Settings):
         licence: of its code.
     """
 
-    title: _Line
+    title: Line
     saw_test_targets: pydantic.StrictBool
-    authors: tuple[_Line, ...] = ()
+    authors: tuple[Line, ...] = ()
     paper: _Address | None = None
     code: _Address | None = None
     parameters: Annotated[int, pydantic.Field(ge=0, strict=True)] | None = None
-    training_data: _Line | None = None
-    training_budget: _Line | None = None
-    hardware: _Line | None = None
-    family: _Line | None = None
-    licence: _Line | None = None
+    training_data: Line | None = None
+    training_budget: Line | None = None
+    hardware: Line | None = None
+    family: Line | None = None
+    licence: Line | None = None
 
     def recorded(self) -> dict[str, Any]:
         """Return what is said as JSON values; what is not said is absent."""

@@ -17,7 +17,7 @@ import typer
 
 from i2ibench.cli.completion import completer
 from i2ibench.errors import UsageError
-from i2ibench.runs.option_fields import WHAT, Shown
+from i2ibench.runs.option_fields import WHAT, WHERE, Shown
 from i2ibench.runs.options import Options, SharedOptions
 
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
@@ -139,3 +139,17 @@ RecordedDataset = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
+RecordedTargets = Annotated[
+    Path | None,
+    typer.Option(
+        "--targets", help="Folder of targets, instead of a data set.", rich_help_panel=WHAT
+    ),
+]
+StoredPredictions = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        help="Folder of the predictions; default: beside the result.",
+        rich_help_panel=WHERE,
+    ),
+]

@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
-from i2ibench.cli.options import DataRoot, RecordedDataset, WithoutPictures
+from i2ibench.cli.options import (
+    DataRoot,
+    RecordedDataset,
+    RecordedTargets,
+    StoredPredictions,
+    WithoutPictures,
+)
 from i2ibench.cli.several import each_of
 from i2ibench.cli.terminal import say
 from i2ibench.errors import UsageError
-from i2ibench.runs.option_fields import WHAT, WHERE
+from i2ibench.runs.option_fields import WHERE
 
 
 def report(
@@ -20,20 +26,8 @@ def report(
         typer.Argument(help="Run folders, or folders that evaluate wrote with --output."),
     ],
     dataset: RecordedDataset = None,
-    targets: Annotated[
-        Path | None,
-        typer.Option(
-            "--targets", help="Folder of targets, instead of a data set.", rich_help_panel=WHAT
-        ),
-    ] = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            "--predictions",
-            help="Folder of the predictions; default: beside the result.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
+    targets: RecordedTargets = None,
+    predictions: StoredPredictions = None,
     without_pictures: WithoutPictures = False,
     output: Annotated[
         Path | None,

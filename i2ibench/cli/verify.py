@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from i2ibench.cli.options import DataRoot, Device, Json, RecordedDataset, UnverifiedWeights
+from i2ibench.cli.options import (
+    DataRoot,
+    Device,
+    Json,
+    RecordedDataset,
+    RecordedTargets,
+    StoredPredictions,
+    UnverifiedWeights,
+)
 from i2ibench.cli.several import each_of
 from i2ibench.cli.terminal import answer, print_json, say, table
 from i2ibench.errors import I2IBenchError, UsageError
@@ -26,20 +34,8 @@ def verify(
         typer.Argument(help="Run folders, their result.json, or entries of a board."),
     ],
     dataset: RecordedDataset = None,
-    targets: Annotated[
-        Path | None,
-        typer.Option(
-            "--targets", help="Folder of targets, instead of a data set.", rich_help_panel=WHAT
-        ),
-    ] = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            "--predictions",
-            help="Folder of the predictions; default: beside the result.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
+    targets: RecordedTargets = None,
+    predictions: StoredPredictions = None,
     protocol: Annotated[
         str | None,
         typer.Option(

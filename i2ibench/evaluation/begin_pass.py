@@ -20,9 +20,7 @@ from i2ibench.evaluation.metric_choice import ChosenMetrics, choose_metrics
 from i2ibench.evaluation.predictions import check_complete, check_images
 from i2ibench.evaluation.protocol import Protocol
 from i2ibench.evaluation.scores import Evaluation
-from i2ibench.evaluation.shards import (
-    question_of,
-)
+from i2ibench.evaluation.shards import question_of
 from i2ibench.evaluation.summary import group_values, macro_values, overall_values, pair_columns
 from i2ibench.metrics.interface import Context, TrainingTarget, registered_metric
 from i2ibench.metrics.networks.weights import present
@@ -40,7 +38,19 @@ _MOST_AHEAD = 128
 
 
 class OnePassOptions(TypedDict, total=False):
-    """The options of ``evaluate`` and ``evaluate_together``; the latter describes them."""
+    """The options of ``evaluate`` and ``evaluate_together``; ``begin_pass`` has their defaults.
+
+    Attributes:
+        metrics: names, instead of the protocol's metrics. One that cannot be computed is then an
+            error; of the protocol's own metrics it is marked unavailable with its reason.
+        device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        workers: threads, by default one a processor; the scores do not depend on it.
+        allow_unverified_weights: accept weights of unknown hash; signatures then say so.
+        progress: called with the pairs done and all pairs.
+        training_targets: the training split, for metrics fitted on real training targets.
+        feature_precision: of network features; ``bf16`` is faster, deviates and is signed.
+        use_cache: keep features of targets in the cache and use those that are there.
+    """
 
     metrics: Sequence[str] | None
     device: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.evaluation.begin_pass import OnePassOptions as OnePassOptions
@@ -40,15 +40,7 @@ def evaluate(
 def evaluate_together(
     dataset: PairedDataset,
     predictions: Sequence[tuple[Mapping[str, Path], Protocol]],
-    *,
-    metrics: Sequence[str] | None = None,
-    device: str = "auto",
-    workers: int | None = None,
-    allow_unverified_weights: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-    training_targets: PairedDataset | None = None,
-    feature_precision: Literal["fp32", "bf16"] = "fp32",
-    use_cache: bool = True,
+    **options: Unpack[OnePassOptions],
 ) -> list[Evaluation]:
     """Score predictions of several models, or under several protocols, against the same targets.
 
@@ -59,15 +51,7 @@ def evaluate_together(
         dataset: the pairs; only targets are read.
         predictions: image file by pair id, see ``find_predictions``, each with the protocol that
             scores them; all protocols prepare images alike.
-        metrics: names, instead of the protocol's metrics. One that cannot be computed is then an
-            error; of the protocol's own metrics it is marked unavailable with its reason.
-        device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        workers: threads, by default one a processor; the scores do not depend on it.
-        allow_unverified_weights: accept weights of unknown hash; signatures then say so.
-        progress: called with the pairs done and all pairs.
-        training_targets: the training split, for metrics fitted on real training targets.
-        feature_precision: of network features; ``bf16`` is faster, deviates and is signed.
-        use_cache: keep features of targets in the cache and use those that are there.
+        **options: see ``OnePassOptions``.
 
     Raises:
         DataError: empty data set, missing or unreadable images, wrong sizes, a metric that fails
@@ -77,17 +61,6 @@ def evaluate_together(
             differently.
     """
     with stopwatch() as watch:
-        begun = begin_pass(
-            dataset,
-            predictions,
-            metrics=metrics,
-            device=device,
-            workers=workers,
-            allow_unverified_weights=allow_unverified_weights,
-            progress=progress,
-            training_targets=training_targets,
-            feature_precision=feature_precision,
-            use_cache=use_cache,
-        )
+        begun = begin_pass(dataset, predictions, **options)
         evaluations = begun.evaluations(begun.accumulated(dataset))
     return [replace(each, seconds=watch.seconds / len(predictions)) for each in evaluations]

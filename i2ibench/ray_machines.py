@@ -109,6 +109,8 @@ class Machines:
             try:
                 found = self._ray.get(answers[each["NodeID"]], timeout=_ANSWER_SECONDS)
             except self._ray.exceptions.RayError as error:
+                if each["NodeID"] not in {node["NodeID"] for node in self._alive()}:
+                    continue  # it has left the cluster meanwhile
                 line = str(error).strip().splitlines()[-1]
                 raise UsageError(f"machine {name} of the Ray cluster: {line}") from None
             back = Path(f"{asked}.{each['NodeID']}")

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from i2ibench.campaigns.planned_runs import PlannedRun
+from i2ibench.campaigns.planned_runs import PlannedRun, seed_by_seed
 from i2ibench.campaigns.run_state import RunState, state_of
 from i2ibench.campaigns.run_status import RunStatus, read_status, write_status
 from i2ibench.campaigns.run_task import work_of
@@ -63,7 +63,7 @@ class Drive:
         Raises:
             Interrupted: after Ctrl-C or SIGTERM, when all processes have ended.
         """
-        kinds = [(run, state_of(run).kind) for run in self.runs]
+        kinds = [(run, state_of(run).kind) for run in seed_by_seed(self.runs)]
         self._waiting = {run.id: run for run, kind in kinds if kind not in ("finished", "blocked")}
         for kind, said in (("finished", "already finished"), ("blocked", "cannot start")):
             number = sum(each == kind for _, each in kinds)

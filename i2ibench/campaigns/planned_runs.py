@@ -6,7 +6,8 @@ then there before any of them starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,20 @@ def _same(twin: PlannedRun, run: PlannedRun) -> str:
     what = run.variation or "the usual settings"
     usual = twin.variation or "the usual settings"
     return f"{run.model} on {run.dataset}: {what} is the same run as {usual}; it is listed once"
+
+
+def seed_by_seed(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Return the order in which runs are made: the first seed of everything, then the second.
+
+    What is stopped early then compares methods over the same seeds.
+    """
+    seeds: Counter[tuple[str, ...]] = Counter()
+    places = []
+    for run in runs:
+        what = (run.model, run.dataset, run.protocol, run.variation)
+        places.append(seeds[what])
+        seeds[what] += 1
+    return [run for _, run in sorted(zip(places, runs, strict=True), key=lambda pair: pair[0])]
 
 
 def counted(runs: tuple[PlannedRun, ...]) -> str:

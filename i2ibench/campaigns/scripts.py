@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from i2ibench.campaigns.estimates import Estimate
-from i2ibench.campaigns.planned_runs import PlannedRun
+from i2ibench.campaigns.planned_runs import PlannedRun, seed_by_seed
 from i2ibench.campaigns.run_task import command_line
 from i2ibench.wording import duration
 
@@ -42,7 +42,7 @@ exit "$status"
 
 def commands(runs: Sequence[PlannedRun]) -> Iterator[str]:
     """Yield the command that makes each run, as a shell takes it; those that cannot start none."""
-    for run in runs:
+    for run in seed_by_seed(runs):
         if run.id:
             yield command_line(run.options)
 
@@ -81,7 +81,7 @@ def slurm_script(name: str, runs: Sequence[PlannedRun], estimates: Sequence[Esti
 def by_training(runs: Sequence[PlannedRun]) -> list[list[PlannedRun]]:
     """Return runs that can start, those of one training together."""
     groups: dict[str, list[PlannedRun]] = {}
-    for run in runs:
+    for run in seed_by_seed(runs):
         if run.id:
             groups.setdefault(run.training or run.id, []).append(run)
     return [*groups.values()]

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 from forked_drivers import CAMPAIGN, HAPPENS, MODEL, PROTOCOL, found
@@ -29,6 +30,12 @@ ONCE = """mark = Path(__file__).with_name("has-killed-{what}")
                 signal.signal(signal.SIGTERM, lambda *a: (told.set(), former(*a)))
                 os.kill({pid}, signal.SIGKILL)
                 told.wait()"""
+# The first driver may start it beside the run that kills that driver: it waits for its end.
+ONLY_SECOND = """self.steps += 1
+        if self.steps == 1 and not Path(__file__).with_name("second").exists():
+            told, former = threading.Event(), signal.getsignal(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, lambda *a: (told.set(), former(*a)))
+            told.wait()"""
 DRIVER = 'int(Path(__file__).with_name("driver.pid").read_text())'
 # A run's parent is a process of Ray, and that one's the Ray of the machine.
 MACHINE = 'int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])'
@@ -39,7 +46,7 @@ def drive(file: str, address: str) -> int:
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    code = 9
+    code = 9  # what is raised is printed
     try:
         Path("driver.pid").write_text(str(os.getpid()))
         with (
@@ -50,7 +57,10 @@ def drive(file: str, address: str) -> int:
         code = 0
     except UnfinishedError:
         code = 1
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 
@@ -77,12 +87,16 @@ def main() -> None:
         "Machine": ONCE.format(what="machine", pid=MACHINE),
     }
     for name, what in happens.items():
-        Path(f"{name.lower()}.py").write_text(MODEL.format(name=name, happens=what))
+        text = MODEL.format(name=name, happens=what)
+        if name == "Machine":
+            text = text.replace("self.steps += 1", ONLY_SECOND)
+        Path(f"{name.lower()}.py").write_text(text)
     campaign = opened("campaign.toml")
     first = drive("campaign.toml", address)
     while any(s.running or "without a word" in s.reason for s in campaign.states()):
         threading.Event().wait(0.05)  # what the driver had started puts its work in order
     after_first = found(campaign)
+    Path("second").touch()
     second = drive("campaign.toml", address)
     curves = {run.title: run.folder.curves for run in campaign.runs}
     answer = {

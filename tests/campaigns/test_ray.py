@@ -37,13 +37,14 @@ def found(tmp_path_factory, ray_address):
         end_group(process)
         process.wait()
     assert process.returncode == 0, complained.decode()
-    return json.loads(said.splitlines()[-1])
+    return {**json.loads(said.splitlines()[-1]), "complained": complained.decode()}
 
 
 def test_twelve_runs_on_ray_survive_a_killed_driver_process_and_machine(found):
     # One test: each worker of pytest-xdist that took a part of it would run the campaign anew.
     begin, end = found["after_first"], found["at_the_end"]
-    assert len(end) == 12 and (found["first"], found["second"]) == (-9, 1)
+    assert len(end) == 12
+    assert (found["first"], found["second"]) == (-9, 1), found["complained"]
     states = {title.partition(" ")[0]: run["state"] for title, run in end.items()}
     assert states.pop("Breaks") == "failed" and {*states.values()} == {"finished"}
     # Interruption of the driver loses nothing: its run has saved its work, the finished stay.

@@ -22,7 +22,7 @@ class CellResults:
 
     Attributes:
         runs: as planned.
-        entries: of those that are finished, by seed.
+        entries: of those whose numbers are there, by seed; images may have been deleted.
     """
 
     runs: list[PlannedRun] = field(default_factory=list)
@@ -82,7 +82,7 @@ def cells_of(runs: Iterable[PlannedRun]) -> list[CellResults]:
         cell = found.setdefault(key, CellResults())
         cell.runs.append(run)
         folder = run.folder
-        if folder is not None and folder.is_finished:
+        if folder is not None and folder.is_recorded:
             scores = read_pair_scores(folder.scores)
             cell.entries[run.options.seed] = Entry(
                 folder.result, read_result(folder.result), scores

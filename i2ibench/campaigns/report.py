@@ -103,7 +103,7 @@ def _unfinished(campaign: Campaign) -> list[Section]:
     rows = [
         ((run.id or "–", ""), (run.title, ""), (state.text, state.reason))
         for run, state in zip(campaign.runs, campaign.states(), strict=True)
-        if state.kind != "finished"
+        if run.folder is None or not run.folder.is_recorded
     ]
     if not rows:
         return []

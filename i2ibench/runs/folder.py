@@ -104,8 +104,12 @@ class RunFolder:
     @property
     def is_finished(self) -> bool:
         """Whether all is there; the result is written last, what was deleted is made again."""
-        parts = (self.result, self.scores, self.predictions / MANIFEST_NAME)
-        return all(part.exists() for part in parts)
+        return self.is_recorded and (self.predictions / MANIFEST_NAME).exists()
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its numbers are there, with or without the images that they are of."""
+        return self.result.exists() and self.scores.exists()
 
     @property
     def is_busy(self) -> bool:

@@ -311,18 +311,20 @@ def _refuse_other_content(path: Path, content: str, overwrite: bool) -> None:
 def _entry(path: Path, content: Any) -> Entry:
     state: object = None
     while True:
+        stated = None
         try:
             result = parse_result(content, path)
+            stated = result.pair_scores_sha256
             check_group_names(result.groups, path)
-            files = entry_state(path)
+            files = entry_state(path, stated)
             scores, sha256 = read_entry_scores(path, result)
-            as_stated = sha256 == result.pair_scores_sha256 and files == entry_state(path)
+            as_stated = sha256 == stated and files == entry_state(path, stated)
             if scores is not None:
                 check_pair_scores(result, scores, path, as_stated=as_stated)
             return Entry(path, result, scores)
         except DataError:
             # Another process may be replacing the entry; once nothing moves, it is as it is.
-            before, state = state, entry_state(path)
+            before, state = state, entry_state(path, stated)
             if state == before:
                 raise
             content = read_json(path)

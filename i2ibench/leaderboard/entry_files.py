@@ -9,7 +9,6 @@ began.
 from __future__ import annotations
 
 import contextlib
-from glob import escape
 from pathlib import Path
 
 import pandas as pd
@@ -63,15 +62,17 @@ def read_entry_scores(path: Path, result: Result) -> tuple[pd.DataFrame | None, 
         return scores, None
 
 
-def entry_state(path: Path) -> list[tuple[str, int, int]]:
-    """Return which files an entry consists of now: what was read meanwhile is whole if it stays."""
-    files = [
-        path,
-        path.with_suffix(".csv"),
-        *path.parent.glob(f".{escape(path.stem)}{_MARK}-*.csv"),
-    ]
+def entry_state(path: Path, scores_sha256: str | None) -> list[tuple[str, int, int]]:
+    """Return which files an entry consists of now: what was read meanwhile is whole if it stays.
+
+    Args:
+        path: of its JSON.
+        scores_sha256: of its scores, as that JSON says; None where it could not be read.
+    """
+    # Scores that wait under another hash belong to a JSON that has not taken its place yet.
+    waiting = [] if scores_sha256 is None else [_waiting(path, scores_sha256)]
     found = []
-    for file in sorted(files):
+    for file in (path, path.with_suffix(".csv"), *waiting):
         with contextlib.suppress(FileNotFoundError):
             state = file.stat()
             found.append((file.name, state.st_ino, state.st_mtime_ns))

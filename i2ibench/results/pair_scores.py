@@ -124,30 +124,30 @@ def check_pair_scores_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
     An empty field of a metric is NaN: the metric is undefined on that pair.
     """
-    table = table.assign(id=[composed(each) for each in table["id"]])
-    repeated = table["id"][table["id"].duplicated()]
-    if len(repeated):
-        raise DataError(f"{path}: pair {repeated.iloc[0]} stands in it twice")
-    checked: pd.DataFrame = table.copy()
+    texts = {name: table[name].tolist() for name in table.columns}
+    ids = [composed(each) for each in texts["id"]]
+    repeated = pd.Index(ids).duplicated()
+    if repeated.any():
+        raise DataError(f"{path}: pair {ids[int(repeated.argmax())]} stands in it twice")
+    checked: dict[str, object] = {**texts, "id": ids}
     for name in metric_columns(table):
         # Not pandas' parser: before version 3 it rounds some numbers to a neighbour.
-        numbers = np.array([_number(text) for text in table[name]], dtype=np.float64)
-        wrong = np.isnan(numbers) & (table[name] != "").to_numpy(dtype=bool)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            pair = table["id"].iloc[row]
-            raise DataError(
-                f"{path}: {name} of pair {pair} is no number: {table[name].iloc[row]!r}"
-            )
+        numbers = np.array([_number(text) for text in texts[name]], dtype=np.float64)
+        for row in np.flatnonzero(np.isnan(numbers)):
+            if texts[name][row]:
+                raise DataError(
+                    f"{path}: {name} of pair {ids[row]} is no number: {texts[name][row]!r}"
+                )
         checked[name] = numbers
     for key in ("group", "cluster"):
-        checked[key] = table[key].astype(object).where(table[key] != "", None)
-    return checked
+        checked[key] = pd.Series([each or None for each in texts[key]], dtype=object)
+    scores: pd.DataFrame = pd.DataFrame(checked, columns=table.columns)
+    return scores
 
 
 def _number(text: str) -> float:
     """Return the number that ``text`` is, NaN where it is none."""
     try:
-        return float(text)
+        return float(text or "nan")
     except ValueError:
         return math.nan

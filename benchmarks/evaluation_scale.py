@@ -76,8 +76,12 @@ class Clock:
 
 def measure(n: int, folder: Path) -> dict[str, object]:
     seconds = {**set_metrics(n), **scores_and_record(n, folder)}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "peak": peak}
+    return {"seconds": seconds, "peak": peak()}
+
+
+def peak() -> float:
+    """Return the most memory that this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def set_metrics(n: int) -> dict[str, tuple[float, float]]:
@@ -109,7 +113,8 @@ def set_metrics(n: int) -> dict[str, tuple[float, float]]:
             clock = Clock()
             score = metric.compute(state)
             seconds[metric.name] = clock.seconds
-            print(n, metric.name, score.value, score.settings, file=sys.stderr, flush=True)
+            told = (n, metric.name, score.value, score.settings, f"{peak():.0f} MiB")
+            print(*told, file=sys.stderr, flush=True)
     return seconds
 
 

@@ -93,14 +93,11 @@ class Recall(Precision):
 def covered_share(points: Float32, centres: Float32, k: int) -> float:
     """Return the share of ``points`` within a ball that reaches a centre's k-th nearest centre."""
     doubles = centres.astype(np.float64)
-    radii = np.concatenate(
-        [
-            np.partition(squared_distances(doubles[start : start + _BLOCK], doubles), k, axis=1)[
-                :, k
-            ]
-            for start in range(0, len(centres), _BLOCK)
-        ]
-    )
+    radii = np.empty(len(centres))
+    for start in range(0, len(centres), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        distances = squared_distances(doubles[block], doubles)
+        radii[block] = np.partition(distances, k, axis=1)[:, k]
     inside = [
         (
             squared_distances(points[start : start + _BLOCK].astype(np.float64), doubles) <= radii

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -138,6 +139,17 @@ def test_of_many_pairs_quadratic_metrics_look_at_a_subset_and_say_so(monkeypatch
         assert found[0].value == pytest.approx(whole.value, rel=0.1)
         settings[metric.name] = (whole.settings, found[0].settings)
     assert settings == dict.fromkeys(settings, ((), (("subset", "150"),)))
+
+
+def test_distances_of_many_features_are_held_a_block_at_a_time():
+    features = np.random.default_rng(0).standard_normal((3000, 16)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        assert manifold.covered_share(features, features, 3) == 1.0
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3000 * 3000 * 8 / 2  # all distances at once would be 72 MB
 
 
 def test_sums_of_squares_hold_any_number_of_images():

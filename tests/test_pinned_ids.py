@@ -59,8 +59,8 @@ RECIPES = {
     "mist/cut": "55d282eba9ad7d47",
     "mist/cyclegan": "79b5fe4f6a0d5c3d",
     "mist/fastcut": "710ab2eb447e72bb",
-    "synthetic/asp": "3a4294d94e657667",
-    "synthetic/asp-variance": "09b02bf1b66fd500",
+    "synthetic/asp": "425e22ee9efb8352",
+    "synthetic/asp-variance": "95cbf26fbebc7644",
     "synthetic/cut": "d239e019d8442bf3",
     "synthetic/cyclegan": "30a372a14386502b",
     "synthetic/fastcut": "0ce1a27d15f7e019",
@@ -91,8 +91,8 @@ MANIFESTS = {
 }
 # Run ids on the synthetic set, by model: seed 0 under i2i-1.
 RUNS = {
-    "asp": "4c874949d424",
-    "asp-variance": "98f76e46954a",
+    "asp": "65d2decb5515",
+    "asp-variance": "dfdb0035a20b",
     "blurred-target": "be597f851e2a",
     "copy": "95f256a87ede",
     "cut": "4119eb654c1f",

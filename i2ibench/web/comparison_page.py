@@ -96,6 +96,7 @@ def write_comparison_page(
         differences=[differences_of(comparison, name, index) for index, name in enumerate(metrics)],
         extremes=_extremes(comparison, metrics, shown),
         explorer=shown,
+        scripts=SCRIPTS,
         definitions=[
             (column_title(n, comparison.better.get(n)), summary(n), trap(n), s)
             for n, s in ((name, comparison.signatures[name]) for name in metrics)

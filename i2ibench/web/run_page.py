@@ -86,6 +86,7 @@ def write_run_page(
         charts=charts,
         extremes=extremes,
         explorer=shown,
+        scripts=SCRIPTS,
         licence=sections.licence_of(result.dataset.name),
         curves=curves,
         previews=previews,

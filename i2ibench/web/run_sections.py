@@ -93,7 +93,8 @@ def distributions(result: Result, scores: pd.DataFrame) -> list[tuple[str, Marku
     for name in pair_metrics(result, scores):
         defined = scores[scores[name].notna()]
         parts = {group: defined[defined["group"] == group] for group in result.groups}
-        parts = {group: rows for group, rows in parts.items() if len(rows)} or {"all": defined}
+        parts = {group: rows for group, rows in parts.items() if len(rows)}
+        unit = (result.dataset.group_name or "group") if parts else ""
         strips = [
             Strip(
                 group,
@@ -101,9 +102,9 @@ def distributions(result: Result, scores: pd.DataFrame) -> list[tuple[str, Marku
                 [int(index) for index in rows.index],
                 _interval(result, name, group),
             )
-            for group, rows in parts.items()
+            for group, rows in (parts or {"all": defined}).items()
         ]
-        charts.append((name, strip_chart(_title(name, result.metrics[name]), name, strips)))
+        charts.append((name, strip_chart(_title(name, result.metrics[name]), name, strips, unit)))
     return charts
 
 

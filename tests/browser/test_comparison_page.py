@@ -21,12 +21,17 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def page_file(drawn, tmp_path: Path) -> Path:
+    return _write(drawn, tmp_path, ("first", "second & <b>last</b>"))
+
+
+def _write(drawn, tmp_path: Path, names: tuple[str, ...]) -> Path:
+    """Write the page of methods of these names; every second one is the first one's mirror."""
     dataset = Dataset.open(str(drawn.draw("test", 8, size=32).root))
     pairs = dataset.split("test")
     runs = []
-    for index, name in enumerate(("first", "second & <b>last</b>")):
+    for index, name in enumerate(names):
         folder = tmp_path / f"run{index}"
-        values = np.arange(8.0) * (1 - 2 * index) + 20
+        values = np.arange(8.0) * (1 - 2 * (index % 2)) + 20 + index // 2
         scores = factories.pair_scores(
             {"psnr": values, "ssim": values / 40}, [p.group for p in pairs]
         )
@@ -70,3 +75,20 @@ def test_a_pair_that_differs_most_opens_in_its_order(open_page, page_file):
     assert "8 of 8" in page.locator("#viewer-where").inner_text()
     page.keyboard.press("ArrowLeft")
     assert page.locator("#viewer-title").inner_text().startswith("00006")
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_six_methods_of_long_names_fit_the_screen(open_page, serious_faults, drawn, tmp_path, size):
+    names = [f"a-method-of-a-rather-long-name-{letter}" for letter in "abcdef"]
+    page = open_page(_write(drawn, tmp_path, tuple(names)), "#pair=00003_test_3%2B", size=size)
+    page.locator("#viewer[open] svg").first.wait_for()
+    scores = page.locator("#viewer-scores .scroll")
+    assert scores.evaluate("each => each.scrollWidth <= each.clientWidth")
+    assert page.locator("#viewer").evaluate("each => each.scrollWidth - innerWidth") <= 0
+    rows = page.locator(".viewer-table tbody").first.locator("tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows] == ["PSNR ↑", *names]
+    assert page.locator(".chips-row").count() == 3, "the pair's own, predictions, differences"
+    page.get_by_role("button", name=f"{names[5]}: difference", exact=True).click()
+    assert page.locator("#viewer-panes svg").count() == 9
+    if size == "desktop":
+        assert serious_faults(page) == []

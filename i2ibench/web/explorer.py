@@ -26,7 +26,7 @@ from i2ibench.metrics.interface import installed_metric
 from i2ibench.metrics.presentation import direction, metric_title
 from i2ibench.web.derived_views import DENSITY_END, DIFFERENCE_END
 from i2ibench.web.page import ASSETS, data_block
-from i2ibench.web.sheet import GUTTER
+from i2ibench.web.sheet import BLOCK, GUTTER
 from i2ibench.web.tiles import QUALITY, TOTAL_BYTES, TileSet, make_tiles
 
 SCRIPTS = ("explorer.js", "dots.js", "pair_scores.js", "viewer.js")
@@ -124,7 +124,12 @@ def explorer(
             for each in methods
         ],
         "metrics": [_metric(name) for name in metrics],
-        "tiles": {"folder": f"{_TILES}/", "gutter": GUTTER, "thumbnails": tiles.has_thumbnails},
+        "tiles": {
+            "folder": f"{_TILES}/",
+            "gutter": GUTTER,
+            "block": BLOCK,
+            "thumbnails": tiles.has_thumbnails,
+        },
         "views": [_view(view, methods) for view in tiles.views],
         "pairs": {
             "id": ids,

@@ -45,10 +45,13 @@
   };
 
   // ---- Panes: an SVG each, whose viewBox is the part of the sheet that is looked at.
+  // How far apart views begin on a sheet: as sheet.py has it.
+  const pitch = (length) => Math.ceil((length + data.tiles.gutter) / data.tiles.block) * data.tiles.block;
   const pane = (key) => {
     const which = view(key);
     const [width, height] = data.pairs.size[pair];
-    const left = which.column * (width + data.tiles.gutter), top = which.row * (height + data.tiles.gutter);
+    const lead = data.tiles.gutter / 2;
+    const left = which.column * pitch(width) + lead, top = which.row * pitch(height) + lead;
     const svg = svgElement("svg", { role: "img", "aria-label": `${which.name} of ${data.pairs.id[pair]}`, preserveAspectRatio: "xMidYMid meet" });
     svg.cell = { left, top, width, height };
     const original = which.original && state.get("files") && data.methods[which.method].originals[pair];
@@ -56,7 +59,7 @@
     const rows = Math.max(...data.views.map((each) => each.row)) + 1;
     svg.append(original
       ? svgElement("image", { href: original, x: left, y: top, width, height, preserveAspectRatio: "none" })
-      : svgElement("image", { href: `${data.tiles.folder}${data.pairs.file[pair]}-sheet.jpg`, x: 0, y: 0, width: columns * (width + data.tiles.gutter), height: rows * (height + data.tiles.gutter), preserveAspectRatio: "none" }));
+      : svgElement("image", { href: `${data.tiles.folder}${data.pairs.file[pair]}-sheet.jpg`, x: 0, y: 0, width: columns * pitch(width), height: rows * pitch(height), preserveAspectRatio: "none" }));
     return svg;
   };
   const aim = () => {

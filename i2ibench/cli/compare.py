@@ -108,7 +108,7 @@ def compare(
     """
     from i2ibench.comparison.compare import compare as compare_methods
     from i2ibench.comparison.methods import read_methods
-    from i2ibench.comparison.tables import comparison_tables
+    from i2ibench.comparison.tables import COLUMNS_NOTE, comparison_tables
     from i2ibench.leaderboard.reported import reported_methods
 
     methods = read_methods(runs or []) + (reported_methods(reported) if reported else [])
@@ -122,7 +122,7 @@ def compare(
         answer(table("methods", *_turned(header, rows)))
         for title, header, rows in differences:
             answer(table(*_without_numbers(title, header, rows, len(comparison.labels))))
-        for note in comparison.notes:
+        for note in (COLUMNS_NOTE, *comparison.notes):
             answer(note)
     handle = None
     if dataset is not None and not (pictures is None and page is None):

@@ -77,10 +77,10 @@ class Comparison(Printed):
         return comparison_lines(self)
 
     def _tables(self) -> Iterable[Table]:
-        from i2ibench.comparison.tables import comparison_tables
+        from i2ibench.comparison.tables import COLUMNS_NOTE, comparison_tables
 
         yield from comparison_tables(self)
-        yield "", ["what to know"], [[note] for note in self.notes]
+        yield "", ["what to know"], [[note] for note in (COLUMNS_NOTE, *self.notes)]
 
 
 def compare(
@@ -175,11 +175,10 @@ def _reading(methods: Sequence[ScoredMethod], unit: str) -> list[str]:
     """Return what a reader of the tables must know."""
     notes = [
         f"Intervals and tests are over seeds and {unit}. p: the test over seeds and units, Holm "
-        "over each table. Effect: rank-biserial correlation. P(a): probability that a is better on "
-        "a pair. Verdict: which is better where p < 0.05, and whether they are equal within a "
-        "margin (TOST at 5 %, each by itself)."
+        "over each table. Verdict: which is better where p < 0.05, and whether they are equal "
+        "within a margin (TOST at 5 %, each by itself)."
     ]
-    weights = [str(i) for i, method in enumerate(methods, start=1) if not method.is_method]
+    weights = [method.label for method in methods if not method.is_method]
     if weights:
         notes.append(
             f"One set of weights: {', '.join(weights)}. A claim that names them is about these "

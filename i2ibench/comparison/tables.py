@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Table = tuple[str, list[str], list[list[str]]]
 
 _HEADER = ["metric", "a - b", "mean", "95 %", "p", "effect", "P(a)", "verdict"]
+# What the columns of these tables are, beside what ``Comparison.notes`` says of its numbers.
+COLUMNS_NOTE = (
+    "Effect: rank-biserial correlation. P(a): probability that a is better on a pair; a and b are "
+    "methods by their number."
+)
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:

@@ -93,7 +93,10 @@ def write_comparison_page(
         pairs=len(methods[0].scores),
         standings=[standing(comparison, name) for name in _deciding(record, metrics)],
         means=means_table(comparison, metrics),
-        differences=[differences_of(comparison, name, index) for index, name in enumerate(metrics)],
+        differences=[
+            differences_of(comparison, name, index, shown.groups)
+            for index, name in enumerate(metrics)
+        ],
         extremes=_extremes(comparison, metrics, shown),
         explorer=shown,
         scripts=SCRIPTS,
@@ -167,6 +170,9 @@ def _extremes(
     found = []
     for metric in metrics:
         listed = [each for each in comparison.extremes if each.metric == metric]
+        # A pair stands once, with the two methods that differ most on it.
+        listed.sort(key=lambda each: abs(each.scores[0] - each.scores[1]))
+        listed = list({each.pair: each for each in listed}.values())
         listed.sort(key=lambda each: -abs(each.scores[0] - each.scores[1]))
         if listed:
             found.append(

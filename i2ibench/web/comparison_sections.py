@@ -11,6 +11,7 @@ from i2ibench.comparison.differences import PairedDifference
 from i2ibench.comparison.tables import probability
 from i2ibench.metrics.presentation import column_title
 from i2ibench.results.cells import NumberCell
+from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.web.charts import Interval, interval_bar, shared_scale
 
 # Metrics whose differences are open when the page is; the others fold out.
@@ -86,16 +87,24 @@ def means_table(comparison: Comparison, metrics: Sequence[str]) -> dict[str, Any
     }
 
 
-def differences_of(comparison: Comparison, metric: str, index: int) -> dict[str, Any]:
-    """Return the differences of one metric: over all pairs, then by level, on one scale."""
+def differences_of(
+    comparison: Comparison, metric: str, index: int, levels: Sequence[str]
+) -> dict[str, Any]:
+    """Return the differences of one metric: over all pairs, then by level, on one scale.
+
+    ``levels`` are those of the comparison in the order in which a reader expects them.
+    """
     sets = {
-        name: [each for each in found if each.metric == metric]
-        for name, found in comparison.sets.items()
+        name: [each for each in comparison.sets[name] if each.metric == metric]
+        for name in ("", *levels)
     }
     every = [each for found in sets.values() for each in found]
     margins = [each.margin for each in every if each.margin is not None]
     numbers = [n for each in every for n in (each.difference, *(each.ci95 or ()))]
     scale = shared_scale([*numbers, *margins], around=0.0)
+    by_level = [(name, [_row(each, comparison, scale) for each in sets[name]]) for name in levels]
+    # Of two methods every level has one row, so that all fit one table.
+    alone = [{**row, "name": name} for name, rows in by_level for row in rows]
     return {
         "title": column_title(metric, comparison.better.get(metric)),
         "metric": metric,
@@ -103,11 +112,8 @@ def differences_of(comparison: Comparison, metric: str, index: int) -> dict[str,
         "margin": None if not margins else f"{margins[0]:g}",
         "scale": tuple(NumberCell(each, metric, style="signed").text for each in scale),
         "all": [_row(each, comparison, scale) for each in sets[""]],
-        "levels": [
-            (name, [_row(each, comparison, scale) for each in found])
-            for name, found in sets.items()
-            if name
-        ],
+        "levels": by_level,
+        "by_level": alone if len(comparison.labels) == 2 else [],
     }
 
 
@@ -115,8 +121,7 @@ def _row(found: PairedDifference, comparison: Comparison, scale: Interval) -> di
     largest = max(abs(mean) for mean in found.means)
     known = None if math.isnan(found.difference) else found.difference
     return {
-        "first": found.first,
-        "second": found.second,
+        "name": f"{found.first} − {found.second}",
         "cell": NumberCell(known, found.metric, found.ci95, like=largest, style="signed"),
         "n": found.n,
         "p": probability(found.p_holm),
@@ -138,5 +143,15 @@ def _verdict(found: PairedDifference, comparison: Comparison) -> str:
     if found.equal:
         words.append(f"equal within {found.margin:g}")
     if not words:
-        return "cannot be told apart"
+        return _undecided(found)
     return " and ".join(words) + ("" if found.about_methods else " (these weights)")
+
+
+def _undecided(found: PairedDifference) -> str:
+    """Return why neither is better: a small p says nothing where there are too few units."""
+    if not found.units:
+        return "undefined on every pair"
+    if found.units < FEWEST_UNITS:
+        unit = "pairs" if found.units == found.n else "slides or patients"
+        return f"too few {unit} to say: {found.units}, and {FEWEST_UNITS} are needed"
+    return "cannot be told apart"

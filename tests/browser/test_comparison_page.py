@@ -82,6 +82,8 @@ def test_six_methods_of_long_names_fit_the_screen(open_page, serious_faults, dra
     names = [f"a-method-of-a-rather-long-name-{letter}" for letter in "abcdef"]
     page = open_page(_write(drawn, tmp_path, tuple(names)), "#pair=00003_test_3%2B", size=size)
     page.locator("#viewer[open] svg").first.wait_for()
+    verdicts = page.locator("#differences .scroll").first
+    assert verdicts.evaluate("each => each.scrollWidth <= each.clientWidth"), "no verdict is hidden"
     scores = page.locator("#viewer-scores .scroll")
     assert scores.evaluate("each => each.scrollWidth <= each.clientWidth")
     assert page.locator("#viewer").evaluate("each => each.scrollWidth - innerWidth") <= 0

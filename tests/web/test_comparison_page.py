@@ -98,3 +98,30 @@ def test_more_methods_than_a_page_tells_apart_are_refused(runs, tmp_path) -> Non
     comparison = compare(methods)
     with pytest.raises(UsageError, match="2 to 6"):
         write_comparison_page(tmp_path / "page", methods * 3, comparison, None)
+
+
+def test_of_two_methods_each_level_is_a_row_and_few_pairs_decide_nothing(
+    runs, dataset, tmp_path
+) -> None:
+    page = _page(tmp_path / "page", runs[::2], dataset)  # good and bad: 4 apart on every pair
+    section = page.split('id="differences"')[1].split('id="extremes"')[0]
+    assert section.count("<table") == 2
+    rows = re.findall(r'<th scope="row"[^>]*>(.*?)<small>(\d+) pairs', section)
+    assert rows == [("good − bad", "24"), ("0", "6"), ("1+", "6"), ("2+", "6"), ("3+", "6")]
+    assert section.count("too few pairs to say: 6, and 16 are needed") == 4
+    assert "cannot be told apart" not in section
+    assert section.count("good is better") == 1
+
+
+def test_a_pair_stands_once_among_those_that_differ_most(runs, dataset, tmp_path) -> None:
+    page = _page(tmp_path / "page", runs, dataset)
+    section = page.split('id="extremes"')[1].split('id="pairs"')[0]
+    shown = re.findall(r'href="#pair=([^&]*)&', section)
+    assert len(shown) == len(set(shown)) > 2
+
+
+def test_notes_speak_of_no_column_of_other_tables(runs, dataset, tmp_path) -> None:
+    page = _page(tmp_path / "page", runs, dataset)
+    verdict = page.split('id="verdict"')[1].split('id="methods"')[0]
+    assert "Intervals and tests are over seeds" in verdict
+    assert "P(a)" not in verdict

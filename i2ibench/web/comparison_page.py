@@ -14,6 +14,7 @@ from i2ibench.data.dataset import Dataset
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, UsageError
+from i2ibench.escaping import visible
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import DEFAULT_MAIN, load_protocol
 from i2ibench.metrics.presentation import column_title, summary, table_order, trap
@@ -187,7 +188,8 @@ def _extremes(
 def _extreme(found: Extreme, comparison: Comparison, shown: Explorer) -> dict[str, Any]:
     first, second = (comparison.labels.index(label) for label in (found.first, found.second))
     return {
-        "id": found.pair,
+        # As the explorer names it, whose scripts look for it.
+        "id": visible(found.pair),
         "metric": found.metric,
         "of": f"{first}-{second}",
         "picture": shown.thumbnail(found.pair),

@@ -8,11 +8,12 @@ from typing import Any
 
 from i2ibench.comparison.compare import Comparison
 from i2ibench.comparison.differences import PairedDifference
-from i2ibench.comparison.tables import probability
+from i2ibench.comparison.tables import differs, probability
 from i2ibench.metrics.presentation import column_title
 from i2ibench.results.cells import NumberCell
 from i2ibench.statistics.bootstrap import FEWEST_UNITS
 from i2ibench.web.charts import Interval, interval_bar, shared_scale
+from i2ibench.wording import count
 
 # Metrics whose differences are open when the page is; the others fold out.
 OPEN = 3
@@ -25,7 +26,6 @@ def standing(comparison: Comparison, metric: str) -> dict[str, Any]:
     """
     better: dict[str, list[str]] = {}
     equal: dict[str, list[str]] = {}
-    means = _known_means(comparison)
     for found in _overall(comparison):
         direction = comparison.better.get(metric)
         if found.metric != metric or direction is None:
@@ -40,7 +40,7 @@ def standing(comparison: Comparison, metric: str) -> dict[str, Any]:
                 equal.setdefault(one, []).append(f"{other} (within {found.margin:g})")
     sign = -1.0 if comparison.better.get(metric) == "higher" else 1.0
     rows = [
-        (label, means[label, metric], better.get(label, []), equal.get(label, []))
+        (label, comparison.means[label][metric][0], better.get(label, []), equal.get(label, []))
         for label in comparison.labels
     ]
     rows.sort(key=lambda row: (math.isnan(row[1]), sign * row[1]))
@@ -54,30 +54,31 @@ def _cell(value: float, metric: str) -> NumberCell:
     return NumberCell(None if math.isnan(value) else value, metric)
 
 
-def _known_means(comparison: Comparison) -> dict[tuple[str, str], float]:
-    known: dict[tuple[str, str], float] = {}
-    for found in _overall(comparison):
-        for label, mean in zip((found.first, found.second), found.means, strict=True):
-            known[label, found.metric] = mean
-    return known
-
-
 def _overall(comparison: Comparison) -> tuple[PairedDifference, ...]:
     return comparison.sets[""]
 
 
 def means_table(comparison: Comparison, metrics: Sequence[str]) -> dict[str, Any]:
-    """Return header and rows: a row a method with its seeds, cells and whether each is the best."""
-    known = _known_means(comparison)
+    """Return header and rows: a row a method with its seeds, and a cell a metric.
+
+    With each cell whether it is the best, and its pairs where methods have other numbers of them.
+    """
     columns = []
     for name in metrics:
-        values = [known[label, name] for label in comparison.labels]
-        defined = [value for value in values if not math.isnan(value)]
+        means = [comparison.means[label][name] for label in comparison.labels]
+        defined = {mean for mean, _ in means if not math.isnan(mean)}
         better = comparison.better.get(name)
+        # Where all are equal none is the best.
         best = None
         if better is not None and len(defined) > 1:
             best = (max if better == "higher" else min)(defined)
-        columns.append([(_cell(value, name), value == best) for value in values])
+        told = differs(comparison, name)
+        columns.append(
+            [
+                (_cell(mean, name), mean == best, count(pairs, "pair") if told else "")
+                for mean, pairs in means
+            ]
+        )
     return {
         "header": [column_title(name, comparison.better.get(name)) for name in metrics],
         "rows": [

@@ -16,6 +16,7 @@ from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError
+from i2ibench.escaping import visible
 from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.files import atomic_path, json_text, visible_files
 from i2ibench.metrics.presentation import column_title, metric_title, summary, table_order, trap
@@ -141,7 +142,8 @@ def extremes(result: Result, scores: pd.DataFrame, shown: Explorer) -> list[dict
 
 def _extreme(row: Any, metric: str, shown: Explorer) -> dict[str, Any]:
     return {
-        "id": str(row["id"]),
+        # As the explorer names it, whose scripts look for it.
+        "id": visible(str(row["id"])),
         "picture": shown.thumbnail(str(row["id"])),
         "score": NumberCell(float(row[metric]), metric).text,
     }

@@ -77,6 +77,45 @@ def test_a_pair_that_differs_most_opens_in_its_order(open_page, page_file):
     assert page.locator("#viewer-title").inner_text().startswith("00006")
 
 
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"q'&amp;",
+    "new\nline",
+    "rtl\u202egnp",
+    "x" * 180,
+    "a=b&c#%20?",
+]
+
+
+def test_hostile_ids_are_text_and_lead_to_their_pair(open_page, tmp_path):
+    runs = []
+    for name, values in {
+        "a<b>": np.arange(6.0),
+        "undefined\u200b": [1, 2, np.nan, 9, 1, 1],
+    }.items():
+        scores = factories.pair_scores({"psnr": np.asarray(values)}, ["0"] * 5 + ["3+"])
+        scores["id"] = HOSTILE
+        folder = tmp_path / str(len(runs))
+        write_result(folder / "result.json", factories.result(scores.fillna(0), name))
+        (folder / "scores.csv").write_text(pair_scores_csv(scores))
+        runs.append(folder)
+    methods = read_methods(runs)
+    file = write_comparison_page(tmp_path / "page", methods, compare(methods), None)
+    page = open_page(file, size="phone")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    shown = [each.replace("\n", r"\x0a").replace("\u202e", r"\u202e") for each in HOSTILE]
+    assert page.locator("#explorer-grid .card-id").all_text_contents() == shown
+    links = page.locator("#extremes .gallery a")
+    assert links.count() == 5, "one pair has no value on one side"
+    for link in links.all():
+        wanted = link.locator("figcaption").inner_text()
+        link.click()
+        title = page.locator("#viewer-title").inner_text()
+        assert title in shown
+        assert wanted.startswith(title)
+        page.keyboard.press("Escape")
+
+
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_six_methods_of_long_names_fit_the_screen(open_page, serious_faults, drawn, tmp_path, size):
     names = [f"a-method-of-a-rather-long-name-{letter}" for letter in "abcdef"]

@@ -54,7 +54,7 @@
     data.metrics.forEach((metric, index) => {
       const own = data.scores.map((method) => method[index][pair]);
       const known = own.filter((each) => each !== null);
-      const best = !metric.better || known.length < 2 ? null : Math[metric.better === "higher" ? "max" : "min"](...known);
+      const best = !metric.better || new Set(known).size < 2 ? null : Math[metric.better === "higher" ? "max" : "min"](...known);
       const body = make("tbody", {}, make("tr", {}, make("th", { scope: "rowgroup", colSpan: 2, className: "metric" }, arrowed(metric))));
       own.forEach((value, method) => body.append(make("tr", {}, make("th", { scope: "row" }, data.methods[method].label),
         make("td", { className: value !== null && value === best ? "best" : "" }, words(value, metric)))));

@@ -134,6 +134,7 @@ def compare(
 
         say(f"pictures: {draw_extremes(methods, comparison, pictures, handle)}")
     if page is not None:
+        from i2ibench.cli.results import say_page
         from i2ibench.web.comparison_page import methods_without_images, write_comparison_page
 
         handle = handle or _recorded_dataset(methods, direction, data_root)
@@ -142,7 +143,8 @@ def compare(
         written = write_comparison_page(
             page, methods, comparison, handle, with_pictures=not without_pictures
         )
-        say(f"page         {written}")
+        name = methods[0].identity.get("the data set", "")
+        say_page(written, name, with_pictures=handle is not None and not without_pictures)
 
 
 def _recorded_dataset(

@@ -25,8 +25,8 @@ from i2ibench.results.record_files import read_result
 from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.web.comparison_sections import OPEN, differences_of, means_table, standing
 from i2ibench.web.explorer import SCRIPTS, Explorer, ShownMethod, explorer
+from i2ibench.web.licence import licence_of
 from i2ibench.web.page import render_page, write_page
-from i2ibench.web.run_sections import licence_of
 
 MOST_METHODS = 6
 # Of the pairs that differ most in a metric, over all two methods.

@@ -13,6 +13,7 @@ from i2ibench.leaderboard.board import Board
 from i2ibench.results.record import Result
 from i2ibench.web import run_sections as sections
 from i2ibench.web.explorer import SCRIPTS, ShownMethod, explorer
+from i2ibench.web.licence import licence_of
 from i2ibench.web.page import render_page, write_page
 from i2ibench.web.verdict import verdict_of
 
@@ -87,7 +88,7 @@ def write_run_page(
         extremes=extremes,
         explorer=shown,
         scripts=SCRIPTS,
-        licence=sections.licence_of(result.dataset.name),
+        licence=licence_of(result.dataset.name),
         curves=curves,
         previews=previews,
         cost=sections.cost(result),

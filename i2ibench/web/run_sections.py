@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError
@@ -26,6 +25,7 @@ from i2ibench.results.record import MetricRecord, Result
 from i2ibench.web.charts import Strip, line_chart, strip_chart
 from i2ibench.web.curves import read_curves
 from i2ibench.web.explorer import Explorer
+from i2ibench.web.licence import licence_of
 from i2ibench.web.page import ASSETS
 from i2ibench.wording import count, duration
 
@@ -239,7 +239,7 @@ def cost(result: Result) -> list[tuple[str, str]]:
 
 def provenance_facts(result: Result) -> list[tuple[str, str]]:
     """Return where the numbers come from, as names and words."""
-    data, licence = result.dataset, licence_of(result.dataset.name)
+    data, licence = result.dataset, licence_of(result.dataset.name).words
     facts = [
         ("status", result.status),
         ("made", result.created),
@@ -253,13 +253,6 @@ def provenance_facts(result: Result) -> list[tuple[str, str]]:
         ("command", " ".join(result.environment.command or ())),
     ]
     return [(name, words) for name, words in facts if words]
-
-
-def licence_of(dataset: str) -> str:
-    """Return what a registered data set says of its licence; nothing of one's own."""
-    if dataset not in registry.datasets.names():
-        return ""
-    return str(registry.datasets.get(dataset).get("licence", ""))
 
 
 def record_parts(result: Result) -> list[tuple[str, str]]:

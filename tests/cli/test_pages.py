@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import factories
 import pytest
 
 from i2ibench.cli.app import run_app
@@ -108,3 +109,14 @@ def test_a_finished_run_writes_no_page_again(runs, drawn, tmp_path, said):
     )
     assert _page(said(*line, "-o", tmp_path / "runs")) == page
     assert page.stat().st_mtime_ns == before
+
+
+def test_whoever_makes_a_page_of_private_images_is_told(runs, drawn, tmp_path, said, monkeypatch):
+    factories.register_dataset(monkeypatch, "drawn", {"title": "drawn", "publishable": False})
+    told = "images of drawn may not be published"
+    report = said("report", runs[0], "--dataset", drawn.root)
+    assert told in report
+    assert "--without-pictures" in report
+    assert told not in said("report", runs[0], "--dataset", drawn.root, "--without-pictures")
+    page = ("compare", *runs, "--page", tmp_path / "page")
+    assert told in said(*page, "--dataset", drawn.root)

@@ -68,6 +68,29 @@ def test_a_pair_is_shown_with_all_methods_and_axe_is_content(
         assert serious_faults(page) == []
 
 
+def test_at_200_percent_no_verdict_is_hidden(open_page, page_file):
+    page = open_page(page_file)
+    page.set_viewport_size({"width": 640, "height": 450})
+    for region in page.locator("#differences .scroll:visible").all():
+        assert region.evaluate("each => each.scrollWidth <= each.clientWidth")
+    assert page.get_by_role("columnheader", name="verdict").count() > 0, "still a table to readers"
+
+
+def test_paper_shows_what_is_folded_and_nothing_to_click(open_page, page_file):
+    page = open_page(page_file)
+    folded = page.locator("details:not([open])").count()
+    assert folded
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins
+    assert page.locator("details:not([open])").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert "click" not in page.locator("main").inner_text()
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() == folded
+
+
 def test_a_pair_that_differs_most_opens_in_its_order(open_page, page_file):
     page = open_page(page_file)
     page.locator("#extremes .gallery a").first.click()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +92,12 @@ def distributions(result: Result, scores: pd.DataFrame) -> list[tuple[str, Marku
     charts = []
     for name in pair_metrics(result, scores):
         defined = scores[scores[name].notna()]
-        parts = {group: defined[defined["group"] == group] for group in result.groups}
-        parts = {group: rows for group, rows in parts.items() if len(rows)}
+        parts = [(group, defined[defined["group"] == group]) for group in result.groups]
+        parts = [(group, rows) for group, rows in parts if len(rows)]
         unit = (result.dataset.group_name or "group") if parts else ""
+        others = defined[~defined["group"].isin([group for group, _ in parts])]
+        if len(others):
+            parts.append(("unknown" if parts else "all", others))
         strips = [
             Strip(
                 group,
@@ -103,7 +105,7 @@ def distributions(result: Result, scores: pd.DataFrame) -> list[tuple[str, Marku
                 [int(index) for index in rows.index],
                 _interval(result, name, group),
             )
-            for group, rows in (parts or {"all": defined}).items()
+            for group, rows in parts
         ]
         charts.append((name, strip_chart(_title(name, result.metrics[name]), name, strips, unit)))
     return charts
@@ -269,8 +271,9 @@ def _title(name: str, record: MetricRecord) -> str:
 
 
 def _interval(result: Result, metric: str, group: str) -> tuple[float, float] | None:
-    records: Mapping[str, MetricRecord] = (
-        result.groups[group].metrics if group in result.groups else result.metrics
-    )
-    record = records.get(metric)
+    """Return the interval of a group's mean, or of all pairs where there are no groups."""
+    if group in result.groups:
+        record = result.groups[group].metrics.get(metric)
+    else:
+        record = None if result.groups else result.metrics.get(metric)
     return None if record is None else record.ci95

@@ -45,6 +45,7 @@ def test_run_and_report_name_their_page(runs, drawn, tmp_path, said):
     page = runs[0] / "report/index.html"
     first = page.read_text("utf-8")
     assert "On no board" not in first
+    assert "between rank 2" not in first, "no rank is shown that this would explain"
     assert (runs[0] / "report/samples.png").exists()
     again = _page(said("report", runs[0], "--dataset", drawn.root))
     assert again == page

@@ -163,6 +163,13 @@ def register_metric(monkeypatch: pytest.MonkeyPatch, name: str, metric: type[Met
     registry.metrics.register(name, metric)
 
 
+def register_dataset(monkeypatch: pytest.MonkeyPatch, name: str, card: dict[str, Any]) -> None:
+    """Register a data set for the length of one test."""
+    for store in ("_added", "_loaded"):
+        monkeypatch.setattr(registry.datasets, store, dict(getattr(registry.datasets, store)))
+    registry.datasets.register(name, card)
+
+
 def times(folder: Path) -> dict[Path, int]:
     """Return when each file of a folder was written; some versions of filelock touch a lock."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]

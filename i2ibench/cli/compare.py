@@ -108,7 +108,7 @@ def compare(
     """
     from i2ibench.comparison.compare import compare as compare_methods
     from i2ibench.comparison.methods import read_methods
-    from i2ibench.comparison.tables import comparison_tables
+    from i2ibench.comparison.tables import COLUMNS_NOTE, comparison_tables
     from i2ibench.leaderboard.reported import reported_methods
 
     methods = read_methods(runs or []) + (reported_methods(reported) if reported else [])
@@ -122,7 +122,7 @@ def compare(
         answer(table("methods", *_turned(header, rows)))
         for title, header, rows in differences:
             answer(table(*_without_numbers(title, header, rows, len(comparison.labels))))
-        for note in comparison.notes:
+        for note in (COLUMNS_NOTE, *comparison.notes):
             answer(note)
     handle = None
     if dataset is not None and not (pictures is None and page is None):
@@ -134,6 +134,7 @@ def compare(
 
         say(f"pictures: {draw_extremes(methods, comparison, pictures, handle)}")
     if page is not None:
+        from i2ibench.cli.results import say_page
         from i2ibench.web.comparison_page import methods_without_images, write_comparison_page
 
         handle = handle or _recorded_dataset(methods, direction, data_root)
@@ -142,7 +143,8 @@ def compare(
         written = write_comparison_page(
             page, methods, comparison, handle, with_pictures=not without_pictures
         )
-        say(f"page         {written}")
+        name = methods[0].identity.get("the data set", "")
+        say_page(written, name, with_pictures=handle is not None and not without_pictures)
 
 
 def _recorded_dataset(

@@ -97,6 +97,8 @@ def _show(name: str, direction: str | None, data_root: Path | None, json: bool) 
         for key in ("source", "target", "direction", "licence", "citation", "home", "obtain")
         if key in card
     ]
+    if card.get("publishable") is not None:
+        rows += [["its images", f"may {'' if card['publishable'] else 'not '}be published"]]
     rows += [["note", note] for note in card.get("notes", [])]
     answer(table(f"{found['name']}: {card['title']}", ["", ""], rows))
 

@@ -65,7 +65,7 @@ def evaluate(
     i2ibench evaluate predictions -d bci --on ray --shards 8
     """
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.cli.results import show_result
+    from i2ibench.cli.results import say_page, show_result
     from i2ibench.runs.outputs import page_of
     from i2ibench.runs.score_folders import evaluate_folders
     from i2ibench.runs.score_shard import evaluate_shard
@@ -108,7 +108,7 @@ def evaluate(
             folder /= result.model.name
         elif len(results) > 1:
             folder /= result.protocol.id
-        say(f"page         {page_of(folder)}")
+        say_page(page_of(folder), result.dataset.name, with_pictures=not options.without_pictures)
 
 
 def _show_together(results: list[Result], output: Path | None, json: bool) -> None:

@@ -35,7 +35,7 @@ def import_predictions(
         i2ibench import images.zip --name theirs --dataset bci --method method.toml
     """
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.cli.results import show_result
+    from i2ibench.cli.results import say_page, show_result
     from i2ibench.runs.import_predictions import import_predictions as import_images
 
     with closing(RichReporter()) as reporter:
@@ -44,7 +44,7 @@ def import_predictions(
         print_json(outcome.result.to_json())
     show_result(outcome.result, beside_json=json)
     say(f"run folder   {outcome.folder}")
-    say(f"page         {outcome.page}")
+    say_page(outcome.page, outcome.result.dataset.name, with_pictures=not options.without_pictures)
     if outcome.board is not None:
         folder = shlex.quote(str(outcome.board.parent))
         say(f"leaderboard  {outcome.board}")

@@ -15,7 +15,6 @@ from i2ibench.cli.options import (
     WithoutPictures,
 )
 from i2ibench.cli.several import each_of
-from i2ibench.cli.terminal import say
 from i2ibench.errors import UsageError
 from i2ibench.runs.option_fields import WHERE
 
@@ -56,6 +55,8 @@ def report(
 
     i2ibench report runs/bci/pyramid/* --without-pictures
     """
+    from i2ibench.cli.results import say_page
+    from i2ibench.results.record_files import read_result
     from i2ibench.runs.report_stage import report_again
 
     if output is not None and len(runs) > 1:
@@ -72,6 +73,7 @@ def report(
             board=board,
             with_pictures=not without_pictures,
         )
-        say(f"page         {page}")
+        record = read_result(run / "result.json" if run.is_dir() else run)
+        say_page(page, record.dataset.name, with_pictures=not without_pictures)
 
     each_of(runs, make)

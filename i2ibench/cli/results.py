@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from i2ibench.cli.terminal import answer, escape, out, table
+from i2ibench.cli.terminal import answer, escape, out, say, table
 from i2ibench.results.cells import record_cell
 from i2ibench.wording import count
 
@@ -111,3 +111,13 @@ def _beside(records: Sequence[MetricRecord]) -> list[str]:
 
 def _is_missing(record: MetricRecord) -> bool:
     return record.value is None and bool(record.unavailable)
+
+
+def say_page(page: object, dataset: str, *, with_pictures: bool) -> None:
+    """Tell where a page lies, and whether its pictures may not be published."""
+    from i2ibench.web.licence import kept_private
+
+    say(f"page         {page}")
+    private = kept_private(dataset) if with_pictures else ""
+    if private:
+        say(f"note         {private}; for a page to publish: --without-pictures")

@@ -38,7 +38,7 @@ def run(
         i2ibench run -m pix2pix -d path/to/facades --direction BtoA --repeats 3
     """
     from i2ibench.cli.progress import RichReporter
-    from i2ibench.cli.results import show_result
+    from i2ibench.cli.results import say_page, show_result
     from i2ibench.runs.run import run_repeats
 
     with closing(RichReporter()) as reporter:
@@ -49,7 +49,11 @@ def run(
     for outcome in outcomes:
         show_result(outcome.result, beside_json=json)
         say(f"run folder   {outcome.folder}")
-        say(f"page         {outcome.page}")
+        say_page(
+            outcome.page,
+            outcome.result.dataset.name,
+            with_pictures=not options.without_pictures,
+        )
     board = outcomes[-1].board
     if board is not None:
         folder = "" if str(board.parent) == "leaderboards" else f" --board {_quoted(board.parent)}"

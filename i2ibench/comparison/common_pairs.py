@@ -11,6 +11,7 @@ from i2ibench.errors import DataError, UsageError
 from i2ibench.registry import unknown_name
 from i2ibench.results.evaluation_intervals import metric_columns
 from i2ibench.results.scored_method import ScoredMethod
+from i2ibench.wording import count
 
 
 def aligned(methods: Sequence[ScoredMethod]) -> list[ScoredMethod]:
@@ -55,8 +56,11 @@ def _pair_sets(first: ScoredMethod, other: ScoredMethod) -> str:
     for label, extra in ((first.label, mine - theirs), (other.label, theirs - mine)):
         if extra:
             shown = ", ".join(sorted(extra)[:3]) + (", ..." if len(extra) > 3 else "")
-            parts.append(f"{len(extra)} pairs only in {label} ({shown})")
-    return f"{first.label} and {other.label} have other pairs: {'; '.join(parts)}"
+            parts.append(f"{count(len(extra), 'pair')} only in {label} ({shown})")
+    return (
+        f"{first.label} and {other.label} have other pairs: {'; '.join(parts)}; "
+        "score both on the same pairs"
+    )
 
 
 def common_metrics(

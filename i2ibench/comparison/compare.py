@@ -19,6 +19,7 @@ from i2ibench.notebook import Printed, Table
 from i2ibench.registry import unknown_name
 from i2ibench.results.evaluation_intervals import cluster_codes
 from i2ibench.results.scored_method import ScoredMethod
+from i2ibench.statistics.bootstrap import finite_mean
 from i2ibench.statistics.paired_tests import paired_differences
 
 if TYPE_CHECKING:
@@ -40,13 +41,16 @@ class Extreme:
 class Comparison(Printed):
     """All paired differences, overall (``""``) and by group, and the pairs that differ most.
 
-    ``notes`` say what a reader must know: metrics left out, what was resampled.
+    ``means`` are, by label and metric, the mean over seeds and the pairs on which the metric is
+    defined for this method, and how many these are. ``notes`` say what a reader must know: metrics
+    left out, what was resampled.
     """
 
     labels: tuple[str, ...]
     seeds: Mapping[str, int]
     signatures: Mapping[str, str]
     better: Mapping[str, Better | None]
+    means: Mapping[str, Mapping[str, tuple[float, int]]]
     sets: Mapping[str, tuple[PairedDifference, ...]]
     extremes: tuple[Extreme, ...]
     notes: tuple[str, ...]
@@ -57,6 +61,10 @@ class Comparison(Printed):
             "methods": list(self.labels),
             "seeds": dict(self.seeds),
             "signatures": dict(self.signatures),
+            "means": {
+                label: {metric: _json_value(mean) for metric, mean in known.items()}
+                for label, known in self.means.items()
+            },
             "sets": {
                 name or "all": [_json(difference) for difference in found]
                 for name, found in self.sets.items()
@@ -77,10 +85,10 @@ class Comparison(Printed):
         return comparison_lines(self)
 
     def _tables(self) -> Iterable[Table]:
-        from i2ibench.comparison.tables import comparison_tables
+        from i2ibench.comparison.tables import COLUMNS_NOTE, comparison_tables
 
         yield from comparison_tables(self)
-        yield "", ["what to know"], [[note] for note in self.notes]
+        yield "", ["what to know"], [[note] for note in (COLUMNS_NOTE, *self.notes)]
 
 
 def compare(
@@ -154,6 +162,7 @@ def _compared(
         seeds={method.label: len(method.seed_tables) for method in methods},
         signatures=signatures,
         better={name: methods[0].better.get(name) for name in chosen},
+        means={each.label: {name: _own_mean(each, name) for name in chosen} for each in methods},
         sets={
             name: tuple(method_differences(methods, chosen, rows, clusters, margins))
             for name, rows in sets.items()
@@ -161,6 +170,13 @@ def _compared(
         extremes=tuple(_extremes(methods, chosen, extremes)),
         notes=tuple(notes),
     )
+
+
+def _own_mean(method: ScoredMethod, metric: str) -> tuple[float, int]:
+    """Return the mean over seeds and pairs with a value in each seed, and the number of these."""
+    scores = method.seed_scores(metric)
+    known = ~np.isnan(scores).any(0)
+    return finite_mean(scores[:, known].ravel()), int(known.sum())
 
 
 def _of_protocol(methods: Sequence[ScoredMethod], metrics: Sequence[str]) -> dict[str, float]:
@@ -175,11 +191,10 @@ def _reading(methods: Sequence[ScoredMethod], unit: str) -> list[str]:
     """Return what a reader of the tables must know."""
     notes = [
         f"Intervals and tests are over seeds and {unit}. p: the test over seeds and units, Holm "
-        "over each table. Effect: rank-biserial correlation. P(a): probability that a is better on "
-        "a pair. Verdict: which is better where p < 0.05, and whether they are equal within a "
-        "margin (TOST at 5 %, each by itself)."
+        "over each table. Verdict: which is better where p < 0.05, and whether they are equal "
+        "within a margin (TOST at 5 %, each by itself)."
     ]
-    weights = [str(i) for i, method in enumerate(methods, start=1) if not method.is_method]
+    weights = [method.label for method in methods if not method.is_method]
     if weights:
         notes.append(
             f"One set of weights: {', '.join(weights)}. A claim that names them is about these "

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Table = tuple[str, list[str], list[list[str]]]
 
 _HEADER = ["metric", "a - b", "mean", "95 %", "p", "effect", "P(a)", "verdict"]
+# What the columns of these tables are, beside what ``Comparison.notes`` says of its numbers.
+COLUMNS_NOTE = (
+    "Effect: rank-biserial correlation. P(a): probability that a is better on a pair; a and b are "
+    "methods by their number."
+)
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:
@@ -84,9 +89,6 @@ def comparison_frame(comparison: Comparison) -> pd.DataFrame:
 
 
 def _methods(comparison: Comparison) -> Table:
-    means: dict[tuple[str, str], float] = {}
-    for found in comparison.sets[""]:
-        means[found.first, found.metric], means[found.second, found.metric] = found.means
     metrics = list(comparison.signatures)
     header = [
         "",
@@ -95,14 +97,22 @@ def _methods(comparison: Comparison) -> Table:
         *(f"{m} {wording.ARROWS[comparison.better.get(m)]}" for m in metrics),
     ]
     rows = [
-        [str(number), label, str(seeds), *(_mean(means[label, m], m) for m in metrics)]
+        [str(number), label, str(seeds), *(_mean(comparison, label, m) for m in metrics)]
         for number, (label, seeds) in enumerate(comparison.seeds.items(), start=1)
     ]
     return "methods", header, rows
 
 
-def _mean(value: float, metric: str) -> str:
-    return NumberCell(None if math.isnan(value) else value, metric).text
+def _mean(comparison: Comparison, label: str, metric: str) -> str:
+    """Return a method's own mean, with the number of pairs where not every method has as many."""
+    mean, pairs = comparison.means[label][metric]
+    text = NumberCell(None if math.isnan(mean) else mean, metric).text
+    return f"{text} ({count(pairs, 'pair')})" if differs(comparison, metric) else text
+
+
+def differs(comparison: Comparison, metric: str) -> bool:
+    """Whether the methods have values of a metric on other numbers of pairs."""
+    return len({known[metric][1] for known in comparison.means.values()}) > 1
 
 
 def _row(found: PairedDifference, comparison: Comparison, pairs: int) -> list[str]:

@@ -224,6 +224,8 @@ class Card(_Declared):
         stain: the stain of the targets that stain metrics read, ``"DAB"``, where there is one.
         recipes: the data set whose recipes are used, where it is not this one.
         licence: under which terms it may be used.
+        publishable: whether these terms let everybody publish images of it; None where the card
+            does not say.
         citation: what to cite.
         home: its web page.
         obtain: the steps to get it.
@@ -246,6 +248,7 @@ class Card(_Declared):
     stain: Literal["", "DAB"] = ""
     recipes: str = ""
     licence: str = ""
+    publishable: bool | None = None
     citation: str = ""
     home: str = ""
     obtain: str = ""

@@ -15,6 +15,9 @@ from i2ibench.data.pairs import ImagePair
 from i2ibench.data.patterns import found_group
 from i2ibench.errors import DataError
 
+# Before the name of data that are called like a registered set, or are a part of it.
+OWN = "own-"
+
 
 def name_of_own(name: str, root: Path | None, path: Path, *, asked_for: bool = False) -> str:
     """Return what the data that lie in a folder are called on boards and in records.
@@ -38,9 +41,9 @@ def name_of_own(name: str, root: Path | None, path: Path, *, asked_for: bool = F
     difference = _difference(parse_card(twin, registry.datasets.get(twin)), root)
     if difference is None:
         return twin
-    own = f"own-{name}"
+    own = f"{OWN}{name}"
     while own in known:
-        own = f"own-{own}"
+        own = f"{OWN}{own}"
     # Told where it is found, so that one process says it once however often it opens the data.
     if asked_for:
         what = f"does not hold what the catalogue states of {twin} ({difference})"

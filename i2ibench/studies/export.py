@@ -41,6 +41,7 @@ from i2ibench.studies.scored_runs import (
     predictions_hash,
 )
 from i2ibench.studies.study_page import IMAGES, write_study_page
+from i2ibench.web.licence import kept_private
 from i2ibench.wording import count
 
 Pixels = NDArray[np.uint8]
@@ -171,8 +172,14 @@ def export_study(
         len(key.items) - ratings,
         len(files),
         size,
-        key.notes,
+        (*key.notes, *_private(first.result.dataset.name)),
     )
+
+
+def _private(dataset: str) -> list[str]:
+    """Return what whoever hands out a page of this data must know; not of the key, which stays."""
+    said = kept_private(dataset)
+    return [f"{said}: give the page to its readers alone, at no public address"] if said else []
 
 
 def _checked(design: Design, runs: Sequence[str | Path], folder: Path) -> Design:

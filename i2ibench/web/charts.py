@@ -59,10 +59,11 @@ def line_chart(title: str, steps: Floats, values: Floats) -> Markup:
     )
 
 
-def strip_chart(title: str, metric: str, strips: Sequence[Strip]) -> Markup:
+def strip_chart(title: str, metric: str, strips: Sequence[Strip], unit: str = "") -> Markup:
     """Return the score of every pair as a dot, one column a group, with mean and interval.
 
-    ``metric`` is the one that ``explorer.js`` names beside a dot; it opens the dot's pair.
+    ``metric`` is the one that ``dots.js`` names beside a dot; the dot opens its pair. ``unit`` is
+    what groups are called.
     """
     everything = np.concatenate([each.values for each in strips])
     low, high = _range(everything[np.isfinite(everything)])
@@ -70,7 +71,7 @@ def strip_chart(title: str, metric: str, strips: Sequence[Strip]) -> Markup:
     body = _y_ticks(low, high)
     for index, strip in enumerate(strips):
         centre = _LEFT + (index + 0.5) * step
-        body += _dots(strip, centre, 0.32 * step, low, high)
+        body += _dots(strip, unit, centre, 0.32 * step, low, high)
         finite = strip.values[np.isfinite(strip.values)]
         if len(finite):
             body += _mean(float(finite.mean()), strip.interval, centre, step, low, high)
@@ -130,7 +131,7 @@ def shared_scale(numbers: Sequence[float | None], around: float | None = None) -
     return _range(np.asarray(finite, dtype=np.float64))
 
 
-def _dots(strip: Strip, centre: float, spread: float, low: float, high: float) -> str:
+def _dots(strip: Strip, unit: str, centre: float, spread: float, low: float, high: float) -> str:
     # Sideways offsets only keep dots apart; the golden ratio spreads them without a generator.
     offsets = (np.arange(len(strip.values)) * 0.6180339887) % 1 * 2 - 1
     path = "".join(
@@ -138,7 +139,10 @@ def _dots(strip: Strip, centre: float, spread: float, low: float, high: float) -
         for score, offset in zip(np.clip(strip.values, low, high), offsets, strict=True)
     )
     numbers = ",".join(map(str, strip.pairs))
-    return f'<path class="dots" data-pairs="{numbers}" d="{path}"/>' if path else ""
+    label = _text(f"{unit} {strip.label}".strip())
+    if not path:
+        return ""
+    return f'<path class="dots" data-label="{label}" data-pairs="{numbers}" d="{path}"/>'
 
 
 def _mean(
@@ -171,11 +175,15 @@ def _frame(title: str, body: str, *, kind: str = "", metric: str = "") -> Markup
 
 def _y_ticks(low: float, high: float) -> str:
     ticks = ""
+    step = (high - low) / 3
+    # All with as many decimals as tell two neighbours apart, unless that is a long number.
+    decimals = max(0, 1 - math.floor(math.log10(step))) if 0 < step < math.inf else 0
+    style = f".{decimals}f" if decimals < 6 and max(abs(low), abs(high)) < 1e6 else ".3g"
     for value in np.linspace(low, high, 4):
         y = _y(float(value), low, high)
         ticks += (
             f'<path class="grid-line" d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>'
-            f'<text x="{_LEFT - 5}" y="{y + 3:.1f}" text-anchor="end">{value:.3g}</text>'
+            f'<text x="{_LEFT - 5}" y="{y + 3:.1f}" text-anchor="end">{value:{style}}</text>'
         )
     return ticks
 

@@ -14,6 +14,7 @@ from i2ibench.data.dataset import Dataset
 from i2ibench.data.pairs import PairedDataset
 from i2ibench.data.preparation import Preparation
 from i2ibench.errors import DataError, UsageError
+from i2ibench.escaping import visible
 from i2ibench.evaluation.predictions import find_predictions
 from i2ibench.evaluation.protocol import DEFAULT_MAIN, load_protocol
 from i2ibench.metrics.presentation import column_title, summary, table_order, trap
@@ -24,8 +25,8 @@ from i2ibench.results.record_files import read_result
 from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.web.comparison_sections import OPEN, differences_of, means_table, standing
 from i2ibench.web.explorer import SCRIPTS, Explorer, ShownMethod, explorer
+from i2ibench.web.licence import licence_of
 from i2ibench.web.page import render_page, write_page
-from i2ibench.web.run_sections import licence_of
 
 MOST_METHODS = 6
 # Of the pairs that differ most in a metric, over all two methods.
@@ -93,9 +94,13 @@ def write_comparison_page(
         pairs=len(methods[0].scores),
         standings=[standing(comparison, name) for name in _deciding(record, metrics)],
         means=means_table(comparison, metrics),
-        differences=[differences_of(comparison, name, index) for index, name in enumerate(metrics)],
+        differences=[
+            differences_of(comparison, name, index, shown.groups)
+            for index, name in enumerate(metrics)
+        ],
         extremes=_extremes(comparison, metrics, shown),
         explorer=shown,
+        scripts=SCRIPTS,
         definitions=[
             (column_title(n, comparison.better.get(n)), summary(n), trap(n), s)
             for n, s in ((name, comparison.signatures[name]) for name in metrics)
@@ -166,6 +171,9 @@ def _extremes(
     found = []
     for metric in metrics:
         listed = [each for each in comparison.extremes if each.metric == metric]
+        # A pair stands once, with the two methods that differ most on it.
+        listed.sort(key=lambda each: abs(each.scores[0] - each.scores[1]))
+        listed = list({each.pair: each for each in listed}.values())
         listed.sort(key=lambda each: -abs(each.scores[0] - each.scores[1]))
         if listed:
             found.append(
@@ -180,7 +188,8 @@ def _extremes(
 def _extreme(found: Extreme, comparison: Comparison, shown: Explorer) -> dict[str, Any]:
     first, second = (comparison.labels.index(label) for label in (found.first, found.second))
     return {
-        "id": found.pair,
+        # As the explorer names it, whose scripts look for it.
+        "id": visible(found.pair),
         "metric": found.metric,
         "of": f"{first}-{second}",
         "picture": shown.thumbnail(found.pair),

@@ -1,7 +1,8 @@
 """The pair explorer: what a page gives its scripts so that every pair can be found and looked at.
 
-The scripts are ``explorer.js`` (the grid, its filters, the dots of charts) and ``viewer.js`` (one
-pair); the controls stand in ``templates/explorer.html.j2``.
+The scripts are ``explorer.js`` (the grid and its filters), ``dots.js`` (the dots of charts),
+``viewer.js`` (one pair) and ``pair_scores.js`` (its scores); the controls stand in
+``templates/explorer.html.j2``.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from i2ibench.metrics.interface import installed_metric
 from i2ibench.metrics.presentation import direction, metric_title
 from i2ibench.web.derived_views import DENSITY_END, DIFFERENCE_END
 from i2ibench.web.page import ASSETS, data_block
-from i2ibench.web.sheet import GUTTER
+from i2ibench.web.sheet import BLOCK, GUTTER
 from i2ibench.web.tiles import QUALITY, TOTAL_BYTES, TileSet, make_tiles
 
-SCRIPTS = ("explorer.js", "viewer.js")
+SCRIPTS = ("explorer.js", "dots.js", "pair_scores.js", "viewer.js")
 _TILES = f"{ASSETS}/tiles"
 _HINTS = {
     "d": f"mean absolute difference: black 0, yellow {DIFFERENCE_END} grey levels and more",
@@ -123,7 +124,12 @@ def explorer(
             for each in methods
         ],
         "metrics": [_metric(name) for name in metrics],
-        "tiles": {"folder": f"{_TILES}/", "gutter": GUTTER, "thumbnails": tiles.has_thumbnails},
+        "tiles": {
+            "folder": f"{_TILES}/",
+            "gutter": GUTTER,
+            "block": BLOCK,
+            "thumbnails": tiles.has_thumbnails,
+        },
         "views": [_view(view, methods) for view in tiles.views],
         "pairs": {
             "id": ids,
@@ -204,6 +210,7 @@ def _view(view: Any, methods: Sequence[ShownMethod]) -> dict[str, Any]:
     return {
         "key": view.key,
         "name": name,
+        "kind": view.name,
         "column": view.column,
         "row": view.row,
         "method": index,

@@ -13,6 +13,7 @@ from i2ibench.leaderboard.board import Board
 from i2ibench.results.record import Result
 from i2ibench.web import run_sections as sections
 from i2ibench.web.explorer import SCRIPTS, ShownMethod, explorer
+from i2ibench.web.licence import licence_of
 from i2ibench.web.page import render_page, write_page
 from i2ibench.web.verdict import verdict_of
 
@@ -86,7 +87,8 @@ def write_run_page(
         charts=charts,
         extremes=extremes,
         explorer=shown,
-        licence=sections.licence_of(result.dataset.name),
+        scripts=SCRIPTS,
+        licence=licence_of(result.dataset.name),
         curves=curves,
         previews=previews,
         cost=sections.cost(result),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from i2ibench import registry
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
 from i2ibench.errors import DataError
+from i2ibench.escaping import visible
 from i2ibench.evaluation.protocol import DEFAULT_MAIN
 from i2ibench.files import atomic_path, json_text, visible_files
 from i2ibench.metrics.presentation import column_title, metric_title, summary, table_order, trap
@@ -25,6 +24,7 @@ from i2ibench.results.record import MetricRecord, Result
 from i2ibench.web.charts import Strip, line_chart, strip_chart
 from i2ibench.web.curves import read_curves
 from i2ibench.web.explorer import Explorer
+from i2ibench.web.licence import licence_of
 from i2ibench.web.page import ASSETS
 from i2ibench.wording import count, duration
 
@@ -92,8 +92,12 @@ def distributions(result: Result, scores: pd.DataFrame) -> list[tuple[str, Marku
     charts = []
     for name in pair_metrics(result, scores):
         defined = scores[scores[name].notna()]
-        parts = {group: defined[defined["group"] == group] for group in result.groups}
-        parts = {group: rows for group, rows in parts.items() if len(rows)} or {"all": defined}
+        parts = [(group, defined[defined["group"] == group]) for group in result.groups]
+        parts = [(group, rows) for group, rows in parts if len(rows)]
+        unit = (result.dataset.group_name or "group") if parts else ""
+        others = defined[~defined["group"].isin([group for group, _ in parts])]
+        if len(others):
+            parts.append(("unknown" if parts else "all", others))
         strips = [
             Strip(
                 group,
@@ -101,9 +105,9 @@ def distributions(result: Result, scores: pd.DataFrame) -> list[tuple[str, Marku
                 [int(index) for index in rows.index],
                 _interval(result, name, group),
             )
-            for group, rows in parts.items()
+            for group, rows in parts
         ]
-        charts.append((name, strip_chart(_title(name, result.metrics[name]), name, strips)))
+        charts.append((name, strip_chart(_title(name, result.metrics[name]), name, strips, unit)))
     return charts
 
 
@@ -140,7 +144,8 @@ def extremes(result: Result, scores: pd.DataFrame, shown: Explorer) -> list[dict
 
 def _extreme(row: Any, metric: str, shown: Explorer) -> dict[str, Any]:
     return {
-        "id": str(row["id"]),
+        # As the explorer names it, whose scripts look for it.
+        "id": visible(str(row["id"])),
         "picture": shown.thumbnail(str(row["id"])),
         "score": NumberCell(float(row[metric]), metric).text,
     }
@@ -236,7 +241,7 @@ def cost(result: Result) -> list[tuple[str, str]]:
 
 def provenance_facts(result: Result) -> list[tuple[str, str]]:
     """Return where the numbers come from, as names and words."""
-    data, licence = result.dataset, licence_of(result.dataset.name)
+    data, licence = result.dataset, licence_of(result.dataset.name).words
     facts = [
         ("status", result.status),
         ("made", result.created),
@@ -250,13 +255,6 @@ def provenance_facts(result: Result) -> list[tuple[str, str]]:
         ("command", " ".join(result.environment.command or ())),
     ]
     return [(name, words) for name, words in facts if words]
-
-
-def licence_of(dataset: str) -> str:
-    """Return what a registered data set says of its licence; nothing of one's own."""
-    if dataset not in registry.datasets.names():
-        return ""
-    return str(registry.datasets.get(dataset).get("licence", ""))
 
 
 def record_parts(result: Result) -> list[tuple[str, str]]:
@@ -273,8 +271,9 @@ def _title(name: str, record: MetricRecord) -> str:
 
 
 def _interval(result: Result, metric: str, group: str) -> tuple[float, float] | None:
-    records: Mapping[str, MetricRecord] = (
-        result.groups[group].metrics if group in result.groups else result.metrics
-    )
-    record = records.get(metric)
+    """Return the interval of a group's mean, or of all pairs where there are no groups."""
+    if group in result.groups:
+        record = result.groups[group].metrics.get(metric)
+    else:
+        record = None if result.groups else result.metrics.get(metric)
     return None if record is None else record.ci95

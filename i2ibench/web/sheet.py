@@ -11,8 +11,12 @@ import numpy as np
 from i2ibench.web.derived_views import Picture, density_view, difference_view, outline_view
 from i2ibench.web.pictures import fit
 
-# Between views, so that the filters of JPEG and of the browser mix no two of them.
+# Half of it on every side of a view repeats its border, so that the filters of JPEG and of the
+# browser mix no two views.
 GUTTER = 8
+# Views are as far apart as whole blocks of JPEG, whose side is 16 px where colours are halved: a
+# block that held parts of two would paint the colour of one along the border of the other.
+BLOCK = 16
 _BLURRED = 6
 
 
@@ -55,18 +59,26 @@ def views_of(methods: int, *, has_source: bool, stain: bool) -> tuple[View, ...]
 def sheet_of(rows: Sequence[Sequence[Picture]], size: tuple[int, int]) -> Picture:
     """Return the sheet, each view scaled to width and height ``size``."""
     width, height = size
-    columns = max(map(len, rows))
-    shape = (len(rows) * (height + GUTTER), columns * (width + GUTTER), 3)
-    sheet = np.full(shape, 255, np.uint8)
+    right, below = pitch(width), pitch(height)
+    sheet = np.full((len(rows) * below, max(map(len, rows)) * right, 3), 255, np.uint8)
+    lead = GUTTER // 2
+    borders = (lead, below - height - lead, lead, right - width - lead)
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
-            top, left = y * (height + GUTTER), x * (width + GUTTER)
-            # The gutter repeats the border.
-            cell = cv2.copyMakeBorder(
-                resized(image, size), 0, GUTTER, 0, GUTTER, cv2.BORDER_REPLICATE
-            )
-            sheet[top : top + height + GUTTER, left : left + width + GUTTER] = cell
+            cell = cv2.copyMakeBorder(resized(image, size), *borders, cv2.BORDER_REPLICATE)
+            sheet[y * below : (y + 1) * below, x * right : (x + 1) * right] = cell
     return sheet
+
+
+def corner(view: View, size: tuple[int, int]) -> tuple[int, int]:
+    """Return left and top of a view on the sheet, in pixels, where views have this ``size``."""
+    lead = GUTTER // 2
+    return view.column * pitch(size[0]) + lead, view.row * pitch(size[1]) + lead
+
+
+def pitch(length: int) -> int:
+    """Return how far apart views of this width or height begin."""
+    return -(-(length + GUTTER) // BLOCK) * BLOCK
 
 
 def resized(image: Picture, size: tuple[int, int]) -> Picture:

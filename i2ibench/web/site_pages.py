@@ -262,11 +262,12 @@ def _plots(track: Json) -> dict[str, list[Any]]:
 
 
 def _definitions(track: Json) -> list[Json]:
-    found = {
-        (column["metric"], column["signature"]): column
-        for table in track["tables"]
-        for column in table["columns"]
-    }
+    """Return each metric once, with its signatures and the set that each is first shown of."""
+    titles = {table["set"]: table["title"] for table in track["tables"]}
+    found: dict[str, Json] = {}
+    for column in (column for table in track["tables"] for column in table["columns"]):
+        known = found.setdefault(column["metric"], {**column, "signatures": {}})
+        known["signatures"].setdefault(column["signature"], titles.get(column["set"], ""))
     return [*found.values()]
 
 

@@ -38,7 +38,7 @@ _SIDES = (512, 384, 256, 192, 128, 96, 64)
 _THUMBNAIL = 128
 # What a pixel takes as a JPEG of this quality, of grainy tissue; decides the side, not the bound.
 _BYTES_A_PIXEL = 0.3
-_VERSION = 1
+_VERSION = 2
 _OURS = re.compile(r"\d{5}-(thumb|sheet)\.jpg")
 _MANIFEST = "tiles.json"
 _WORKERS = 8

@@ -176,3 +176,11 @@ def test_an_address_of_what_the_board_has_not_shows_the_board(site: Path, open_p
     for name in ("set", "columns", "made"):
         chosen = page.locator(f"select[name={name}]").evaluate("each => each.selectedIndex")
         assert chosen == 0, name
+
+
+def test_what_decides_is_seen_without_scrolling(site: Path, open_page: Open) -> None:
+    page = open_page(site / "index.html")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    region = page.locator(".scroll.tall").bounding_box()
+    decides = page.locator("table.filtered thead th", has_text="decides").bounding_box()
+    assert decides["x"] + decides["width"] <= region["x"] + region["width"]

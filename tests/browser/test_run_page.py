@@ -142,7 +142,9 @@ def test_one_zoom_moves_all_views(open_page, page_file):
         found = set()
         for view in views.all():
             x, y, width, height = map(float, view.get_attribute("viewBox").split())
-            found.add(tuple(round(each, 2) for each in (x % 72, y % 72, width, height)))
+            # Views of 64 px begin every 80 px, at 4.
+            within = ((x - 4) % 80, (y - 4) % 80, width, height)
+            found.add(tuple(round(each, 2) for each in within))
         return found
 
     assert parts() == {(0, 0, 64, 64)}
@@ -163,12 +165,12 @@ def test_a_slider_stands_between_any_two_views(open_page, page_file):
     page = open_page(page_file, "#pair=pair%200003")
     page.keyboard.press("s")
     page.get_by_label("View on the right").select_option("o0")
-    page.get_by_role("slider").fill("25")
+    page.get_by_label("Slider between both views").fill("25")
     assert page.locator(".slide-top").evaluate("each => each.style.clipPath").endswith("25%)")
     assert "slide=t%2Co0&at=25" in page.url
     assert page.locator(".slide svg").count() == 2
     page.reload()
-    assert page.get_by_role("slider").input_value() == "25"
+    assert page.get_by_label("Slider between both views").input_value() == "25"
 
 
 def test_a_dot_of_a_chart_opens_its_pair(open_page, page_file):
@@ -181,7 +183,7 @@ def test_a_dot_of_a_chart_opens_its_pair(open_page, page_file):
     box = chart.bounding_box()
     scale = box["width"] / 360
     page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
-    assert f"pair {number:04d}" in " ".join(chart.locator("title").all_text_contents())
+    assert page.locator(".dot-said", has_text=f"pair {number:04d}").is_visible()
     page.mouse.down()
     page.mouse.up()
     assert _shown(page) == f"pair {number:04d}"
@@ -305,3 +307,29 @@ def test_keys_work_from_the_first_pair_to_the_last_and_after_views_were_redrawn(
     page.locator("#viewer-next").click()
     page.keyboard.press("ArrowLeft")
     assert _shown(page) == "pair 0022", "Next is disabled on the last pair"
+
+
+def test_dots_are_reached_and_opened_by_keys_and_read_out(open_page, page_file):
+    page = open_page(page_file)
+    chart = page.locator('svg.strips[data-metric="psnr"]')
+    chart.focus()
+
+    def said() -> str:
+        return str(chart.get_attribute("aria-valuetext"))
+
+    # Of group 0 (pairs 0, 4, ... 20) the least PSNR is that of pair 20.
+    assert said() == "pair 0020, HER2 0, PSNR 12.61 dB"
+    page.keyboard.press("ArrowUp")
+    assert said().startswith("pair 0016, HER2 0")
+    assert page.locator(".dot-said", has_text="pair 0016").is_visible()
+    page.keyboard.press("ArrowRight")
+    assert ", HER2 1+," in said(), "of the next column, at about this height"
+    page.keyboard.press("End")
+    assert said().startswith("pair 0003, HER2 3+")
+    page.keyboard.press("ArrowUp")
+    assert said().startswith("pair 0003, HER2 3+"), "the highest of its column"
+    assert chart.get_attribute("aria-valuenow") == chart.get_attribute("aria-valuemax") == "24"
+    page.keyboard.press("Enter")
+    assert _shown(page) == "pair 0003"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.metric") == "psnr", "where one was"

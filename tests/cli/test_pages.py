@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import factories
 import pytest
 
 from i2ibench.cli.app import run_app
@@ -44,6 +45,7 @@ def test_run_and_report_name_their_page(runs, drawn, tmp_path, said):
     page = runs[0] / "report/index.html"
     first = page.read_text("utf-8")
     assert "On no board" not in first
+    assert "between rank 2" not in first, "no rank is shown that this would explain"
     assert (runs[0] / "report/samples.png").exists()
     again = _page(said("report", runs[0], "--dataset", drawn.root))
     assert again == page
@@ -108,3 +110,14 @@ def test_a_finished_run_writes_no_page_again(runs, drawn, tmp_path, said):
     )
     assert _page(said(*line, "-o", tmp_path / "runs")) == page
     assert page.stat().st_mtime_ns == before
+
+
+def test_whoever_makes_a_page_of_private_images_is_told(runs, drawn, tmp_path, said, monkeypatch):
+    factories.register_dataset(monkeypatch, "drawn", {"title": "drawn", "publishable": False})
+    told = "images of drawn may not be published"
+    report = said("report", runs[0], "--dataset", drawn.root)
+    assert told in report
+    assert "--without-pictures" in report
+    assert told not in said("report", runs[0], "--dataset", drawn.root, "--without-pictures")
+    page = ("compare", *runs, "--page", tmp_path / "page")
+    assert told in said(*page, "--dataset", drawn.root)

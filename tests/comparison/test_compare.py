@@ -259,7 +259,7 @@ def test_a_claim_of_single_seeds_is_about_their_weights(tmp_path: Path) -> None:
     assert not comparison.sets[""][0].about_methods
     _, _, rows = list(comparison_tables(comparison))[1]
     assert rows[0][-1] == "1 (these weights)"
-    assert any("One set of weights: 1, 2" in note for note in comparison.notes)
+    assert any("One set of weights: net, other" in note for note in comparison.notes)
 
 
 def test_two_seeds_of_one_method_are_never_two_methods(tmp_path: Path) -> None:

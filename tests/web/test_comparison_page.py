@@ -7,6 +7,7 @@ from pathlib import Path
 
 import factories
 import numpy as np
+import pandas as pd
 import pytest
 
 from i2ibench.comparison.compare import compare
@@ -14,7 +15,7 @@ from i2ibench.comparison.methods import read_methods
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import read_image, write_png
 from i2ibench.errors import DataError, UsageError
-from i2ibench.results.pair_scores import pair_scores_csv
+from i2ibench.results.pair_scores import pair_scores_csv, read_pair_scores
 from i2ibench.results.record_files import write_result
 from i2ibench.web.comparison_page import write_comparison_page
 
@@ -98,3 +99,56 @@ def test_more_methods_than_a_page_tells_apart_are_refused(runs, tmp_path) -> Non
     comparison = compare(methods)
     with pytest.raises(UsageError, match="2 to 6"):
         write_comparison_page(tmp_path / "page", methods * 3, comparison, None)
+
+
+def test_of_two_methods_each_level_is_a_row_and_few_pairs_decide_nothing(
+    runs, dataset, tmp_path
+) -> None:
+    page = _page(tmp_path / "page", runs[::2], dataset)  # good and bad: 4 apart on every pair
+    section = page.split('id="differences"')[1].split('id="extremes"')[0]
+    assert section.count("<table") == 2
+    rows = re.findall(r'<th scope="row"[^>]*>(.*?)<small>(\d+) pairs', section)
+    assert rows == [("good − bad", "24"), ("0", "6"), ("1+", "6"), ("2+", "6"), ("3+", "6")]
+    assert section.count("too few pairs to say: 6, and 16 are needed") == 4
+    assert "cannot be told apart" not in section
+    assert section.count("good is better") == 1
+
+
+def test_a_pair_stands_once_among_those_that_differ_most(runs, dataset, tmp_path) -> None:
+    page = _page(tmp_path / "page", runs, dataset)
+    section = page.split('id="extremes"')[1].split('id="pairs"')[0]
+    shown = re.findall(r'href="#pair=([^&]*)&', section)
+    assert len(shown) == len(set(shown)) > 2
+
+
+def test_notes_speak_of_no_column_of_other_tables(runs, dataset, tmp_path) -> None:
+    page = _page(tmp_path / "page", runs, dataset)
+    verdict = page.split('id="verdict"')[1].split('id="methods"')[0]
+    assert "Intervals and tests are over seeds" in verdict
+    assert "P(a)" not in verdict
+
+
+def test_each_mean_is_the_methods_own_and_says_over_how_many_pairs(runs, tmp_path) -> None:
+    scores = pair_scores_csv(_gaps(runs[1], 10))
+    (runs[1] / "scores.csv").write_text(scores)
+    methods = read_methods(runs)
+    page = _page(tmp_path / "page", runs, None)
+    table = page.split('aria-label="Mean scores"')[1].split("</table>")[0]
+    cells = re.findall(r'data-value="([\d.]+)"[^>]*>[^<]*<small>(\d+) pairs', table)
+    assert [int(pairs) for _, pairs in cells] == [24, 14, 24]
+    for method, (mean, _) in zip(methods, cells, strict=True):
+        assert float(mean) == pytest.approx(np.nanmean(method.scores["psnr"]))
+
+
+def test_nothing_is_best_where_all_are_equal(runs, tmp_path) -> None:
+    for run in runs[1:]:
+        (run / "scores.csv").write_text((runs[0] / "scores.csv").read_text())
+    page = _page(tmp_path / "page", runs, None)
+    assert 'class="best"' not in page
+    assert "do not differ on any pair" in page
+
+
+def _gaps(run: Path, count: int) -> pd.DataFrame:
+    scores = read_pair_scores(run / "scores.csv")
+    scores.loc[: count - 1, "psnr"] = np.nan
+    return scores

@@ -27,6 +27,7 @@ from i2ibench.web.charts import Strip, interval_bar, line_chart, strip_chart
 from i2ibench.web.extremes import draw_extremes
 from i2ibench.web.pictures import contact_sheet, fit
 from i2ibench.web.run_page import write_run_page
+from i2ibench.web.run_sections import distributions
 from i2ibench.web.verdict import verdict_of
 
 
@@ -277,3 +278,13 @@ def test_the_pairs_that_differ_most_are_drawn(pairs, predictions, tmp_path) -> N
         draw_extremes(methods, comparison, tmp_path / "d.png", None)
     sheet = draw_extremes(methods, comparison, tmp_path / "d.png", Dataset.open(pairs.root))
     assert read_image(ImageRef(sheet)).shape[0] > 2 * 200
+
+
+def test_pairs_without_a_group_have_a_column_of_their_own(pairs) -> None:
+    scores = _scores(pairs)
+    scores.loc[[1, 4, 7], "group"] = None
+    chart = dict(distributions(factories.result(scores), scores))["psnr"]
+    listed = dict(re.findall(r'data-label="(.*?)" data-pairs="(.*?)"', chart))
+    assert listed["HER2 unknown"] == "1,4,7"
+    drawn = sorted(int(each) for numbers in listed.values() for each in numbers.split(","))
+    assert drawn == list(range(len(pairs)))

@@ -281,3 +281,19 @@ def test_hostile_names_stay_texts_on_every_page(copied: Path, tmp_path: Path) ->
         assert not [given for tag, given in page.tags if tag == "img"]
         shown += "onerror=alert(1)" in page.text
     assert shown >= 3, "the texts are there"
+
+
+def test_a_metric_is_defined_once_with_each_of_its_signatures(site) -> None:
+    for data in sorted((site / "boards").glob("*.json")):
+        board = json.loads(data.read_text())
+        text = data.with_suffix(".html").read_text()
+        for track in board["tracks"]:
+            columns = [column for table in track["tables"] for column in table["columns"]]
+            metrics = {column["metric"] for column in columns}
+            assert f"What the columns are: {len(metrics)} metrics" in text
+            for signature in {column["signature"] for column in columns}:
+                assert signature in unescape(text)
+        defined = text.split('<dl class="definitions">')[1:]
+        titles = [[part.split("</dt>")[0] for part in each.split("<dt>")[1:]] for each in defined]
+        assert all(len(each) == len(set(each)) for each in titles)
+        assert "lower is better." not in text

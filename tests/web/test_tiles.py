@@ -22,7 +22,7 @@ from i2ibench.web.derived_views import (
     difference_view,
     outline_view,
 )
-from i2ibench.web.sheet import GUTTER
+from i2ibench.web.sheet import corner, sheet_of, views_of
 from i2ibench.web.tiles import make_tiles
 
 
@@ -59,7 +59,7 @@ def test_a_view_is_the_image_that_it_names(tmp_path: Path) -> None:
     }
     assert {view.key for view in made.views} == {*wanted, "o0"}
     for view in made.views:
-        left, top = view.column * (width + GUTTER), view.row * (height + GUTTER)
+        left, top = corner(view, (width, height))
         cut = sheet[top : top + height, left : left + width]
         if view.key in wanted:
             assert np.abs(cut - wanted[view.key]).mean() < 8, view.name
@@ -151,7 +151,9 @@ def test_views_are_what_metrics_see(tmp_path: Path) -> None:
     )
     assert made.sizes[pair.id] == (32, 32)
     sheet = read_image(ImageRef(tmp_path / "tiles/00000-sheet.jpg"))
-    difference = sheet[32 + GUTTER : 64 + GUTTER, 32 + GUTTER : 64 + GUTTER]
+    [view] = [each for each in made.views if each.key == "d0"]
+    left, top = corner(view, (32, 32))
+    difference = sheet[top : top + 32, left : left + 32]
     assert difference.max() < 20, "prediction and cropped target are one"
 
 
@@ -164,3 +166,15 @@ def test_a_blurred_thumbnail_holds_no_detail(tmp_path: Path) -> None:
     source = read_image(pairs[0].source).astype(float)
     fine = cv2.Laplacian(source, cv2.CV_64F).std()
     assert cv2.Laplacian(image[:, 4:124], cv2.CV_64F).std() < fine / 4
+
+
+@pytest.mark.parametrize("side", [61, 64, 70])
+def test_no_view_takes_colour_from_its_neighbours(side: int, tmp_path: Path) -> None:
+    red, white = (np.full((side, side, 3), colour, np.uint8) for colour in ((200, 0, 0), 255))
+    rows = [[red, red], [white, red], [red, red]]
+    sheet = sheet_of(rows, (side, side))
+    _, encoded = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    [view] = [each for each in views_of(2, has_source=True, stain=False) if each.key == "p0"]
+    left, top = corner(view, (side, side))
+    assert decoded[top : top + side, left : left + side].min() >= 253

@@ -1,4 +1,4 @@
-// The grid of pairs: filters, order, and the dots of charts that lead to their pair.
+// The grid of pairs: filters and order.
 // Its state is in the address: sort, of, order, min, max, group, cluster, id; the viewer's besides.
 "use strict";
 
@@ -116,47 +116,6 @@
     for (const bound of [form.elements.min, form.elements.max]) if (bound) bound.disabled = !by;
   };
 
-  // ---- Charts: <path class="dots" data-pairs="3,17,..."> draws one "M x y h0" a pair.
-  const nearest = (svg, event) => {
-    const box = svg.viewBox.baseVal, place = svg.getBoundingClientRect();
-    const x = ((event.clientX - place.left) / place.width) * box.width;
-    const y = ((event.clientY - place.top) / place.height) * box.height;
-    let best = { distance: 12 };
-    for (const path of svg.querySelectorAll("path.dots")) {
-      path.points ??= [...path.getAttribute("d").matchAll(/M([\d.-]+) ([\d.-]+)/g)].map((found) => [Number(found[1]), Number(found[2])]);
-      path.pairs ??= path.dataset.pairs.split(",").map(Number);
-      path.points.forEach(([px, py], index) => {
-        const distance = Math.hypot(px - x, py - y);
-        if (distance < best.distance) best = { distance, pair: path.pairs[index], x: px, y: py };
-      });
-    }
-    return best.pair === undefined ? null : best;
-  };
-  const startCharts = () => {
-    for (const svg of document.querySelectorAll("svg.strips")) {
-      const metric = data.metrics.findIndex((each) => each.name === svg.dataset.metric);
-      const ring = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-      ring.setAttribute("class", "ring");
-      ring.setAttribute("r", "5");
-      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
-      svg.addEventListener("pointermove", (event) => {
-        const found = nearest(svg, event);
-        svg.classList.toggle("on-dot", Boolean(found));
-        if (!found) { ring.remove(); title.remove(); return; }
-        ring.setAttribute("cx", found.x);
-        ring.setAttribute("cy", found.y);
-        title.textContent = `${data.pairs.id[found.pair]}: ${words(data.scores[0][metric][found.pair], data.metrics[metric])}`;
-        ring.append(title);
-        svg.append(ring);
-      });
-      svg.addEventListener("pointerleave", () => ring.remove());
-      svg.addEventListener("click", (event) => {
-        const found = nearest(svg, event);
-        if (found) state.set({ sort: svg.dataset.metric, pair: data.pairs.id[found.pair] }, true);
-      });
-    }
-  };
-
   document.addEventListener("DOMContentLoaded", () => {
     grid = document.getElementById("explorer-grid");
     if (!grid) return;
@@ -170,7 +129,6 @@
     form.addEventListener("reset", () => state.set(Object.fromEntries([...form.elements].filter((each) => each.name).map((each) => [each.name, ""]))));
     state.onChange(draw);
     draw();
-    startCharts();
     // An address of the list opens at the list, on the page itself and when it is shared.
     const toList = () => { if (FILTERS.some((name) => state.get(name)) && !state.get("pair")) document.getElementById("pairs").scrollIntoView(); };
     for (const link of document.querySelectorAll('a[href^="#sort="]')) link.addEventListener("click", () => setTimeout(toList));

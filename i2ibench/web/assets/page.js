@@ -109,6 +109,14 @@ window.I2I = (() => {
     }
   };
 
+  // ---- On paper nothing folds out: all is printed, but records, which are for programs.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")].filter((each) => !each.closest("#origin"));
+    opened.forEach((each) => { each.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((each) => { each.open = false; }));
+
   document.addEventListener("DOMContentLoaded", () => { startTheme(); startTables(); });
   return { data, make, state, kept, sortTable };
 })();

@@ -1,4 +1,4 @@
-// One pair: its views side by side with one zoom, a slider between two of them, its scores.
+// One pair: its views side by side with one zoom, and a slider between two of them.
 // State in the address: pair, views ("s,t,p0"), slide ("t,p0"), at, zoom, x, y, files.
 "use strict";
 
@@ -45,10 +45,13 @@
   };
 
   // ---- Panes: an SVG each, whose viewBox is the part of the sheet that is looked at.
+  // How far apart views begin on a sheet: as sheet.py has it.
+  const pitch = (length) => Math.ceil((length + data.tiles.gutter) / data.tiles.block) * data.tiles.block;
   const pane = (key) => {
     const which = view(key);
     const [width, height] = data.pairs.size[pair];
-    const left = which.column * (width + data.tiles.gutter), top = which.row * (height + data.tiles.gutter);
+    const lead = data.tiles.gutter / 2;
+    const left = which.column * pitch(width) + lead, top = which.row * pitch(height) + lead;
     const svg = svgElement("svg", { role: "img", "aria-label": `${which.name} of ${data.pairs.id[pair]}`, preserveAspectRatio: "xMidYMid meet" });
     svg.cell = { left, top, width, height };
     const original = which.original && state.get("files") && data.methods[which.method].originals[pair];
@@ -56,7 +59,7 @@
     const rows = Math.max(...data.views.map((each) => each.row)) + 1;
     svg.append(original
       ? svgElement("image", { href: original, x: left, y: top, width, height, preserveAspectRatio: "none" })
-      : svgElement("image", { href: `${data.tiles.folder}${data.pairs.file[pair]}-sheet.jpg`, x: 0, y: 0, width: columns * (width + data.tiles.gutter), height: rows * (height + data.tiles.gutter), preserveAspectRatio: "none" }));
+      : svgElement("image", { href: `${data.tiles.folder}${data.pairs.file[pair]}-sheet.jpg`, x: 0, y: 0, width: columns * pitch(width), height: rows * pitch(height), preserveAspectRatio: "none" }));
     return svg;
   };
   const aim = () => {
@@ -103,6 +106,28 @@
     stack.append(bottom, top, make("div", { className: "slide-line" }));
     return make("figure", { className: "slide-figure" }, make("div", { className: "slide-names" }, picker(0, keys[0]), picker(1, keys[1])), stack, range);
   };
+  /** A button a view; of several methods a row a kind, in which buttons name the methods. */
+  const chip = (each, keys, label) => {
+    const on = keys.includes(each.key);
+    const button = make("button", { type: "button", "aria-pressed": String(on), title: each.hint ? `${each.name}: ${each.hint}` : each.name, "aria-label": each.name }, label);
+    button.dataset.key = each.key;
+    button.addEventListener("click", () => {
+      const next = on ? keys.filter((key) => key !== each.key) : [...keys, each.key];
+      if (next.length) state.set({ views: data.views.map((one) => one.key).filter((key) => next.includes(key)).join(",") });
+      $("views").querySelector(`[data-key="${each.key}"]`)?.focus();
+    });
+    return button;
+  };
+  const chips = (keys) => {
+    if (data.methods.length < 2) return data.views.map((each) => chip(each, keys, each.name));
+    const kinds = [...new Set(data.views.map((each) => each.method === null ? "" : each.kind))];
+    return kinds.map((kind) => {
+      const views = data.views.filter((each) => (each.method === null ? "" : each.kind) === kind);
+      const row = make("div", { className: "chips-row" }, ...(kind ? [make("span", { className: "faint small", "aria-hidden": "true" }, kind)] : []));
+      row.append(...views.map((each) => chip(each, keys, kind ? data.methods[each.method].label : each.name)));
+      return row;
+    });
+  };
   const drawPanes = () => {
     const keys = chosen(), slide = sliding();
     panes.classList.toggle("sliding", Boolean(slide));
@@ -112,70 +137,11 @@
     }
     panes.replaceChildren(...(slide ? [slideFigure(slide)] : keys.map((key) => make("figure", {}, pane(key), caption(key)))));
     panes.dataset.count = slide ? 1 : keys.length;
-    $("views").replaceChildren(...data.views.map((each) => {
-      const on = keys.includes(each.key);
-      const button = make("button", { type: "button", "aria-pressed": String(on), title: each.hint }, each.name);
-      button.dataset.key = each.key;
-      button.addEventListener("click", () => {
-        const next = on ? keys.filter((key) => key !== each.key) : [...keys, each.key];
-        if (next.length) state.set({ views: data.views.map((one) => one.key).filter((key) => next.includes(key)).join(",") });
-        $("views").querySelector(`[data-key="${each.key}"]`)?.focus();
-      });
-      return button;
-    }));
+    $("views").replaceChildren(...chips(keys));
     $("views").hidden = Boolean(slide);
     $("slider").setAttribute("aria-pressed", String(Boolean(slide)));
     $("originals-label").hidden = !data.methods.some((method) => method.originals.length);
     $("originals").checked = Boolean(state.get("files"));
-  };
-
-  // ---- Scores, each with its place among all pairs
-  const BINS = 24;
-  const distribution = (values, value) => {
-    const finite = values.filter((each) => each !== null && Number.isFinite(each));
-    const low = Math.min(...finite), high = Math.max(...finite);
-    const counts = new Array(BINS).fill(0);
-    const bin = (each) => (high > low ? Math.min(BINS - 1, Math.floor(((each - low) / (high - low)) * BINS)) : 0);
-    finite.forEach((each) => { counts[bin(each)] += 1; });
-    const most = Math.max(1, ...counts);
-    const svg = svgElement("svg", { viewBox: `0 0 ${BINS * 5} 26`, class: "place", "aria-hidden": "true", preserveAspectRatio: "none" });
-    counts.forEach((count, index) => svg.append(svgElement("rect", { x: index * 5, width: 4, y: 26 - (count / most) * 24, height: (count / most) * 24 })));
-    if (value !== null) {
-      const x = Number.isFinite(value) ? (high > low ? ((value - low) / (high - low)) * BINS * 5 : 2) : value > 0 ? BINS * 5 : 0;
-      svg.append(svgElement("line", { x1: clamp(x, 1, BINS * 5 - 1), x2: clamp(x, 1, BINS * 5 - 1), y1: 0, y2: 26 }));
-    }
-    return svg;
-  };
-  const better = (values, value, metric) => {
-    if (value === null || !metric.better) return "";
-    const known = values.filter((each) => each !== null);
-    if (known.every((each) => each === value)) return "equal on all pairs";
-    const worse = known.filter((each) => (metric.better === "higher" ? each < value : each > value)).length;
-    return known.length > 1 ? `better than ${Math.round((100 * worse) / (known.length - 1))} %` : "";
-  };
-  const drawScores = () => {
-    const table = make("table", { className: "viewer-table" });
-    const head = make("tr", {}, make("th", { scope: "col" }, "metric"));
-    const several = data.methods.length > 1;
-    data.methods.forEach((method) => head.append(make("th", { scope: "col" }, several ? method.label : "score")));
-    if (!several) head.append(make("th", { scope: "col" }, "among all pairs"));
-    table.append(make("thead", {}, head));
-    const body = make("tbody");
-    data.metrics.forEach((metric, index) => {
-      const arrow = { higher: " ↑", lower: " ↓" }[metric.better] ?? "";
-      const row = make("tr", {}, make("th", { scope: "row" }, `${metric.title}${arrow}`));
-      const own = data.scores.map((method) => method[index][pair]);
-      const known = own.filter((each) => each !== null);
-      const best = !metric.better || known.length < 2 ? null : Math[metric.better === "higher" ? "max" : "min"](...known);
-      own.forEach((value) => row.append(make("td", { className: several && value !== null && value === best ? "best" : "" }, words(value, metric))));
-      if (!several) {
-        const values = data.scores[0][index];
-        row.append(make("td", {}, distribution(values, own[0]), make("small", {}, better(values, own[0], metric))));
-      }
-      body.append(row);
-    });
-    table.append(body);
-    $("scores").replaceChildren(make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Scores of the pair" }, table));
   };
 
   // ---- Opening, closing, other pairs
@@ -216,7 +182,7 @@
       dialog.showModal();
     }
     if (key !== drawn) drawPanes();
-    if (other || !drawn) { head(); drawScores(); }
+    if (other || !drawn) { head(); $("scores").replaceChildren(I2I.pairScores(pair)); }
     drawn = key;
     aim();
     // Focus on what was redrawn, or can no longer be pressed, would be lost, and keys with it.

@@ -3,8 +3,8 @@
     python benchmarks/translation_folder.py                  # 64 images of 256 px, then of 1024 px
     python benchmarks/translation_folder.py --device cuda
 
-All three read the same drawn PNG files and write PNG files with one network of random weights (the
-generator of pyramid in the recipe of the drawn sets: small, so that files weigh). The textbook loop
+All three read the same drawn PNG files and write PNG files with one network of random weights: the
+U-Net of pix2pix, 16 channels wide, so small that files weigh. The textbook loop
 is Pillow, ToTensor's arithmetic and the network in its standard layout; "one by one" are our own
 steps without the threads that decode ahead and encode behind. Rounds alternate; told are medians
 by the clock and of all processors together, and whether the pictures are the same.
@@ -35,7 +35,7 @@ from i2ibench.translation.translate import translate
 from i2ibench.translation.translate_image import translate_image
 
 POLICY = InferencePolicy()
-SETTINGS = {"generator": "resnet_6blocks", "ngf": 16, "dropout": False}
+SETTINGS = {"ngf": 16, "dropout": False}
 
 
 def main() -> None:
@@ -57,9 +57,9 @@ def main() -> None:
 def measure(folder: Path, count: int, side: int, arguments: argparse.Namespace) -> list[list[str]]:
     device = arguments.device
     files = draw_files(folder / "sources", count, side)
-    model = build_model("pyramid", SETTINGS)
+    model = build_model("pix2pix", SETTINGS)
     model.initialize(torch.Generator().manual_seed(0))
-    plain = build_model("pyramid", SETTINGS)
+    plain = build_model("pix2pix", SETTINGS)
     plain.load_state_dict(model.state_dict())
     plain.to(device).eval()
     jobs: dict[str, Callable[[Path], None]] = {
@@ -133,7 +133,7 @@ def one_by_one(model: TranslationModel, files: list[Path], out: Path, device: st
 def ours(model: TranslationModel, files: list[Path], out: Path, device: str) -> None:
     pairs = [ImagePair(path.stem, ImageRef(path), ImageRef(path)) for path in files]
     manifest = Manifest(
-        model="pyramid",
+        model="pix2pix",
         checkpoint_sha256=None,
         protocol="i2i-2",
         preparation={},

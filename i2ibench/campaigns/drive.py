@@ -25,8 +25,9 @@ from i2ibench.wording import count
 
 # While something runs elsewhere, its folder is looked at this often.
 _LOOK_SECONDS = 1.0
-# Otherwise only the end of a process wakes the driver; Ctrl-C does too.
-_WAIT_SECONDS = 3600.0
+# Otherwise the end of a process wakes the driver, and Ctrl-C; but a signal that comes just before a
+# wait is seen after it.
+_WAIT_SECONDS = 5.0
 # What the same command would answer again.
 _NEVER_RETRIED = {UsageError.exit_code, DataError.exit_code, MissingError.exit_code}
 # A run whose machine was lost is not at fault; still, it may be what ends its machines.

@@ -93,7 +93,7 @@ HAPPENS = {
                 told, former = threading.Event(), signal.getsignal(signal.SIGTERM)
                 signal.signal(signal.SIGTERM, lambda *a: (told.set(), former(*a)))
                 os.kill(os.getppid(), signal.SIGKILL)
-                told.wait()""",
+                while not told.wait(0.1): pass""",
 }
 
 

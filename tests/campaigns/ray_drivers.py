@@ -29,13 +29,13 @@ ONCE = """mark = Path(__file__).with_name("has-killed-{what}")
                 told, former = threading.Event(), signal.getsignal(signal.SIGTERM)
                 signal.signal(signal.SIGTERM, lambda *a: (told.set(), former(*a)))
                 os.kill({pid}, signal.SIGKILL)
-                told.wait()"""
+                while not told.wait(0.1): pass"""
 # The first driver may start it beside the run that kills that driver: it waits for its end.
 ONLY_SECOND = """self.steps += 1
         if self.steps == 1 and not Path(__file__).with_name("second").exists():
             told, former = threading.Event(), signal.getsignal(signal.SIGTERM)
             signal.signal(signal.SIGTERM, lambda *a: (told.set(), former(*a)))
-            told.wait()"""
+            while not told.wait(0.1): pass"""
 DRIVER = 'int(Path(__file__).with_name("driver.pid").read_text())'
 # A run's parent is a process of Ray, and that one's the Ray of the machine.
 MACHINE = 'int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])'

@@ -86,7 +86,7 @@ class KID(FeatureMetric):
 
     def _drawn(self, n: int, size: int, draw: np.random.RandomState) -> Subset:
         """Return the numbers of the predictions and of the targets of a subset."""
-        return draw.choice(n, size, replace=False), draw.choice(n, size, replace=False)
+        return _some(n, size, draw), _some(n, size, draw)
 
     def _of_subsets(
         self, predictions: Column, targets: Column, drawn: Sequence[Subset]
@@ -130,7 +130,7 @@ class KIDMarginal(KID):
         return Score(value, ci95=interval)
 
     def _drawn(self, n: int, size: int, draw: np.random.RandomState) -> Subset:
-        chosen = draw.choice(n, size, replace=False)
+        chosen = _some(n, size, draw)
         return chosen, chosen
 
     def _of_subsets(
@@ -140,6 +140,11 @@ class KIDMarginal(KID):
         for sums in kernel_sums(predictions, targets, drawn):
             across = 2 * (sums.across - sums.of_pairs)
             yield (sums.within_x + sums.within_y - across) / (size * (size - 1))
+
+
+def _some(n: int, size: int, draw: np.random.RandomState) -> npt.NDArray[np.int64]:
+    """Draw ``size`` of ``n`` numbers; a copy, as NumPy's are a view that keeps all ``n`` alive."""
+    return draw.choice(n, size, replace=False).astype(np.int64)
 
 
 def squared_mmd(x: Float64, y: Float64) -> float:

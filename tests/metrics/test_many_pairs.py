@@ -127,6 +127,12 @@ def test_kid_of_subsets_is_the_mean_of_each_alone(n, block, monkeypatch):
     assert KID(settings).compute(_state(x, y)).value == pytest.approx(np.mean(values), abs=1e-11)
 
 
+def test_drawn_subsets_of_many_pairs_hold_their_own_numbers_alone():
+    draw = np.random.RandomState(0)
+    for metric in (KID(), KIDMarginal()):
+        assert all(each.base is None for each in metric._drawn(100_000, 10, draw))
+
+
 def test_of_many_pairs_quadratic_metrics_look_at_a_subset_and_say_so(monkeypatch):
     x, y = _features(200)
     settings = {}

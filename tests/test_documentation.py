@@ -48,10 +48,12 @@ NOT_RUN = {
         "a cluster",
     ],
     "docs/index.md": ["the address of the CPU build", "it trains for minutes"],
+    "docs/methods.md": ["it trains for minutes"],
     "docs/metrics.md": ["weights of others"],
     "docs/weights.md": ["it downloads"],
     "docs/study.md": ["answers of readers"],
     "docs/training.md": ["several GPUs", "several machines"],
+    "docs/variance-penalty.md": ["the runs take hours"],
     "docs/your-method/package.md": ["it installs"],
 }
 # What a page takes for done: the first command of README also installs.

@@ -28,6 +28,7 @@ BETTER: dict[str, Better] = {
     "ssim": "higher",
     "lpips-squeeze": "lower",
     "dab-tpr": "higher",
+    "dab-tnr": "higher",
 }
 CREATED = "2026-01-01T00:00:00Z"
 # Of pyramid and varpyramid: a network that trains in a second on images of 32 pixels.

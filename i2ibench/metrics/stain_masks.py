@@ -113,6 +113,9 @@ class DABSpecificity(_MaskMetric):
     title = "DAB-TNR"
     position = 305
     undefined_means = "targets are positive everywhere"
+    # The tolerant overlap forgives stain that lies anywhere near the right place: whoever paints a
+    # tenth of what is unstained may score high there.
+    sign_below = (0.9, "overstained")
 
     def score_pair(self, pair: PairImages) -> float:
         """Return the share in [0, 1], or NaN."""

@@ -36,12 +36,14 @@ def test_what_cannot_be_shown_is_refused_with_the_file(tmp_path: Path, line: str
 
 
 def test_a_board_points_to_its_page_or_to_the_command(tmp_path: Path) -> None:
-    scores = pair_scores({"psnr": [20.0, 21.0], "dab-tpr": [0.0, 0.001]})
+    columns = {"psnr": [20.0, 21.0], "dab-tpr": [0.0, 0.001], "dab-tnr": [0.95, 0.8]}
+    scores = pair_scores(columns)
     add_entry(tmp_path, result(scores, "copy", run_id="a"), pair_scores=scores)
     page = build_board(tmp_path, "drawn").read_text()
     assert "`i2ibench leaderboard site OUT`" in page
-    assert "copy<br><sub>unstained<sup>a</sup></sub> | 20.50" in page
+    assert "copy<br><sub>unstained<sup>a</sup>, overstained<sup>b</sup></sub> | 20.50" in page
     assert "<sup>a</sup> unstained: DAB-TPR 0.0005, below 0.01" in page
+    assert "<sup>b</sup> overstained: DAB-TNR 0.8750, below 0.9" in page
     (tmp_path / "site.toml").write_text('address = "https://example.org/b/"')
     page = build_board(tmp_path, "drawn").read_text()
     assert "(https://example.org/b/boards/drawn.html)" in page

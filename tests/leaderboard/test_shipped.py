@@ -37,6 +37,6 @@ def test_the_table_of_the_readme_is_that_of_the_board():
     readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
     board = (FOLDER / "synthetic-64.md").read_text(encoding="utf-8")
     shown, made = _rows(readme, "| method | DAB-Dice"), _rows(board, "| method | DAB-Dice")
-    assert shown.keys() == made.keys() and len(shown) == 9
+    assert shown.keys() <= made.keys() and len(shown) >= 9
     for method, cells in shown.items():
         assert set(cells) <= set(made[method]), method

@@ -90,11 +90,11 @@ def _show(names: list[str], json: bool) -> None:
 def _compare_runs(runs: list[Path], json: bool) -> None:
     from i2ibench.evaluation.protocol_comparison import compare_scores
     from i2ibench.results.one_model import check_one_model
-    from i2ibench.results.record_files import read_result
+    from i2ibench.results.record_files import read_result, result_file
 
     if len(runs) != 2:
         raise UsageError("give --scores twice: two finished runs of one model and data set")
-    results = [read_result(run / "result.json" if run.is_dir() else run) for run in runs]
+    results = [read_result(result_file(run)) for run in runs]
     first, second = results
     check_one_model(first, second)
     rows = compare_scores(first.metrics, second.metrics)

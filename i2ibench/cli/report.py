@@ -56,7 +56,7 @@ def report(
     i2ibench report runs/bci/pyramid/* --without-pictures
     """
     from i2ibench.cli.results import say_page
-    from i2ibench.results.record_files import read_result
+    from i2ibench.results.record_files import read_result, result_file
     from i2ibench.runs.report_stage import report_again
 
     if output is not None and len(runs) > 1:
@@ -73,7 +73,7 @@ def report(
             board=board,
             with_pictures=not without_pictures,
         )
-        record = read_result(run / "result.json" if run.is_dir() else run)
+        record = read_result(result_file(run))
         say_page(page, record.dataset.name, with_pictures=not without_pictures)
 
     each_of(runs, make)

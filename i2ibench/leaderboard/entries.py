@@ -34,7 +34,7 @@ from i2ibench.results.consistency import contradictions
 from i2ibench.results.evaluation_intervals import KEYS, metric_columns
 from i2ibench.results.pair_scores import pair_scores_sha256, read_pair_scores
 from i2ibench.results.record import Result
-from i2ibench.results.record_files import parse_result, read_result
+from i2ibench.results.record_files import parse_result, read_result, result_file
 from i2ibench.wording import some
 
 _LOCK_SECONDS = 120.0
@@ -156,7 +156,7 @@ def add_file(
         scores: the result's scores per pair; by default ``scores.csv`` beside it, if there.
         overwrite: whether an entry of the same name but other content may be replaced.
     """
-    path = path / "result.json" if path.is_dir() else path
+    path = result_file(path)
     content = read_json(path)
     if is_reported(content):
         return _add_reported(folder, path, content, overwrite)

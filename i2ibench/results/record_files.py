@@ -22,6 +22,11 @@ def write_result(path: Path, result: Result) -> None:
         raise DataError(f"{path}: not written, the result is not valid JSON: {error}") from None
 
 
+def result_file(run: Path) -> Path:
+    """Return the file of a result that is named by it, or by the folder of a run."""
+    return run / "result.json" if run.is_dir() else run
+
+
 def read_result(path: str | Path) -> Result:
     """Read a result; a torn, edited or newer file is a ``DataError`` of one line.
 

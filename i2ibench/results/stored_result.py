@@ -19,7 +19,7 @@ from i2ibench.results.origin import predictions_sha256
 from i2ibench.results.own_contradictions import column_discrepancies
 from i2ibench.results.pair_scores import pair_scores_beside
 from i2ibench.results.record import Result
-from i2ibench.results.record_files import parse_unsealed
+from i2ibench.results.record_files import parse_unsealed, result_file
 from i2ibench.translation.manifest import MANIFEST_NAME, read_manifest
 
 # A name in a record is no place, and a folder of that name may be another.
@@ -66,8 +66,7 @@ def open_stored(
     protocol: str | None = None,
 ) -> StoredResult:
     """Find what a result was computed from, and hash it again; arguments as ``verify``."""
-    path = Path(path)
-    path = path / "result.json" if path.is_dir() else path
+    path = result_file(Path(path))
     targets, data_root = _optional(targets), _optional(data_root)
     result, intact = parse_unsealed(read_json(path), path)
     opened, pairs = open_pairs(result, dataset, targets, data_root)

@@ -14,7 +14,7 @@ from i2ibench.evaluation.protocol import load_protocol
 from i2ibench.leaderboard.board import Board, read_board
 from i2ibench.results.pair_scores import pair_scores_beside, read_pair_scores
 from i2ibench.results.record import Result
-from i2ibench.results.record_files import read_result
+from i2ibench.results.record_files import read_result, result_file
 from i2ibench.results.stored_result import open_pairs
 from i2ibench.runs.folder import RunFolder
 from i2ibench.runs.reporter import Reporter
@@ -84,7 +84,7 @@ def report_again(
         DataError: no such run, or predictions that are not there.
         MissingError: the data set is not here.
     """
-    path = run / "result.json" if run.is_dir() else run
+    path = result_file(run)
     result = read_result(path)
     scores = pair_scores_beside(path)
     if scores is None:

@@ -21,7 +21,7 @@ from i2ibench.metrics.presentation import column_title, summary, table_order, tr
 from i2ibench.results.cells import NumberCell
 from i2ibench.results.evaluation_intervals import KEYS
 from i2ibench.results.record import Result
-from i2ibench.results.record_files import read_result
+from i2ibench.results.record_files import read_result, result_file
 from i2ibench.results.scored_method import ScoredMethod
 from i2ibench.web.comparison_sections import OPEN, differences_of, means_table, standing
 from i2ibench.web.explorer import SCRIPTS, Explorer, ShownMethod, explorer
@@ -146,7 +146,7 @@ def _scores(method: ScoredMethod, metrics: Sequence[str]) -> pd.DataFrame:
 
 def _record(method: ScoredMethod) -> Result | None:
     """Return the record that a method was read from; None of a table of scores."""
-    path = method.path / "result.json" if method.path.is_dir() else method.path
+    path = result_file(method.path)
     return read_result(path) if path.suffix == ".json" else None
 
 

@@ -76,10 +76,7 @@ def cells_of(runs: Iterable[PlannedRun]) -> list[CellResults]:
     for run in runs:
         if not run.id:
             continue
-        # [[also]] may give other settings to the same model, which are no varied ones.
-        settings = str(sorted(run.options.settings.items()))
-        key = (run.dataset, run.protocol, run.options.model, run.variation, settings)
-        cell = found.setdefault(key, CellResults())
+        cell = found.setdefault(run.arm, CellResults())
         cell.runs.append(run)
         folder = run.folder
         if folder is not None and folder.is_recorded:

@@ -62,6 +62,13 @@ class PlannedRun:
         return folder.path.name if folder is not None else ""
 
     @property
+    def arm(self) -> tuple[str, ...]:
+        """What it shares with the runs that differ from it in their seed alone."""
+        # [[also]] may give other settings to the same model, which are no varied ones.
+        settings = str(sorted(self.options.settings.items()))
+        return self.dataset, self.protocol, self.options.model, self.variation, settings
+
+    @property
     def training(self) -> str:
         """The hash of what decides its weights; empty where nothing is trained or fitted."""
         learns = self.plan is not None and self.plan.train is not None
@@ -220,9 +227,8 @@ def seed_by_seed(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     seeds: Counter[tuple[str, ...]] = Counter()
     places = []
     for run in runs:
-        what = (run.model, run.dataset, run.protocol, run.variation)
-        places.append(seeds[what])
-        seeds[what] += 1
+        places.append(seeds[run.arm])
+        seeds[run.arm] += 1
     return [run for _, run in sorted(zip(places, runs, strict=True), key=lambda pair: pair[0])]
 
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from evaluation_scale import Clock
 from PIL import Image
 from training import hardware
 from translation import draw, repeated
@@ -70,11 +70,10 @@ def measure(folder: Path, count: int, side: int, arguments: argparse.Namespace) 
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
     for turn in range(arguments.rounds + 1):
         for name, job in jobs.items():
-            begun = time.perf_counter(), time.process_time()
+            clock = Clock()
             job(folder / f"{name} {turn}")
             if turn:  # the first warms up
-                ended = time.perf_counter(), time.process_time()
-                spent[name].append((ended[0] - begun[0], ended[1] - begun[1]))
+                spent[name].append(clock.seconds)
     rows = []
     first: float | None = None
     for name, seconds in spent.items():

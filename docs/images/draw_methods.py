@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from i2ibench.data.dataset import Dataset
 from i2ibench.data.images import read_image
+from i2ibench.data.pairs import ImageRef
 
 SHOWN = ("00000_test_0", "00001_test_1+", "00002_test_2+", "00003_test_3+", "00007_test_3+")
 CUT, GAP, LABEL = 128, 4, 130
@@ -40,7 +41,7 @@ def main() -> None:
         run = of_lowest_seed(arguments.runs, name)
         if run is not None:
             files = [run / "predictions" / f"{each}.png" for each in SHOWN]
-            rows[name] = [Image.open(path).convert("RGB") for path in files]
+            rows[name] = [read_image(ImageRef(path)) for path in files]
     width = LABEL + len(SHOWN) * (CUT + GAP)
     sheet = Image.new("RGB", (width, 26 + len(rows) * (CUT + GAP)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
@@ -51,8 +52,8 @@ def main() -> None:
         top = 26 + row * (CUT + GAP)
         pen.text((4, top + CUT // 2 - 10), name, fill="black", font=font)
         for column, pixels in enumerate(images):
-            image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-            sheet.paste(image.crop((0, 0, CUT, CUT)), (LABEL + column * (CUT + GAP), top))
+            shown = Image.fromarray(pixels[:CUT, :CUT])
+            sheet.paste(shown, (LABEL + column * (CUT + GAP), top))
     # A palette keeps the file small; nothing is measured on this picture.
     sheet.quantize(200, kmeans=8, dither=Image.Dither.NONE).save(arguments.output, optimize=True)
 

@@ -18,18 +18,17 @@ NEEDS = {"export_onnx": "onnxruntime"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A working folder with ``my-data`` and ``method.toml``; what is run stays for the next."""
+@pytest.fixture
+def place(tmp_path):
+    """A working folder with what an example speaks of; none sees what another has left."""
     from conftest import DrawnFolder
 
-    folder = tmp_path_factory.mktemp("doctests")
-    DrawnFolder(folder / "my-data").draw("train", 8).draw("test", 8)
-    (folder / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
-    (folder / "campaign.toml").write_text(
+    DrawnFolder(tmp_path / "my-data").draw("train", 8).draw("test", 8)
+    (tmp_path / "method.toml").write_text('title = "Theirs"\nsaw_test_targets = false\n')
+    (tmp_path / "campaign.toml").write_text(
         'name = "mine"\ndatasets = ["my-data"]\nmodels = ["mean-colour"]\n'
     )
-    return folder
+    return tmp_path
 
 
 @pytest.mark.filterwarnings("ignore")

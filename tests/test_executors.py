@@ -19,10 +19,12 @@ import json, os, signal, sys, threading
 def main(arguments):
     place, *words = arguments
     if "wait" in words:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+        told = []  # an exception out of the handler could be lost in a destructor
+        signal.signal(signal.SIGTERM, lambda *_: told.append(7))
         open(place, "w").write(str(os.getpid()))
-        while True:  # a signal that comes just before a wait is seen after it
+        while not told:  # a signal that comes just before a wait is seen after it
             threading.Event().wait(0.1)
+        sys.exit(told[0])
     kept = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
     open(place, "w").write(json.dumps({name: os.environ.get(name) for name in kept}))
     print("said", flush=True)

@@ -32,7 +32,7 @@ from i2ibench.runs.validation import make_validation
 from i2ibench.training.best_state import best_is_missing
 from i2ibench.training.checkpoint import Checkpoint, save_checkpoint, summarize
 from i2ibench.training.checkpoint_summary import copy_checkpoint
-from i2ibench.training.engine import make_fabric
+from i2ibench.training.engine import leave_processes, make_fabric
 from i2ibench.training.logs import Log, Logs, TensorBoardLog, WandbLog, has_tensorboard
 from i2ibench.training.loop import Training
 from i2ibench.training.loop import train as train_loop
@@ -154,6 +154,7 @@ def _train(plan: Plan, model: TrainableModel, pairs: PairedDataset, reporter: Re
     finally:
         if log is not None:
             log.close()
+    leave_processes(fabric)
     if not fabric.is_global_zero:
         # The other stages need one process.
         raise SystemExit(0)

@@ -90,3 +90,14 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
         )
     fabric.launch()
     return fabric
+
+
+def leave_processes(fabric: Fabric) -> None:
+    """Part from the other processes of a training, once all of them are done with it.
+
+    A process that ends with the group still open may abort in the threads of the group, and Fabric
+    then kills the first process, which has images to translate.
+    """
+    if fabric.world_size > 1:
+        fabric.barrier()
+        torch.distributed.destroy_process_group()

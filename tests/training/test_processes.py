@@ -13,7 +13,7 @@ from i2ibench.data.dataset import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
 from i2ibench.models.interface import ModelConfig, TrainableModel, build_model
 from i2ibench.training.checkpoint import load_checkpoint
-from i2ibench.training.engine import make_fabric
+from i2ibench.training.engine import leave_processes, make_fabric
 from i2ibench.training.loop import Training, train
 from i2ibench.training.recipe import TrainingSettings
 from i2ibench.training.step import average_statistics
@@ -45,6 +45,7 @@ def start(root: Path, folder: Path, norm: str, processes: int) -> None:
     budget = TrainingSettings(epochs=epochs, decay_epochs=0, batch_size=4 // processes)
     train(model, loader, Training("pyramid", "an id", budget, 5, folder), fabric)
     torch.save(model.state_dict(), folder / f"rank{fabric.global_rank}.pt")
+    leave_processes(fabric)
 
 
 class OwnNorm(torch.nn.BatchNorm2d):
@@ -73,6 +74,7 @@ def average(folder: Path) -> None:
         buffer.fill_(fabric.global_rank)
     average_statistics(model, fabric)
     torch.save(model.state_dict(), folder / f"rank{fabric.global_rank}.pt")
+    leave_processes(fabric)
 
 
 def run_two(folder: Path, call: str, *arguments: str) -> list[dict[str, torch.Tensor]]:

@@ -59,8 +59,8 @@ RECIPES = {
     "mist/cut": "55d282eba9ad7d47",
     "mist/cyclegan": "79b5fe4f6a0d5c3d",
     "mist/fastcut": "710ab2eb447e72bb",
-    "synthetic/asp": "425e22ee9efb8352",
-    "synthetic/asp-variance": "95cbf26fbebc7644",
+    "synthetic/asp": "3331ed929e355031",
+    "synthetic/asp-variance": "9425315134793ecc",
     "synthetic/cut": "d239e019d8442bf3",
     "synthetic/cyclegan": "30a372a14386502b",
     "synthetic/fastcut": "0ce1a27d15f7e019",
@@ -91,8 +91,8 @@ MANIFESTS = {
 }
 # Run ids on the synthetic set, by model: seed 0 under i2i-1.
 RUNS = {
-    "asp": "65d2decb5515",
-    "asp-variance": "dfdb0035a20b",
+    "asp": "0415d823b20d",
+    "asp-variance": "62d60852e442",
     "blurred-target": "be597f851e2a",
     "copy": "95f256a87ede",
     "cut": "4119eb654c1f",

@@ -213,18 +213,40 @@ def test_a_setting_is_written_as_set_reads_it(value):
     assert parse_settings([f"model.x={toml_value(value)}"]) == {"model.x": value}
 
 
-def test_the_shipped_campaign_makes_the_shipped_boards(tmp_path):
-    """With a few pairs for the drawn sets; which pairs a set has, tests of data pin."""
-    for name in ("synthetic", "synthetic-64"):
-        for split in ("train", "test"):
-            DrawnFolder(tmp_path / name).draw(split, 4, size=128)
+def draw_facades(root):
+    """All pairs that the card of facades states, each the same picture beside itself."""
+    import cv2
+    import numpy as np
+
+    picture = cv2.imencode(".jpg", np.full((256, 512, 3), 128, np.uint8))[1].tobytes()
+    for split, pairs in (("train", 400), ("test", 106)):
+        (root / split).mkdir(parents=True)
+        for number in range(pairs):
+            (root / split / f"{number}.jpg").write_bytes(picture)
+
+
+def draw_slides(root):
+    """A few pairs: which of them a drawn set has, tests of data pin."""
+    DrawnFolder(root).draw("train", 4, size=128).draw("test", 4, size=128)
+
+
+@pytest.mark.parametrize(
+    ("name", "draws"),
+    [
+        ("synthetic-board", {"synthetic": draw_slides, "synthetic-64": draw_slides}),
+        ("facades-board", {"facades": draw_facades}),
+    ],
+)
+def test_shipped_campaigns_make_the_shipped_boards(tmp_path, name, draws):
     shipped = {}
-    for path in (ROOT / "leaderboards").glob("synthetic*/*.json"):
-        entry = read_result(path)
-        experiment = entry.experiment
-        shipped[entry.dataset.name, entry.model.name, entry.seed, entry.protocol.id] = experiment
-        assert run_id(experiment) == entry.run_id
-    file = ROOT / "campaigns" / "synthetic-board.toml"
+    for dataset, draw in draws.items():
+        draw(tmp_path / dataset)
+        for path in (ROOT / "leaderboards" / dataset).glob("*.json"):
+            entry = read_result(path)
+            experiment = entry.experiment
+            shipped[dataset, entry.model.name, entry.seed, entry.protocol.id] = experiment
+            assert run_id(experiment) == entry.run_id
+    file = ROOT / "campaigns" / f"{name}.toml"
     runs = i2ibench.campaign(file, device="cpu", data_root=tmp_path).runs
     found = {(run.dataset, run.model, run.options.seed, run.protocol): run for run in runs}
     assert shipped.keys() <= found.keys() and len(runs) == len(found)

@@ -42,9 +42,9 @@ class CycleGANConfig(GeneratorConfig):
 
 
 class CycleGAN(GeneratorModel):
-    """CycleGAN (Zhu et al. 2017, arXiv:1703.10593): back and forth must return the image.
+    """CycleGAN (Zhu et al. 2017, arXiv:1703.10593): back and forth must return the image; unpaired.
 
-    An unpaired method: nothing compares a prediction with its own target. The step is that of the
+    Nothing compares a prediction with its own target. The step is that of the
     official code: both generators first, then both discriminators. Of the official names,
     ``generator`` is G_A, ``inverse_generator`` G_B, and ``discriminator`` D_A, which judges
     targets.

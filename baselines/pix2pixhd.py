@@ -65,11 +65,12 @@ class Pix2PixHDConfig(AdamConfig):
 
 
 class Pix2PixHD(TrainableModel):
-    """pix2pixHD (Wang et al. 2018, arXiv:1711.11585): GANs at two sizes + 10 feature matching.
+    """pix2pixHD (Wang et al. 2018, arXiv:1711.11585): GANs at two sizes + 10 VGG (weights vgg19).
 
     All losses are those of one forward pass: the generator steps first, then the discriminator on
-    what it said of the targets and of the same prediction before. Its VGG loss is off by default,
-    because its weights must be fetched: ``vgg_weight``.
+    what it said of the targets and of the same prediction before. Features of the discriminators
+    are matched, too. The VGG loss needs weights that must be fetched; ``vgg_weight`` 0, as in the
+    recipes of drawn slides and facades, trains without.
     """
 
     Config = Pix2PixHDConfig

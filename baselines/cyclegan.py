@@ -56,7 +56,7 @@ class CycleGAN(GeneratorModel):
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__(config)
-        self.inverse_generator = self.build_generator()
+        self.inverse_generator = self.build_generator(inverse=True)
         self.discriminator = PatchGAN(width=config.ndf, norm=config.norm, in_channels=3)
         self.inverse_discriminator = PatchGAN(width=config.ndf, norm=config.norm, in_channels=3)
         self.pool, self.inverse_pool = ImagePool(config.pool_size), ImagePool(config.pool_size)
@@ -72,6 +72,7 @@ class CycleGAN(GeneratorModel):
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the phase of the generators, then that of the discriminators."""
+        batch = self.as_seen(batch)
         fake_target = self.generator(batch.source)
         cycled_source = self.inverse_generator(fake_target)
         fake_source = self.inverse_generator(batch.target)

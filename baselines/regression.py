@@ -31,5 +31,6 @@ class L1UNet(GeneratorModel):
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the one phase."""
+        batch = self.as_seen(batch)
         prediction = self.generator(batch.source)
         yield Phase("generator", lambda: {"G_L1": l1_loss(prediction, batch.target)})

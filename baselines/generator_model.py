@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +22,7 @@ from i2ibench_baselines.generators import (
     build_generator,
     initialize_weights,
 )
-from i2ibench_baselines.grey import as_colour, as_grey
+from i2ibench_baselines.grey import as_seen
 from i2ibench_baselines.official import read_generator
 
 
@@ -124,15 +123,8 @@ class GeneratorModel(TrainableModel):
         )
 
     def as_seen(self, batch: PairBatch) -> PairBatch:
-        """Return a batch in grey where the generator takes grey sources or makes grey predictions.
-
-        So the official code loads it; a discriminator would else tell real from made by colour.
-        """
-        return replace(
-            batch,
-            source=as_colour(as_grey(batch.source, self.config.in_channels)),
-            target=as_colour(as_grey(batch.target, self.config.out_channels)),
-        )
+        """Return a batch in grey where the generator takes or makes grey images."""
+        return as_seen(batch, self.config.in_channels, self.config.out_channels)
 
     def parameter_count(self) -> int:
         """Return the number of parameters of the generator."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
+
+from i2ibench.models.interface import PairBatch
 
 # ITU-R 601-2 luma in 16 bits, as Pillow's conversion to "L", with which the official code reads.
 _LUMA = (19595.0, 38470.0, 7471.0)
@@ -32,6 +36,16 @@ def as_grey(images: Tensor, channels: int) -> Tensor:
 def as_colour(images: Tensor) -> Tensor:
     """Return RGB images ``(N, 3, H, W)``; grey ones get three equal channels."""
     return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+
+
+def as_seen(batch: PairBatch, taken: int, made: int) -> PairBatch:
+    """Return a batch as the official code loads it for a generator of so many channels.
+
+    Sources are grey where it has ``taken`` 1, targets where it has ``made`` 1: else a discriminator
+    would tell real from made by colour.
+    """
+    source, target = as_grey(batch.source, taken), as_grey(batch.target, made)
+    return replace(batch, source=as_colour(source), target=as_colour(target))
 
 
 def _luma(images: Tensor) -> Tensor:

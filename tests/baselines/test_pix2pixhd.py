@@ -104,6 +104,8 @@ SIZES = [
     {"generator": "global", "ngf": 2, "downsamplings": 2, "blocks": 1},
     {"generator": "global", "ngf": 3, "downsamplings": 4, "blocks": 3},
     {"generator": "local", "ngf": 2, "downsamplings": 1, "blocks": 2, "local_blocks": 1},
+    {"generator": "global", "ngf": 2, "downsamplings": 1, "blocks": 1, "in_channels": 1},
+    {"generator": "local", "ngf": 2, "downsamplings": 1, "blocks": 1, "out_channels": 1},
 ]
 
 
@@ -125,11 +127,14 @@ def test_other_files_are_named(tmp_path) -> None:
     state = build_model("pix2pixhd", SIZES[0]).generator.state_dict()
     path = tmp_path / "latest_net_G.pth"
     contents = {
-        "is missing; was it saved completely": {
+        "model.4.bias is missing; was it saved completely": {
             k: v for k, v in state.items() if k != "model.4.bias"
         },
+        "model.18.bias is missing; was it saved completely": {
+            k: v for k, v in state.items() if not k.startswith("model.18.")
+        },
         "extra is not part of it": {**state, "extra": torch.ones(1)},
-        "images of other channels": {**state, "model.1.weight": torch.zeros(2, 36, 7, 7)},
+        "takes 36 channels": {**state, "model.1.weight": torch.zeros(2, 36, 7, 7)},
         "holds NaN": {**state, "model.4.weight": state["model.4.weight"] * float("nan")},
         "--norm batch": {**state, "model.2.weight": torch.ones(2)},
         "more than one local enhancer": {**state, "model2_1.1.weight": torch.ones(1)},

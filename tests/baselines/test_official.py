@@ -53,21 +53,18 @@ def test_every_official_generator_is_recognised(
 
 
 @pytest.mark.parametrize(("kind", "width"), [("resnet_9blocks", 8), ("unet_256", 4)])
-def test_golden_checkpoints_load_in_evaluation_mode_and_translate(
-    shared: Path, kind: str, width: int
-) -> None:
-    golden = shared / "golden"
-    generator = load_generator(golden / f"{kind}_ngf{width}_state.pth")
+def test_golden_checkpoints_load_in_evaluation_mode_and_translate(kind: str, width: int) -> None:
+    generator = load_generator(golden(f"{kind}_ngf{width}_state.pth"))
     assert not any(module.training for module in generator.modules())
-    image = torch.from_numpy(np.load(golden / "input_256.npz")["x"][:1])
-    expected = np.load(golden / f"{kind}_ngf{width}_outputs.npz")["y_eval_img0_full"]
+    image = torch.from_numpy(np.load(golden("input_256.npz"))["x"][:1])
+    expected = np.load(golden(f"{kind}_ngf{width}_outputs.npz"))["y_eval_img0_full"]
     with torch.no_grad():
         np.testing.assert_allclose(generator(image).numpy(), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "pyramid", "varpyramid", "l1-unet"])
-def test_every_model_takes_over_an_official_generator(shared: Path, name: str) -> None:
-    path = shared / "golden" / "resnet_9blocks_ngf8_state.pth"
+def test_every_model_takes_over_an_official_generator(name: str) -> None:
+    path = golden("resnet_9blocks_ngf8_state.pth")
     model = model_from_checkpoint(name, path)
     assert (model.config.generator, model.config.ngf) == ("resnet_9blocks", 8)
     image = torch.rand(1, 3, 64, 64) * 2 - 1

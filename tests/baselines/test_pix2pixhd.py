@@ -67,7 +67,7 @@ def losses_of(model: TrainableModel, batch: PairBatch, steps: int) -> list[dict[
     ]
 
 
-def test_successive_steps_have_the_official_losses_and_outcome() -> None:
+def test_successive_steps_have_the_official_losses_and_outcome(one_thread: None) -> None:
     model, steps = official_start(fused_adam=False), described(f"{TAG}.json")["losses"]
     compared = comparable(steps)
     for number, found in enumerate(losses_of(model, batch_of(), len(compared))):
@@ -87,8 +87,10 @@ def test_a_step_is_the_same_in_the_layout_and_with_the_adam_of_runs(fused: bool)
         each.contiguous(memory_format=memory) for each in (batch_of().source, batch_of().target)
     )
     steps = described(f"{TAG}.json")["losses"]
-    for found, official in zip(losses_of(model, PairBatch(*sides), 2), steps, strict=False):
-        assert found == pytest.approx(official, rel=1e-3)
+    first, second = losses_of(model, PairBatch(*sides), 2)
+    assert first == pytest.approx(steps[0], rel=1e-5)
+    # After a step of Adam: of five other pairs of images one differs by 1e-3 here.
+    assert second == pytest.approx(steps[1], rel=1e-2)
 
 
 def test_the_local_enhancer_translates_as_the_official_one() -> None:

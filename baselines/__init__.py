@@ -1,1 +1,1 @@
-"""pix2pix, pyramid pix2pix and the variance-penalized pyramid, on the public interface alone."""
+"""The field's methods, on the public interface alone: one file each, shared parts beside."""

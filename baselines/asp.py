@@ -53,6 +53,7 @@ class ASP(ContrastiveGAN):
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the discriminator's phase, then that of generator and heads."""
+        batch = self.as_seen(batch)
         prediction = self.generator(batch.source)
         yield self.discriminator_phase(prediction, batch.target)
         yield Phase(("generator", "heads"), lambda: self.generator_losses(prediction, batch))

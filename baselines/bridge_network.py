@@ -21,15 +21,19 @@ class ConditionedUNet(nn.Module):
     Sides must be multiples of ``2 ** (levels - 1)``.
 
     Raises:
-        MissingError: diffusers is not installed.
+        MissingError: diffusers is not installed, or cannot be loaded.
     """
 
     def __init__(self, *, width: int, multipliers: Sequence[int], blocks: int) -> None:
         super().__init__()
         try:
             from diffusers.models.unets.unet_2d import UNet2DModel
-        except ImportError:
-            raise MissingError(f"bbdm needs the package diffusers; run: {_PIP}") from None
+        except ImportError as error:
+            # One that is there but fails, as beside a package that is too old, says why.
+            absent = isinstance(error, ModuleNotFoundError) and error.name == "diffusers"
+            why = "" if absent else f", which cannot be loaded: {str(error).splitlines()[0]}"
+            pip = _PIP if absent else f"{_PIP} --upgrade"
+            raise MissingError(f"bbdm needs the package diffusers{why}; run: {pip}") from None
         widths = [width * factor for factor in multipliers]
         self.unet = UNet2DModel(
             in_channels=6,

@@ -59,6 +59,7 @@ class ConditionalGAN(GeneratorModel):
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the discriminator's phase, then the generator's."""
+        batch = self.as_seen(batch)
         prediction = self.generator(batch.source)
         yield Phase("discriminator", lambda: self._discriminator_losses(batch, prediction.detach()))
         yield Phase("generator", lambda: self._generator_losses(batch, prediction))

@@ -32,6 +32,7 @@ class CUT(ContrastiveGAN):
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the discriminator's phase, then that of generator and heads."""
+        batch = self.as_seen(batch)
         flipped = self.config.flip_equivariance and self.draws.flipped()
         images = [batch.source, batch.target] if self.config.identity else [batch.source]
         together = torch.cat(images)
@@ -40,7 +41,7 @@ class CUT(ContrastiveGAN):
         )
         predictions = made.split(len(batch.source))
         yield self.discriminator_phase(predictions[0], batch.target)
-        if flipped or self.config.official_arithmetic:
+        if flipped or not self._passes_are_equal:
             with torch.no_grad():
                 keys = [self.encoded(image) for image in images]
         else:  # The generator was not stepped since: its features of the images are still the same.
@@ -55,6 +56,17 @@ class CUT(ContrastiveGAN):
                 **self._contrasts(predictions, keys, flipped),
             },
         )
+
+    @property
+    def _passes_are_equal(self) -> bool:
+        """Whether another pass over an image, alone, has the features that it had in this one.
+
+        Not where an image depends on its batch, on what is dropped, or on the power iteration that
+        each pass takes.
+        """
+        config = self.config
+        changes = config.norm == "batch" or config.dropout or config.spectral
+        return not (changes or config.official_arithmetic)
 
     def _contrasts(
         self, predictions: Sequence[Tensor], keys: list[list[Tensor]], flipped: bool

@@ -42,9 +42,9 @@ class CycleGANConfig(GeneratorConfig):
 
 
 class CycleGAN(GeneratorModel):
-    """CycleGAN (Zhu et al. 2017, arXiv:1703.10593): back and forth must return the image.
+    """CycleGAN (Zhu et al. 2017, arXiv:1703.10593): back and forth must return the image; unpaired.
 
-    An unpaired method: nothing compares a prediction with its own target. The step is that of the
+    Nothing compares a prediction with its own target. The step is that of the
     official code: both generators first, then both discriminators. Of the official names,
     ``generator`` is G_A, ``inverse_generator`` G_B, and ``discriminator`` D_A, which judges
     targets.
@@ -56,7 +56,7 @@ class CycleGAN(GeneratorModel):
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__(config)
-        self.inverse_generator = self.build_generator()
+        self.inverse_generator = self.build_generator(inverse=True)
         self.discriminator = PatchGAN(width=config.ndf, norm=config.norm, in_channels=3)
         self.inverse_discriminator = PatchGAN(width=config.ndf, norm=config.norm, in_channels=3)
         self.pool, self.inverse_pool = ImagePool(config.pool_size), ImagePool(config.pool_size)
@@ -72,6 +72,7 @@ class CycleGAN(GeneratorModel):
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the phase of the generators, then that of the discriminators."""
+        batch = self.as_seen(batch)
         fake_target = self.generator(batch.source)
         cycled_source = self.inverse_generator(fake_target)
         fake_source = self.inverse_generator(batch.target)

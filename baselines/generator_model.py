@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from i2ibench.errors import DataError, UsageError
-from i2ibench.models.interface import ModelConfig, TrainableModel, parse_config
+from i2ibench.models.interface import ModelConfig, PairBatch, TrainableModel, parse_config
 from i2ibench_baselines.adam import has_fused_adam, make_adam
 from i2ibench_baselines.generators import (
     RESIDUAL_BLOCKS,
@@ -22,6 +22,7 @@ from i2ibench_baselines.generators import (
     build_generator,
     initialize_weights,
 )
+from i2ibench_baselines.grey import as_seen
 from i2ibench_baselines.official import read_generator
 
 
@@ -107,19 +108,23 @@ class GeneratorModel(TrainableModel):
         model.generator.load_state_dict(weights)
         return model.eval()
 
-    def build_generator(self) -> ResNetGenerator | UNetGenerator:
-        """Return a new generator of these settings."""
+    def build_generator(self, *, inverse: bool = False) -> ResNetGenerator | UNetGenerator:
+        """Return a new generator of these settings; an ``inverse`` one makes sources of targets."""
         config = self.config
+        channels = (config.in_channels, config.out_channels)
         return build_generator(
             config.generator,
             config.ngf,
             config.norm,
             config.dropout,
-            config.in_channels,
-            config.out_channels,
+            *(reversed(channels) if inverse else channels),
             config.antialias,
             config.spectral,
         )
+
+    def as_seen(self, batch: PairBatch) -> PairBatch:
+        """Return a batch in grey where the generator takes or makes grey images."""
+        return as_seen(batch, self.config.in_channels, self.config.out_channels)
 
     def parameter_count(self) -> int:
         """Return the number of parameters of the generator."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ State = dict[str, Tensor]
 # What DataParallel and torch.compile put before every key, in any order and number.
 _PREFIX = re.compile(r"^(?:module\.|_orig_mod\.)+")
 _RESIDUAL_CONV = re.compile(r"model\.(\d+)\.conv_block\.([56])\.weight(?:_orig)?")
+# Where the residual blocks begin after two halvings: by strides, by blurs.
+_FIRST_BLOCK = (10, 12)
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _WANTED = "expected an official generator"
 
@@ -61,21 +63,26 @@ def _settings(path: Path, state: State) -> dict[str, Any]:
     # Place 6 is the second convolution after dropout, else the norm, whose weight has one axis.
     first = state.get("model.1.weight", state.get("model.1.weight_orig"))
     convolutions = [
-        match.group(2)
+        match
         for key, value in state.items()
         if (match := _RESIDUAL_CONV.fullmatch(key)) and value.ndim == 4
     ]
     if convolutions and first is not None and first.ndim == 4:
+        if min(int(match[1]) for match in convolutions) not in _FIRST_BLOCK:
+            raise DataError(
+                f"{path}: a residual generator that does not halve twice, such as that of "
+                f"pix2pixHD (--model pix2pixhd); {_WANTED}"
+            )
         kind = _kind(path, RESIDUAL_BLOCKS, len(convolutions), "residual blocks")
         return {
             "generator": kind,
             "ngf": len(first),
             "norm": _norm(state, convolution="model.1", norm="model.2"),
-            "dropout": convolutions[0] == "6",
+            "dropout": convolutions[0][2] == "6",
             "antialias": any(key.endswith(".filt") for key in state),
             "spectral": "model.1.weight_orig" in state,
-            "in_channels": _channels(path, "takes", first.shape[1]),
-            "out_channels": _channels(path, "makes", _last_bias(state)),
+            "in_channels": image_channels(path, "takes", first.shape[1]),
+            "out_channels": image_channels(path, "makes", channels_made(state, "model")),
         }
     if "model.model.0.weight" in state and "model.model.3.weight" in state:
         depth = max(key.count("model.") for key in state) - 1
@@ -85,8 +92,8 @@ def _settings(path: Path, state: State) -> dict[str, Any]:
             "ngf": len(first),
             "norm": _norm(state, convolution="model.model.0", norm="model.model.1.model.2"),
             "dropout": True,
-            "in_channels": _channels(path, "takes", first.shape[1] if first.ndim > 1 else 0),
-            "out_channels": _channels(path, "makes", last.shape[1] if last.ndim > 1 else 0),
+            "in_channels": image_channels(path, "takes", first.shape[1] if first.ndim > 1 else 0),
+            "out_channels": image_channels(path, "makes", last.shape[1] if last.ndim > 1 else 0),
         }
     raise DataError(f"{path}: {describe(state)}; {_WANTED}")
 
@@ -101,13 +108,24 @@ def _kind(path: Path, known: Mapping[str, int], found: int, what: str) -> str:
     )
 
 
-def _last_bias(state: State) -> int:
-    """Return how many channels the last convolution of a ResNet makes; alone it ends in a bias."""
-    places = [int(key.split(".")[1]) for key in state if re.fullmatch(r"model\.\d+\.bias", key)]
-    return len(state[f"model.{max(places)}.bias"]) if places else 0
+def channels_made(state: State, part: str) -> int:
+    """Return how many channels the last convolution of a ``part`` makes, the last one of 7 x 7.
+
+    Where it is missing, 3: the file is not whole, which its missing keys will tell.
+    """
+    made = {
+        int(match[1]): len(value)
+        for key, value in state.items()
+        if (match := re.fullmatch(rf"{part}\.(\d+)\.weight(?:_orig)?", key))
+        and value.ndim == 4
+        and value.shape[-1] == 7
+    }
+    last = max(made, default=0)
+    return made[last] if last > 1 else 3
 
 
-def _channels(path: Path, does: str, found: int) -> int:
+def image_channels(path: Path, does: str, found: int) -> int:
+    """Return ``found`` where images have so many channels; any other number is refused."""
     if found in (1, 3):
         return found
     raise DataError(
@@ -169,7 +187,6 @@ def refuse_differences(
     state: State,
     expected: Mapping[str, Tensor],
     what: str,
-    remark: Callable[[list[int]], str] = lambda shape: "",
 ) -> None:
     """Refuse weights that are not whole, finite, and of the shapes of a network.
 
@@ -178,7 +195,6 @@ def refuse_differences(
         state: its weights.
         expected: the state of the network that they seem to be of.
         what: that network in words, e.g. ``resnet_9blocks of width 64``.
-        remark: what a shape that differs says besides.
 
     Raises:
         DataError: names the first key that differs.
@@ -191,7 +207,7 @@ def refuse_differences(
             raise DataError(f"{almost} {key} is not part of it; was the architecture changed?")
         shape, wanted = list(state[key].shape), list(expected[key].shape)
         if shape != wanted:
-            raise DataError(f"{almost} {key} has shape {shape} instead of {wanted}{remark(shape)}")
+            raise DataError(f"{almost} {key} has shape {shape} instead of {wanted}")
         if not bool(torch.isfinite(state[key]).all()):
             raise DataError(f"{almost} {key} holds NaN or infinity; its training diverged")
         if key.endswith(".filt") and not _is_blur(state[key]):

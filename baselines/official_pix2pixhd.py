@@ -13,7 +13,9 @@ from i2ibench.errors import DataError
 from i2ibench_baselines.official import (
     STATISTICS,
     State,
+    channels_made,
     describe,
+    image_channels,
     read_state,
     refuse_differences,
 )
@@ -43,18 +45,22 @@ def read_pix2pixhd(path: Path) -> tuple[dict[str, Any], State]:
     if "model.2.weight" in state:
         raise DataError(f"{path}: was trained with --norm batch; only instance norm is supported")
     local = "model1_1.1.weight" in state
+    first = state["model1_1.1.weight" if local else "model.1.weight"]
+    made = channels_made(state, "model1_2" if local else "model")
     settings = {
         "generator": "local" if local else "global",
-        "ngf": len(state["model1_1.1.weight" if local else "model.1.weight"]),
+        "ngf": len(first),
         # Before the blocks: four layers from the image, three a downsampling.
         "downsamplings": max(1, (own[0] - 4) // 3),
         "blocks": len(own),
         **({"local_blocks": len(blocks) - len(own)} if local else {}),
+        "in_channels": image_channels(path, "takes", first.shape[1] if first.ndim == 4 else 0),
+        "out_channels": image_channels(path, "makes", made),
     }
     # Before torch 0.4 instance norm saved statistics that it never used.
     weights = {k: v.float() for k, v in state.items() if not k.endswith(STATISTICS)}
     what = "generator of pix2pixHD"
-    refuse_differences(path, weights, _expected(settings), what, _of_labels)
+    refuse_differences(path, weights, _expected(settings), what)
     return settings, weights
 
 
@@ -65,8 +71,3 @@ def _expected(settings: dict[str, Any]) -> dict[str, Tensor]:
     with torch.device("meta"):
         made = LocalEnhancer if settings["generator"] == "local" else GlobalGenerator
         return made(**sizes).state_dict()
-
-
-def _of_labels(shape: list[int]) -> str:
-    is_outermost = len(shape) == 4 and shape[2:] == [7, 7]
-    return "; it translates images of other channels, such as label maps" if is_outermost else ""

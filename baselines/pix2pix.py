@@ -13,7 +13,11 @@ from i2ibench_baselines.losses import l1_loss
 
 
 class Pix2PixConfig(ConditionalGANConfig):
-    """Settings of pix2pix; ``l1_weight`` is the paper's lambda."""
+    """Settings of pix2pix.
+
+    Attributes:
+        l1_weight: the paper's lambda.
+    """
 
     generator: GeneratorKind = "unet_256"
     l1_weight: Annotated[float, Field(ge=0)] = 100.0

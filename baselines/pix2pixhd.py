@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from i2ibench.errors import UsageError
 from i2ibench.models.interface import PairBatch, Phase, TrainableModel
 from i2ibench_baselines.adam import AdamConfig
+from i2ibench_baselines.grey import as_seen
 from i2ibench_baselines.losses import GanLoss, feature_matching_loss, gan_loss
 from i2ibench_baselines.official_pix2pixhd import read_pix2pixhd
 from i2ibench_baselines.pix2pixhd_networks import (
@@ -49,7 +50,11 @@ class Pix2PixHDConfig(AdamConfig):
         feature_weight: of feature matching [lambda_feat]; 0 leaves it out.
         vgg_weight: of the distance of VGG-19 features, whose weights must be on this machine; the
             paper's is 10. 0 leaves it out.
+        in_channels: 1 for a generator that is given grey sources [input_nc].
+        out_channels: 1 for one that makes grey predictions [output_nc].
     """
+
+    added_later = frozenset({"in_channels", "out_channels"})
 
     generator: Literal["global", "local"] = "global"
     ngf: Annotated[int, Field(ge=1)] = 64
@@ -62,14 +67,17 @@ class Pix2PixHDConfig(AdamConfig):
     gan_loss: GanLoss = "lsgan"
     feature_weight: Weight = 10.0
     vgg_weight: Weight = 0.0
+    in_channels: Literal[1, 3] = 3
+    out_channels: Literal[1, 3] = 3
 
 
 class Pix2PixHD(TrainableModel):
-    """pix2pixHD (Wang et al. 2018, arXiv:1711.11585): GANs at two sizes + 10 feature matching.
+    """pix2pixHD (Wang et al. 2018, arXiv:1711.11585): GANs at two sizes + 10 VGG (weights vgg19).
 
     All losses are those of one forward pass: the generator steps first, then the discriminator on
-    what it said of the targets and of the same prediction before. Its VGG loss is off by default,
-    because its weights must be fetched: ``vgg_weight``.
+    what it said of the targets and of the same prediction before. Features of the discriminators
+    are matched, too. The VGG loss needs weights that must be fetched; ``vgg_weight`` 0, as in the
+    recipes of drawn slides and facades, trains without.
     """
 
     Config = Pix2PixHDConfig
@@ -77,14 +85,18 @@ class Pix2PixHD(TrainableModel):
 
     def __init__(self, config: Pix2PixHDConfig) -> None:
         super().__init__(config)
-        sizes = {"width": config.ngf, "downsamplings": config.downsamplings}
+        sizes = {
+            "width": config.ngf,
+            "downsamplings": config.downsamplings,
+            "blocks": config.blocks,
+            "in_channels": config.in_channels,
+            "out_channels": config.out_channels,
+        }
         self.generator: GlobalGenerator | LocalEnhancer
         if config.generator == "local":
-            self.generator = LocalEnhancer(
-                **sizes, blocks=config.blocks, local_blocks=config.local_blocks
-            )
+            self.generator = LocalEnhancer(**sizes, local_blocks=config.local_blocks)
         else:
-            self.generator = GlobalGenerator(**sizes, blocks=config.blocks)
+            self.generator = GlobalGenerator(**sizes)
         self.discriminator = MultiScaleDiscriminator(
             width=config.ndf, scales=config.scales, layers=config.layers
         )
@@ -139,6 +151,7 @@ class Pix2PixHD(TrainableModel):
                 f"not {width} x {height}; raise images.crop or images.resize, or lower "
                 "model.downsamplings"
             )
+        batch = as_seen(batch, self.config.in_channels, self.config.out_channels)
         prediction = self.generator(batch.source)
         # Judged before any phase, while the discriminator learns: both phases use what it says.
         real = self.discriminator(batch.source, batch.target)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from i2ibench_baselines.generators import ResidualBlock
+from i2ibench_baselines.grey import as_colour, as_grey
 from i2ibench_baselines.instance_norm import InstanceNorm
 from i2ibench_baselines.padding import ReflectionPad
 
@@ -26,22 +27,31 @@ class GlobalGenerator(nn.Module):
         tile_overlap: None; instance norm reads the whole image.
     """
 
-    def __init__(self, *, width: int = 64, downsamplings: int = 4, blocks: int = 9) -> None:
+    def __init__(
+        self,
+        *,
+        width: int = 64,
+        downsamplings: int = 4,
+        blocks: int = 9,
+        in_channels: int = 3,
+        out_channels: int = 3,
+    ) -> None:
         super().__init__()
         self.size_multiple = 2**downsamplings
         self.tile_overlap = None
+        self.in_channels = in_channels
         widths = [width * 2**level for level in range(downsamplings + 1)]
         self.model = nn.Sequential(
-            *_from_image(width),
+            *_from_image(in_channels, width),
             *(layer for each in widths[:-1] for layer in _down(each)),
             *(ResidualBlock(widths[-1], "instance", dropout=False) for _ in range(blocks)),
             *(layer for each in widths[:0:-1] for layer in _up(each)),
-            *_to_image(width),
+            *_to_image(width, out_channels),
         )
 
     def forward(self, source: Tensor) -> Tensor:
         """Return the translation of ``source``, of the same height and width."""
-        return self.model(source)
+        return as_colour(self.model(as_grey(source, self.in_channels)))
 
 
 class LocalEnhancer(nn.Module):
@@ -56,25 +66,36 @@ class LocalEnhancer(nn.Module):
     """
 
     def __init__(
-        self, *, width: int = 32, downsamplings: int = 4, blocks: int = 9, local_blocks: int = 3
+        self,
+        *,
+        width: int = 32,
+        downsamplings: int = 4,
+        blocks: int = 9,
+        local_blocks: int = 3,
+        in_channels: int = 3,
+        out_channels: int = 3,
     ) -> None:
         super().__init__()
         self.size_multiple = 2 ** (downsamplings + 1)
         self.tile_overlap = None
-        whole = GlobalGenerator(width=2 * width, downsamplings=downsamplings, blocks=blocks)
-        self.model = whole.model[: -len(_to_image(1))]
-        self.model1_1 = nn.Sequential(*_from_image(width), *_down(width))
+        self.in_channels = in_channels
+        whole = GlobalGenerator(
+            width=2 * width, downsamplings=downsamplings, blocks=blocks, in_channels=in_channels
+        )
+        self.model = whole.model[: -len(_to_image(1, 1))]
+        self.model1_1 = nn.Sequential(*_from_image(in_channels, width), *_down(width))
         self.model1_2 = nn.Sequential(
             *(ResidualBlock(2 * width, "instance", dropout=False) for _ in range(local_blocks)),
             *_up(2 * width),
-            *_to_image(width),
+            *_to_image(width, out_channels),
         )
         self.halved = _halving()
 
     def forward(self, source: Tensor) -> Tensor:
         """Return the translation of ``source``, of the same height and width."""
-        coarse = self.model(self.halved(source))
-        return self.model1_2(self.model1_1(source) + coarse)
+        seen = as_grey(source, self.in_channels)
+        coarse = self.model(self.halved(seen))
+        return as_colour(self.model1_2(self.model1_1(seen) + coarse))
 
 
 class MultiScaleDiscriminator(nn.Module):
@@ -150,8 +171,8 @@ def _halving() -> nn.AvgPool2d:
     return nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
 
 
-def _from_image(width: int) -> list[nn.Module]:
-    layers = [ReflectionPad(3), nn.Conv2d(3, width, 7), InstanceNorm(width)]
+def _from_image(channels: int, width: int) -> list[nn.Module]:
+    layers = [ReflectionPad(3), nn.Conv2d(channels, width, 7), InstanceNorm(width)]
     return [*layers, nn.ReLU(inplace=True)]
 
 
@@ -171,5 +192,5 @@ def _up(width: int) -> list[nn.Module]:
     ]
 
 
-def _to_image(width: int) -> list[nn.Module]:
-    return [ReflectionPad(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
+def _to_image(width: int, channels: int) -> list[nn.Module]:
+    return [ReflectionPad(3), nn.Conv2d(width, channels, 7), nn.Tanh()]

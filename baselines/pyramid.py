@@ -15,7 +15,11 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class PyramidConfig(ConditionalGANConfig):
-    """Settings of pyramid pix2pix; ``pyramid_weights`` from the full size downwards."""
+    """Settings of pyramid pix2pix.
+
+    Attributes:
+        pyramid_weights: of the L1 distance at each scale, from the full size downwards.
+    """
 
     generator: GeneratorKind = "resnet_9blocks"
     pyramid_weights: Annotated[tuple[Weight, ...], Field(min_length=1)] = (25.0, 25.0, 25.0, 25.0)

@@ -20,7 +20,7 @@ class L1UNetConfig(GeneratorConfig):
 
 
 class L1UNet(GeneratorModel):
-    """A U-Net trained on L1 alone: blurred, and hard to beat on PSNR and SSIM."""
+    """U-Net (Ronneberger et al. 2015, arXiv:1505.04597) on L1 alone: blurred, yet high in PSNR."""
 
     Config = L1UNetConfig
     config: L1UNetConfig
@@ -31,5 +31,6 @@ class L1UNet(GeneratorModel):
 
     def training_phases(self, batch: PairBatch) -> Iterator[Phase]:
         """Yield the one phase."""
+        batch = self.as_seen(batch)
         prediction = self.generator(batch.source)
         yield Phase("generator", lambda: {"G_L1": l1_loss(prediction, batch.target)})

@@ -24,7 +24,7 @@ class VariancePenalizedConfig(PyramidConfig):
 
 
 class VariancePenalizedPyramid(PyramidPix2Pix):
-    """Variance-penalized pyramid (Rehmat and Ur Rehman 2025, arXiv:2506.18371)."""
+    """Pyramid + variance penalty (Rehmat and Ur Rehman 2025, arXiv:2506.18371); batches of 2 up."""
 
     Config = VariancePenalizedConfig
     config: VariancePenalizedConfig

@@ -16,7 +16,7 @@ _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "golden"
 
 
 def golden(name: str) -> Path:
-    """Return the file ``name`` of the reference outputs of more methods; skips where it is not."""
+    """Return the file ``name`` of the reference outputs; skips where it is not."""
     folder = Path(os.environ.get("I2IBENCH_GOLDEN") or _BESIDE)
     for place in (folder / "more_methods" / name, folder / name):
         if place.is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,10 @@ def models(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List the models, or show one with its settings."""
+    """List the models, or show what one is, what it needs, and its settings.
+
+    i2ibench models cyclegan
+    """
     from i2ibench import registry
 
     if name is None:
@@ -42,6 +45,9 @@ def models(
         print_json(card)
         return
     answer(f": {card['description']}\n", lead=f"[bold]{name}[/]")
+    answer(table("Card", ["fact", "value"], _facts(name, card)))
+    if not card["settings"]:
+        return
     settings = [
         [key, str(value["default"]), str(value["description"])]
         for key, value in card["settings"].items()
@@ -53,3 +59,21 @@ def models(
             settings,
         )
     )
+
+
+def _facts(name: str, card: dict[str, Any]) -> list[list[str]]:
+    from i2ibench.results.method_cards import method_card
+
+    source = method_card(name)
+    facts = {
+        "family": source.family,
+        "paper": source.paper or "",
+        "official code": source.code or "",
+        "licence": source.licence,
+        "trained": "by a recipe" if card["trainable"] else "no",
+        "smallest batch": str(card["minimum_batch"] or ""),
+        "stochastic": "yes: seeded by pair id" if card["stochastic"] else "no",
+        "reads the target": "yes: an oracle, never ranked" if card["uses_target"] else "no",
+        "from": card["from"],
+    }
+    return [[fact, value] for fact, value in facts.items() if value]

@@ -107,7 +107,11 @@ class MeanColour(FittedModel):
 
 
 class BlurredTargetConfig(ModelConfig):
-    """``sigma``: standard deviation of the Gaussian in pixels."""
+    """Settings of the oracle.
+
+    Attributes:
+        sigma: standard deviation of the Gaussian in pixels.
+    """
 
     sigma: float = pydantic.Field(default=4.0, gt=0, le=64)
 

@@ -46,12 +46,13 @@ def check_recipe(name: str, model: TrainableModel, recipe: Recipe) -> None:
             f"use --set images.resize={images.crop}"
         )
     chosen = images.crop or images.resize
-    multiple = model.size_multiple
-    if chosen is not None and chosen % multiple:
+    multiple, least = model.size_multiple, _least_side(model)
+    if chosen is not None and (chosen % multiple or chosen < least):
         side = "crop" if images.crop else "resize"
-        fitting = max(multiple, chosen // multiple * multiple)
+        fitting = max(least, chosen // multiple * multiple)
+        what = f"are multiples of {multiple}" if chosen % multiple else f"have at least {least} px"
         raise UsageError(
-            f"{name} trains on sides that are multiples of {multiple}, not {chosen}; "
+            f"{name} trains on sides that {what}, not {chosen}; "
             f"use --set images.{side}={fitting}{_smaller_network(model, chosen)}"
         )
 
@@ -59,7 +60,7 @@ def check_recipe(name: str, model: TrainableModel, recipe: Recipe) -> None:
 def training_faults(
     name: str, model: TrainableModel, recipe: Recipe, pairs: PairedDataset
 ) -> Iterator[DataError]:
-    """Yield why images cannot be trained on with a recipe: too small, or of sides that do not fit.
+    """Yield why pairs cannot be trained on with a recipe: too few, too small, of unfit sides.
 
     Args:
         name: of the model.
@@ -67,7 +68,12 @@ def training_faults(
         recipe: checked by ``check_recipe``.
         pairs: those whose headers cannot be read are passed over.
     """
-    images, multiple = recipe.images, model.size_multiple
+    images, multiple, least = recipe.images, model.size_multiple, _least_side(model)
+    if len(pairs) < model.minimum_batch:
+        yield DataError(
+            f"{name} needs batches of at least {model.minimum_batch} pairs, and {pairs.split} has "
+            f"{len(pairs)}; add pairs, or train another method"
+        )
     if images.resize is not None:
         return  # all are squares of one side then
     sizes = dict(_sizes(pairs))
@@ -88,6 +94,12 @@ def training_faults(
         yield DataError(
             f"{len(odd)} images of {pairs.split} have sides that are no multiples of {multiple}, "
             f"as {name} trains on: {_listed(odd)}; {advice}"
+        )
+    elif small := {pair: size for pair, size in sizes.items() if min(size) < least}:
+        fewer = "remove them, or " if len(small) < len(sizes) else ""
+        yield DataError(
+            f"{len(small)} images of {pairs.split} are smaller than {least} px, the least that "
+            f"{name} trains on: {_listed(small)}; {fewer}{advice}"
         )
     elif recipe.training.batch_size > 1 and len(set(sizes.values())) > 1:
         usual = Counter(sizes.values()).most_common(1)[0][0]
@@ -153,14 +165,19 @@ def _sizes(pairs: PairedDataset) -> Iterator[tuple[ImagePair, Size]]:
 def _advice(model: TrainableModel, sizes: Iterable[Size], crop: int | None) -> str:
     """Return settings with which all images can be trained on."""
     smallest = min(min(size) for size in sizes)
-    multiple, least = model.size_multiple, max(8, model.minimum_side)
+    multiple, least = model.size_multiple, max(8, _least_side(model))
     side = smallest // multiple * multiple
-    if side >= max(least, multiple):
+    if side >= least:
         return f"use --set images.crop={side}"
     # Too small for this network: scaled up to what it takes, and predictions brought back.
     enlarged = -(-max(least, crop or 0) // multiple) * multiple
     up = f"--set images.resize={enlarged} --set images.crop={enlarged} {_BRING_BACK}"
     return f"use {up}{_smaller_network(model, smallest)}"
+
+
+def _least_side(model: TrainableModel) -> int:
+    """Return the smallest side that fits a model's multiple and that it can be trained on."""
+    return -(-max(model.minimum_side, 1) // model.size_multiple) * model.size_multiple
 
 
 def _smaller_network(model: TrainableModel, side: int) -> str:

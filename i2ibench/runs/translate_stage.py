@@ -19,6 +19,7 @@ from i2ibench.translation.manifest import Manifest
 from i2ibench.translation.spread import Spread, samples_of
 from i2ibench.translation.translate import seeded
 from i2ibench.translation.translate import translate as translate_dataset
+from i2ibench.wording import count
 
 
 def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
@@ -44,7 +45,7 @@ def translate_stage(plan: Plan, reporter: Reporter) -> Manifest:
         mean = spread.summarize(pair.id for pair in plan.test)
         reporter.stage(
             f"{manifest.spread_samples} samples of a pair lie {mean:.2f} grey levels apart "
-            f"(standard deviation, mean over {len(plan.test)} pairs): {plan.folder.spread}"
+            f"(standard deviation, mean over {count(len(plan.test), 'pair')}): {plan.folder.spread}"
         )
     return made
 

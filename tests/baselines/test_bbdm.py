@@ -154,17 +154,28 @@ def test_the_spread_of_each_pair_is_kept_beside_its_first_sample(drawn, tmp_path
     assert lost.read_bytes() == before and predictions(folder) == made
 
 
-def test_without_diffusers_the_command_that_installs_it_is_told(monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ModuleNotFoundError("No module named 'diffusers'", name="diffusers"), "diffusers; run"),
+        (
+            ImportError("cannot import name 'x' from 'huggingface_hub'\nmore"),
+            "'huggingface_hub'; run",
+        ),
+    ],
+)
+def test_without_diffusers_the_command_that_installs_it_is_told(monkeypatch, error, why) -> None:
     imported = builtins.__import__
 
     def lacking(name: str, *rest: object, **named: object) -> object:
         if name.startswith("diffusers"):
-            raise ImportError(name)
+            raise error
         return imported(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", lacking)
-    with pytest.raises(MissingError, match=r"pip install 'i2ibench\[diffusion\]'"):
+    with pytest.raises(MissingError, match=r"pip install 'i2ibench\[diffusion\]'") as told:
         build_model("bbdm", TINY)
+    assert why in str(told.value) and "\n" not in str(told.value)
 
 
 def test_the_average_of_the_samples_of_a_taught_bridge_nears_the_target() -> None:

@@ -117,6 +117,18 @@ def test_the_keys_of_the_forward_pass_are_those_of_a_pass_of_their_own() -> None
     assert fast == pytest.approx(exact, rel=1e-4)
 
 
+@pytest.mark.parametrize("settings", [{"norm": "batch"}, {"dropout": True}, {"spectral": True}])
+def test_keys_have_a_pass_of_their_own_where_passes_differ(settings: dict[str, object]) -> None:
+    passes = []
+    for given in ({}, settings):
+        model = small("cut", **given)
+        model.generator.model[0].register_forward_hook(lambda *_: passes[-1].append(1))
+        passes.append([])
+        step(model, batch())
+    # Of the two images together and of the two predictions; then of each image as a key.
+    assert [len(each) for each in passes] == [3, 5]
+
+
 class Unchanged(nn.Module):
     """A generator that returns the image, which is also its only layer of features."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from golden_files import golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -25,12 +25,12 @@ from i2ibench_baselines.losses import (
 
 
 @pytest.fixture(scope="module")
-def golden(shared: Path) -> dict:
-    return json.loads((shared / "golden" / "loss_golden.json").read_text())
+def official() -> dict:
+    return json.loads(golden("loss_golden.json").read_text())
 
 
-def golden_tensors(shared: Path, name: str) -> tuple[Tensor, Tensor]:
-    stored = np.load(shared / "golden" / name)
+def golden_tensors(name: str) -> tuple[Tensor, Tensor]:
+    stored = np.load(golden(name))
     return torch.from_numpy(stored["fake"]), torch.from_numpy(stored["real"])
 
 
@@ -75,17 +75,17 @@ def textbook_variance(prediction: Tensor, target: Tensor, unbiased: bool) -> Ten
     return (prediction.var(0, unbiased=unbiased) - target.var(0, unbiased=unbiased)).abs().mean()
 
 
-def test_pyramid_equals_the_official_values_and_gradient(shared: Path, golden: dict) -> None:
-    prediction, target = golden_tensors(shared, "loss_tensors.npz")
+def test_pyramid_equals_the_official_values_and_gradient(official: dict) -> None:
+    prediction, target = golden_tensors("loss_tensors.npz")
     prediction.requires_grad_()
     losses = pyramid_losses(prediction, target)
-    for loss, expected in zip(losses, golden["pyramid_unweighted"].values(), strict=True):
+    for loss, expected in zip(losses, official["pyramid_unweighted"].values(), strict=True):
         assert loss.item() == pytest.approx(expected, rel=1e-5)
     total = sum(25 * loss for loss in losses)
-    assert total.item() == pytest.approx(golden["pyramid_total_w25"], rel=1e-5)
+    assert total.item() == pytest.approx(official["pyramid_total_w25"], rel=1e-5)
     total.backward()
     gradient = prediction.grad.abs().sum().item()
-    assert gradient == pytest.approx(golden["fake_grad_abs_sum"], rel=1e-5)
+    assert gradient == pytest.approx(official["fake_grad_abs_sum"], rel=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -134,13 +134,13 @@ def test_pyramid_does_not_depend_on_the_memory_layout() -> None:
 @pytest.mark.parametrize("batch", [2, 4])
 @pytest.mark.parametrize("unbiased", [True, False])
 def test_variance_penalty_equals_the_golden_values(
-    shared: Path, golden: dict, batch: int, unbiased: bool
+    official: dict, batch: int, unbiased: bool
 ) -> None:
     name = "loss_tensors.npz" if batch == 2 else f"loss_tensors_b{batch}.npz"
     value, gradient = value_and_gradient(
-        lambda *images: variance_penalty(*images, unbiased), *golden_tensors(shared, name)
+        lambda *images: variance_penalty(*images, unbiased), *golden_tensors(name)
     )
-    expected = golden[f"variance_b{batch}"]["unbiased" if unbiased else "biased"]
+    expected = official[f"variance_b{batch}"]["unbiased" if unbiased else "biased"]
     assert [value.item(), gradient.abs().sum().item()] == pytest.approx(expected, rel=1e-5)
 
 
@@ -195,9 +195,9 @@ def test_variance_penalty_of_one_image_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["vanilla", "lsgan"])
 @pytest.mark.parametrize("real", [True, False])
-def test_gan_loss_equals_the_official_one(shared: Path, kind: str, real: bool) -> None:
-    stored = np.load(shared / "golden" / "patchgan_ndf8_outputs.npz")["y_train_b2"]
-    information = json.loads((shared / "golden" / "arch_info.json").read_text())
+def test_gan_loss_equals_the_official_one(kind: str, real: bool) -> None:
+    stored = np.load(golden("patchgan_ndf8_outputs.npz"))["y_train_b2"]
+    information = json.loads(golden("arch_info.json").read_text())
     expected = information["ganloss"][kind]["real" if real else "fake"]
     logits = torch.from_numpy(stored)
     assert gan_loss(logits, real, kind).item() == pytest.approx(expected, rel=1e-6)

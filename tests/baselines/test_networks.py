@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from golden_files import golden
 from torch import nn
 
 from i2ibench_baselines.discriminators import PatchGAN
@@ -23,32 +23,27 @@ KINDS = ["resnet_6blocks", "resnet_9blocks", "unet_128", "unet_256"]
 
 
 @pytest.fixture(scope="module")
-def golden(shared: Path) -> Path:
-    return shared / "golden"
+def architectures() -> dict:
+    return json.loads(golden("arch_info.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def architectures(golden: Path) -> dict:
-    return json.loads((golden / "arch_info.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def images(golden: Path) -> torch.Tensor:
-    return torch.from_numpy(np.load(golden / "input_256.npz")["x"])
+def images() -> torch.Tensor:
+    return torch.from_numpy(np.load(golden("input_256.npz"))["x"])
 
 
 def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def official_state(golden: Path, name: str) -> dict[str, torch.Tensor]:
-    return torch.load(golden / f"{name}_state.pth", weights_only=True)
+def official_state(name: str) -> dict[str, torch.Tensor]:
+    return torch.load(golden(f"{name}_state.pth"), weights_only=True)
 
 
-def without_dropout(golden: Path, kind: str, width: int) -> nn.Module:
+def without_dropout(kind: str, width: int) -> nn.Module:
     """The golden generator in training mode; its keys move when dropout layers are left out."""
     network = build_generator(kind, width, dropout=False)
-    weights = official_state(golden, f"{kind}_ngf{width}").values()
+    weights = official_state(f"{kind}_ngf{width}").values()
     network.load_state_dict(dict(zip(network.state_dict(), weights, strict=True)))
     return network.train()
 
@@ -91,11 +86,11 @@ def test_without_dropout_the_second_convolution_of_a_block_moves_up(architecture
 
 @pytest.mark.parametrize(("kind", "width"), GOLDEN_GENERATORS)
 def test_evaluation_output_equals_the_official_one(
-    golden: Path, images: torch.Tensor, kind: str, width: int
+    images: torch.Tensor, kind: str, width: int
 ) -> None:
     network = build_generator(kind, width)
-    network.load_state_dict(official_state(golden, f"{kind}_ngf{width}"))
-    outputs = np.load(golden / f"{kind}_ngf{width}_outputs.npz")
+    network.load_state_dict(official_state(f"{kind}_ngf{width}"))
+    outputs = np.load(golden(f"{kind}_ngf{width}_outputs.npz"))
     with torch.no_grad():
         found = network.eval()(images).numpy()
     np.testing.assert_allclose(found[:1], outputs["y_eval_img0_full"], rtol=0, atol=1e-5)
@@ -105,16 +100,16 @@ def test_evaluation_output_equals_the_official_one(
 @pytest.mark.parametrize(("kind", "width"), GOLDEN_GENERATORS)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_training_output_and_statistics_equal_the_official_ones(
-    golden: Path, images: torch.Tensor, kind: str, width: int, batch: int
+    images: torch.Tensor, kind: str, width: int, batch: int
 ) -> None:
-    network = without_dropout(golden, kind, width)
-    outputs = np.load(golden / f"{kind}_ngf{width}_outputs.npz")
+    network = without_dropout(kind, width)
+    outputs = np.load(golden(f"{kind}_ngf{width}_outputs.npz"))
     with torch.no_grad():
         found = network(images[:batch]).numpy()[..., ::4, ::4]
     expected = outputs[f"y_train_nodrop_b{batch}_stride4"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     if batch == 1:
-        statistics = np.load(golden / f"{kind}_ngf{width}_bn_after_one_train_fwd.npz")
+        statistics = np.load(golden(f"{kind}_ngf{width}_bn_after_one_train_fwd.npz"))
         # The statistics were saved under the keys of the generator with dropout layers.
         names = build_generator(kind, width).state_dict()
         after = dict(zip(names, network.state_dict().values(), strict=True))
@@ -124,10 +119,10 @@ def test_training_output_and_statistics_equal_the_official_ones(
 
 @pytest.mark.parametrize(("kind", "width"), GOLDEN_GENERATORS)
 def test_dropout_is_active_in_training_mode_and_silent_in_evaluation(
-    golden: Path, images: torch.Tensor, kind: str, width: int
+    images: torch.Tensor, kind: str, width: int
 ) -> None:
     network = build_generator(kind, width)
-    network.load_state_dict(official_state(golden, f"{kind}_ngf{width}"))
+    network.load_state_dict(official_state(f"{kind}_ngf{width}"))
 
     def spread() -> float:
         with torch.no_grad():
@@ -140,15 +135,13 @@ def test_dropout_is_active_in_training_mode_and_silent_in_evaluation(
 
 
 @pytest.mark.parametrize("mode", ["eval", "train_b2"])
-def test_discriminator_output_equals_the_official_one(
-    golden: Path, images: torch.Tensor, mode: str
-) -> None:
+def test_discriminator_output_equals_the_official_one(images: torch.Tensor, mode: str) -> None:
     network = PatchGAN(width=8)
-    network.load_state_dict(official_state(golden, "patchgan_ndf8"))
+    network.load_state_dict(official_state("patchgan_ndf8"))
     network.train(mode != "eval")
     with torch.no_grad():
         found = network(images, images.flip(3)).numpy()
-    expected = np.load(golden / "patchgan_ndf8_outputs.npz")[f"y_{mode}"]
+    expected = np.load(golden("patchgan_ndf8_outputs.npz"))[f"y_{mode}"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 

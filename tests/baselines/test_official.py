@@ -20,6 +20,7 @@ from i2ibench_baselines.discriminators import PatchGAN, SplitPatchGAN
 from i2ibench_baselines.generators import build_generator
 from i2ibench_baselines.nce import ProjectionHeads
 from i2ibench_baselines.official import load_generator, read_generator
+from i2ibench_baselines.pix2pixhd_networks import GlobalGenerator
 
 KINDS = ["resnet_6blocks", "resnet_9blocks", "unet_128", "unet_256"]
 
@@ -52,21 +53,18 @@ def test_every_official_generator_is_recognised(
 
 
 @pytest.mark.parametrize(("kind", "width"), [("resnet_9blocks", 8), ("unet_256", 4)])
-def test_golden_checkpoints_load_in_evaluation_mode_and_translate(
-    shared: Path, kind: str, width: int
-) -> None:
-    golden = shared / "golden"
-    generator = load_generator(golden / f"{kind}_ngf{width}_state.pth")
+def test_golden_checkpoints_load_in_evaluation_mode_and_translate(kind: str, width: int) -> None:
+    generator = load_generator(golden(f"{kind}_ngf{width}_state.pth"))
     assert not any(module.training for module in generator.modules())
-    image = torch.from_numpy(np.load(golden / "input_256.npz")["x"][:1])
-    expected = np.load(golden / f"{kind}_ngf{width}_outputs.npz")["y_eval_img0_full"]
+    image = torch.from_numpy(np.load(golden("input_256.npz"))["x"][:1])
+    expected = np.load(golden(f"{kind}_ngf{width}_outputs.npz"))["y_eval_img0_full"]
     with torch.no_grad():
         np.testing.assert_allclose(generator(image).numpy(), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "pyramid", "varpyramid", "l1-unet"])
-def test_every_model_takes_over_an_official_generator(shared: Path, name: str) -> None:
-    path = shared / "golden" / "resnet_9blocks_ngf8_state.pth"
+def test_every_model_takes_over_an_official_generator(name: str) -> None:
+    path = golden("resnet_9blocks_ngf8_state.pth")
     model = model_from_checkpoint(name, path)
     assert (model.config.generator, model.config.ngf) == ("resnet_9blocks", 8)
     image = torch.rand(1, 3, 64, 64) * 2 - 1
@@ -263,6 +261,22 @@ def test_what_else_contrastive_methods_save_is_named(tmp_path: Path) -> None:
     state = build_generator("resnet_6blocks", 2, in_channels=4).state_dict()
     torch.save(state, path)
     assert "takes 4 channels" in refusal(path)
+
+
+@pytest.mark.parametrize("downsamplings", [1, 3, 4])
+def test_a_generator_of_pix2pixhd_is_named(tmp_path: Path, downsamplings: int) -> None:
+    path = tmp_path / "latest_net_G.pth"
+    state = GlobalGenerator(width=2, downsamplings=downsamplings, blocks=9).state_dict()
+    torch.save(state, path)
+    assert "--model pix2pixhd" in refusal(path)
+
+
+def test_a_resnet_without_its_last_layer_was_not_saved_completely(tmp_path: Path) -> None:
+    path = tmp_path / "latest_net_G.pth"
+    state = build_generator("resnet_6blocks", 2).state_dict()
+    last = max(int(key.split(".")[1]) for key in state)
+    torch.save({k: v for k, v in state.items() if not k.startswith(f"model.{last}.")}, path)
+    assert f"model.{last}.bias is missing; was it saved completely" in refusal(path)
 
 
 def test_a_method_that_cannot_use_a_generator_says_so(tmp_path: Path) -> None:

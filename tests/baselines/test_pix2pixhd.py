@@ -67,7 +67,7 @@ def losses_of(model: TrainableModel, batch: PairBatch, steps: int) -> list[dict[
     ]
 
 
-def test_successive_steps_have_the_official_losses_and_outcome() -> None:
+def test_successive_steps_have_the_official_losses_and_outcome(one_thread: None) -> None:
     model, steps = official_start(fused_adam=False), described(f"{TAG}.json")["losses"]
     compared = comparable(steps)
     for number, found in enumerate(losses_of(model, batch_of(), len(compared))):
@@ -87,8 +87,10 @@ def test_a_step_is_the_same_in_the_layout_and_with_the_adam_of_runs(fused: bool)
         each.contiguous(memory_format=memory) for each in (batch_of().source, batch_of().target)
     )
     steps = described(f"{TAG}.json")["losses"]
-    for found, official in zip(losses_of(model, PairBatch(*sides), 2), steps, strict=False):
-        assert found == pytest.approx(official, rel=1e-3)
+    first, second = losses_of(model, PairBatch(*sides), 2)
+    assert first == pytest.approx(steps[0], rel=1e-5)
+    # After a step of Adam: of five other pairs of images one differs by 1e-3 here.
+    assert second == pytest.approx(steps[1], rel=1e-2)
 
 
 def test_the_local_enhancer_translates_as_the_official_one() -> None:
@@ -104,6 +106,8 @@ SIZES = [
     {"generator": "global", "ngf": 2, "downsamplings": 2, "blocks": 1},
     {"generator": "global", "ngf": 3, "downsamplings": 4, "blocks": 3},
     {"generator": "local", "ngf": 2, "downsamplings": 1, "blocks": 2, "local_blocks": 1},
+    {"generator": "global", "ngf": 2, "downsamplings": 1, "blocks": 1, "in_channels": 1},
+    {"generator": "local", "ngf": 2, "downsamplings": 1, "blocks": 1, "out_channels": 1},
 ]
 
 
@@ -125,11 +129,14 @@ def test_other_files_are_named(tmp_path) -> None:
     state = build_model("pix2pixhd", SIZES[0]).generator.state_dict()
     path = tmp_path / "latest_net_G.pth"
     contents = {
-        "is missing; was it saved completely": {
+        "model.4.bias is missing; was it saved completely": {
             k: v for k, v in state.items() if k != "model.4.bias"
         },
+        "model.18.bias is missing; was it saved completely": {
+            k: v for k, v in state.items() if not k.startswith("model.18.")
+        },
         "extra is not part of it": {**state, "extra": torch.ones(1)},
-        "images of other channels": {**state, "model.1.weight": torch.zeros(2, 36, 7, 7)},
+        "takes 36 channels": {**state, "model.1.weight": torch.zeros(2, 36, 7, 7)},
         "holds NaN": {**state, "model.4.weight": state["model.4.weight"] * float("nan")},
         "--norm batch": {**state, "model.2.weight": torch.ones(2)},
         "more than one local enhancer": {**state, "model2_1.1.weight": torch.ones(1)},

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from golden_files import golden
 from torch import nn
 
 from i2ibench.models.interface import PairBatch, TrainableModel, build_model
@@ -19,11 +19,11 @@ RUNS = {
 }
 
 
-def official_start(golden: Path, run: str, **settings: object) -> TrainableModel:
+def official_start(run: str, **settings: object) -> TrainableModel:
     name, own = RUNS[run]
     model = build_model(name, {**own, "dropout": False, **settings})
     for network, letter in ((model.generator, "G"), (model.discriminator, "D")):
-        stored = golden / f"{run}_{letter}_initial.pth"
+        stored = golden(f"{run}_{letter}_initial.pth")
         network.load_state_dict(torch.load(stored, weights_only=True))
     return model.train()
 
@@ -39,20 +39,17 @@ def as_printed_officially(losses: dict[str, torch.Tensor]) -> dict[str, float]:
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("fused", [False, True], ids=["plain-adam", "fused-adam"])
 @pytest.mark.parametrize("layout", ["contiguous_format", "channels_last"])
-def test_successive_steps_have_the_official_losses(
-    shared: Path, run: str, fused: bool, layout: str
-) -> None:
-    golden = shared / "golden"
+def test_successive_steps_have_the_official_losses(run: str, fused: bool, layout: str) -> None:
     memory = getattr(torch, layout)
-    model = official_start(golden, run, fused_adam=fused).to(memory_format=memory)
-    stored = np.load(golden / f"{run}_batch.npz")
+    model = official_start(run, fused_adam=fused).to(memory_format=memory)
+    stored = np.load(golden(f"{run}_batch.npz"))
     batch = PairBatch(
         *(torch.from_numpy(stored[side]).to(memory_format=memory) for side in ("source", "target"))
     )
     predictions: list[torch.Tensor] = []
     model.generator.register_forward_hook(lambda *call: predictions.append(call[2].detach()))
     optimizers = model.optimizers()
-    steps = json.loads((golden / f"{run}.json").read_text())["steps"]
+    steps = json.loads(golden(f"{run}.json").read_text())["steps"]
 
     for number, official in enumerate(steps):
         losses = as_printed_officially(train_step(model, optimizers, batch))
@@ -60,7 +57,7 @@ def test_successive_steps_have_the_official_losses(
         assert losses == pytest.approx(expected, rel=1e-5 if number == 0 else 1e-4)
 
     last = predictions[-1].numpy()[..., ::2, ::2]
-    expected_last = np.load(golden / f"{run}_fake_last.npz")["fake"]
+    expected_last = np.load(golden(f"{run}_fake_last.npz"))["fake"]
     np.testing.assert_allclose(last, expected_last, rtol=0, atol=1e-4)
     assert len(predictions) == len(steps)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from golden_files import golden
 
 from i2ibench.data.images import read_image
 from i2ibench.data.pairs import ImageRef
@@ -43,7 +44,7 @@ def thumbnails(shared: Path) -> list[tuple[PairImages, dict[str, float]]]:
 
     Masks by the code of arXiv:2511.04615, p90 by that of arXiv:2603.12716.
     """
-    text = (shared / "golden" / "dab_masks_bci_thumbnails.json").read_text(encoding="utf-8")
+    text = golden("dab_masks_bci_thumbnails.json").read_text(encoding="utf-8")
     folders = [
         shared / "data" / "bci_thumbnails" / side / "test"
         for side in ("published_predictions", "IHC")

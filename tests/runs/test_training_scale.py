@@ -158,7 +158,8 @@ def test_validation_sees_the_scale_of_training(options, monkeypatch) -> None:
         ("varpyramid", [(64, 64), (50, 90)], {"images.crop": 256}),
         ("varpyramid", [(64, 64), (20, 20)], {"images.crop": 32}),  # PatchGAN needs 24
         ("varpyramid", [(64, 64), (48, 64)], {}),  # a batch holds one size
-        ("varpyramid", [(66, 66)], {}),
+        ("varpyramid", [(66, 66)] * 2, {}),
+        ("cut", [(20, 20)], {}),  # PatchGAN needs 24
     ],
 )
 def test_advice_on_sizes_can_be_followed(model, sizes, images, tmp_path) -> None:
@@ -190,6 +191,29 @@ def test_advice_on_settings_can_be_followed(tmp_path) -> None:
         for way in ways:
             plan = resolve(replace(base, settings={**settings, **way}))
             assert plan.recipe.images.crop % plan.model.size_multiple == 0
+
+
+def test_a_crop_that_a_discriminator_cannot_judge_is_refused_with_one_that_fits(tmp_path) -> None:
+    written(tmp_path, [(20, 20)])
+    base = Options(model="cyclegan", dataset=str(tmp_path / "set"), output=tmp_path / "runs")
+    for crop, what in ((17, "multiples of 4"), (16, "at least 24 px")):
+        with pytest.raises(UsageError, match=what) as refused:
+            resolve(replace(base, settings={"images.crop": crop}))
+        (way,) = settings_in(str(refused.value))
+        assert way == {"images.crop": 24}
+    with pytest.raises(DataError, match=r"smaller than images\.crop = 24") as small:
+        resolve(replace(base, settings=way))
+    (way,) = settings_in(str(small.value))
+    assert resolve(replace(base, settings=way)).recipe.images.resize == 24
+
+
+@pytest.mark.parametrize("model", ["varpyramid", "asp-variance"])
+def test_fewer_pairs_than_the_smallest_batch_are_told(model, tmp_path) -> None:
+    written(tmp_path, [(128, 128)])
+    base = Options(model=model, dataset=str(tmp_path / "set"), output=tmp_path / "runs")
+    settings = {"images.crop": 128, "model.ngf": 2, "model.ndf": 2}
+    with pytest.raises(DataError, match=r"at least 2 pairs, and train has 1; add pairs"):
+        resolve(replace(base, settings=settings))
 
 
 def i2i_preparation():

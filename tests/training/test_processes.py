@@ -12,6 +12,7 @@ import torch
 from i2ibench.data.dataset import open_dataset
 from i2ibench.data.loading import ImageSettings, TrainingLoader
 from i2ibench.models.interface import ModelConfig, TrainableModel, build_model
+from i2ibench.runtime import seed_global_generators
 from i2ibench.training.checkpoint import load_checkpoint
 from i2ibench.training.engine import leave_processes, make_fabric
 from i2ibench.training.loop import Training, train
@@ -45,6 +46,35 @@ def start(root: Path, folder: Path, norm: str, processes: int) -> None:
     budget = TrainingSettings(epochs=epochs, decay_epochs=0, batch_size=4 // processes)
     train(model, loader, Training("pyramid", "an id", budget, 5, folder), fabric)
     torch.save(model.state_dict(), folder / f"rank{fabric.global_rank}.pt")
+    leave_processes(fabric)
+
+
+SMALL = {"generator": "resnet_6blocks", "ngf": 2, "ndf": 2}
+WITH_STATE = {
+    "cyclegan": {**SMALL, "pool_size": 3},
+    "asp": {**SMALL, "discriminator_layers": 3, "nce_positions": 16, "nce_channels": 4},
+}
+
+
+def methods_with_state(root: Path, folder: Path) -> None:
+    """Train an image pool and power iterations; each rank keeps the whole state."""
+    fabric = make_fabric("cpu", "fp32", 2)
+    state = {}
+    for name, settings in WITH_STATE.items():
+        loader = TrainingLoader(
+            open_dataset(str(root), "train"),
+            ImageSettings(crop=24, flip=True),
+            batch_size=1,
+            seed=5,
+            rank=fabric.global_rank,
+            world_size=2,
+        )
+        seed_global_generators(1)  # as a run does before it builds a model
+        model = build_model(name, settings)
+        budget = TrainingSettings(epochs=1, decay_epochs=1, batch_size=1)
+        train(model, loader, Training(name, "an id", budget, 5, folder / name), fabric)
+        state |= {f"{name}.{key}": value for key, value in model.state_dict().items()}
+    torch.save(state, folder / f"rank{fabric.global_rank}.pt")
     leave_processes(fabric)
 
 
@@ -101,6 +131,16 @@ def test_two_processes_hold_identical_weights(drawn, tmp_path):
     saved = load_checkpoint(tmp_path / "two/checkpoints/last.ckpt").weights
     assert all(torch.equal(first[name], saved[name]) for name in first)
     assert len((tmp_path / "two/training.csv").read_text().splitlines()) == 1 + 6
+
+
+def test_of_methods_with_a_state_only_the_image_pools_differ(drawn, tmp_path):
+    drawn.draw("train", 8)
+    call = "t.methods_with_state(Path(sys.argv[1]), Path(sys.argv[2]))"
+    ranks = run_two(tmp_path / "two", call, str(drawn.root), str(tmp_path / "two"))
+    assert any(name.startswith("asp.") and name.endswith("weight_u") for name in ranks[0])
+    differing = {name for name in ranks[0] if not torch.equal(ranks[0][name], ranks[1][name])}
+    pools = ("pool", "inverse_pool")
+    assert differing == {f"cyclegan.{pool}.{place}" for pool in pools for place in range(3)}
 
 
 def test_two_processes_equal_one_with_the_doubled_batch(drawn, tmp_path):

@@ -18,8 +18,8 @@ from playwright.sync_api import Page, sync_playwright
 
 import i2ibench
 
-DATASET, SHOWN = "synthetic-64", "macenko"
-BESIDE = ("mean-colour", "copy", "reinhard")
+DATASET, SHOWN = "synthetic-64", "pyramid"
+BESIDE = ("l1-unet", "pix2pix", "varpyramid", "macenko", "copy")
 WIDTH, HEIGHTS, GAP = 1180, (690, 780), 10
 # A pair of HER2 3+, sorted so that its neighbours are of its kind.
 PAIR = "#group=3%2B&pair=00003_test_3%2B"

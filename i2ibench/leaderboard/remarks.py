@@ -188,6 +188,8 @@ def budget(row: Row) -> str:
         parts.append(f"batch {training.batch_size}")
     images = training.images or {}
     parts += [f"{key} {images[key]}" for key in ("resize", "crop") if images.get(key)]
+    if training.precision not in (None, "fp32"):
+        parts.append(training.precision)
     return ", ".join(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -59,10 +60,13 @@ def test_no_reader_sees_half_of_an_entry_that_is_being_replaced(tmp_path: Path) 
         command, stdin=-1, stdout=-1, text=True, env={**os.environ, "PYTHONPATH": factories}
     )
     assert writer.stdout.readline() == "begun\n"
-    seen = [_shift(tmp_path) for _ in range(50)]
+    seen = [_shift(tmp_path)]
+    # On a busy machine the writer may come to nothing while a reader reads often.
+    while len(seen) < 50 or sum(a != b for a, b in pairwise(seen)) < 4:
+        assert writer.poll() is None
+        seen.append(_shift(tmp_path))
     told, _ = writer.communicate("end\n")
-    assert int(told) > 3
-    assert {*seen} == {0.0, 1.0}
+    assert int(told) > 3 and {*seen} == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])

@@ -231,13 +231,13 @@ def draw_slides(root):
 
 
 @pytest.mark.parametrize(
-    ("name", "draws"),
+    ("names", "draws"),
     [
-        ("synthetic-board", {"synthetic": draw_slides, "synthetic-64": draw_slides}),
-        ("facades-board", {"facades": draw_facades}),
+        (["synthetic-board"], {"synthetic": draw_slides, "synthetic-64": draw_slides}),
+        (["facades-board", "facades-board-bf16"], {"facades": draw_facades}),
     ],
 )
-def test_shipped_campaigns_make_the_shipped_boards(tmp_path, name, draws):
+def test_shipped_campaigns_make_the_shipped_boards(tmp_path, names, draws):
     shipped = {}
     for dataset, draw in draws.items():
         draw(tmp_path / dataset)
@@ -246,8 +246,9 @@ def test_shipped_campaigns_make_the_shipped_boards(tmp_path, name, draws):
             experiment = entry.experiment
             shipped[dataset, entry.model.name, entry.seed, entry.protocol.id] = experiment
             assert run_id(experiment) == entry.run_id
-    file = ROOT / "campaigns" / f"{name}.toml"
-    runs = i2ibench.campaign(file, device="cpu", data_root=tmp_path).runs
+    files = [ROOT / "campaigns" / f"{name}.toml" for name in names]
+    planned = [i2ibench.campaign(each, device="cpu", data_root=tmp_path) for each in files]
+    runs = [run for campaign in planned for run in campaign.runs]
     found = {(run.dataset, run.model, run.options.seed, run.protocol): run for run in runs}
     assert shipped.keys() == found.keys() and len(runs) == len(found)
     for key, run in found.items():
